@@ -1,0 +1,69 @@
+# Two commands do the job on a fresh machine: `make demo` and `make test`.
+PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt
+TEST_WORKERS ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test study-test lint types contract docs hygiene evidence-check evidence bench ci clean
+
+help:
+	@echo "make demo        solve a receiver position from real Iridium Doppler; report in out/demo"
+	@echo "make test        run the tests"
+	@echo "make study-test  run the slow statistical studies at full size"
+	@echo "make bench       run the benchmarks (ratios against peers in the same run)"
+	@echo "make docs        build the documentation (strict)"
+	@echo "make ci          everything that CI runs"
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "leopnt needs Python 3.11 or newer")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.demo-ready: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) -e .
+	@touch $@
+
+$(VENV)/.dev-ready: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) -e '.[dev,viz]'
+	@touch $@ $(VENV)/.demo-ready
+
+demo: $(VENV)/.demo-ready
+	@$(BIN)/leopnt fix examples/iridium_hong_kong.toml --out out/demo
+
+test: $(VENV)/.dev-ready
+	$(BIN)/python -m pytest -n $(TEST_WORKERS)
+
+study-test: $(VENV)/.dev-ready
+	LEOPNT_STUDY_SIZE=full $(BIN)/python -m pytest -n $(TEST_WORKERS) -m study
+
+lint: $(VENV)/.dev-ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.dev-ready
+	$(BIN)/basedpyright
+
+contract: $(VENV)/.dev-ready
+	$(BIN)/lint-imports
+
+docs: $(VENV)/.dev-ready
+	$(BIN)/mkdocs build --strict --quiet
+
+hygiene: $(VENV)/.dev-ready
+	$(BIN)/python tests/check_hygiene.py
+
+evidence-check: $(VENV)/.dev-ready
+	$(BIN)/python tests/evidence_table.py --check
+
+evidence: $(VENV)/.dev-ready
+	$(BIN)/python tests/evidence_table.py --write
+
+bench: $(VENV)/.dev-ready
+	$(BIN)/python -m benchmarks
+
+ci:
+	bash .ci/run
+
+clean:
+	rm -rf build dist site out .pytest_cache .ruff_cache

@@ -1,0 +1,57 @@
+"""Settings that every test shares: strict JAX, and the evidence recorder."""
+
+import json
+import os
+from pathlib import Path
+
+import leopnt  # noqa: F401  turns on 64 bit before JAX loads
+
+import jax
+import pytest
+
+jax.config.update("jax_numpy_rank_promotion", "raise")
+
+EVIDENCE_DIR = Path(__file__).parent.parent / "build" / "evidence"
+KINDS = ("implementation", "published", "closed form", "invariance", "monte carlo", "real data", "own")
+
+
+def study_size(reduced: int, full: int) -> int:
+    """Number of trials of a statistical study: reduced in `make test`, full in `make study-test`."""
+    return full if os.environ.get("LEOPNT_STUDY_SIZE") == "full" else reduced
+
+
+@pytest.fixture
+def evidence(request):
+    """Assert that an achieved deviation is within its tolerance, and record it for the table.
+
+    evidence("frames.earth", "TEME to ECEF position", "astropy 8.0", "implementation",
+             achieved=0.0007, tolerance=0.001, unit="m")
+    """
+    rows = []
+
+    def record(capability, quantity, reference, kind, *, achieved, tolerance, unit=""):
+        assert kind in KINDS, f"kind {kind!r} is not one of {KINDS}"
+        achieved, tolerance = float(achieved), float(tolerance)
+        rows.append(
+            {
+                "capability": capability,
+                "quantity": quantity,
+                "reference": reference,
+                "kind": kind,
+                "achieved": achieved,
+                "tolerance": tolerance,
+                "unit": unit,
+                "test": request.node.nodeid,
+            }
+        )
+        assert achieved <= tolerance, (
+            f"{capability}: {quantity} against {reference}: {achieved:.6g} {unit} exceeds "
+            f"{tolerance:.6g} {unit}"
+        )
+
+    yield record
+    if rows:
+        EVIDENCE_DIR.mkdir(parents=True, exist_ok=True)
+        name = request.node.nodeid.replace("/", ".").replace("::", "-").replace("[", "-")
+        safe = "".join(c if c.isalnum() or c in ".-_" else "_" for c in name)[:180]
+        (EVIDENCE_DIR / f"{safe}.json").write_text(json.dumps(rows, indent=1))
