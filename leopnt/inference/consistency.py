@@ -1,0 +1,160 @@
+"""Do the residuals fit the claimed noise? Chi-square test, normalized residuals, data snooping."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float
+
+from leopnt.inference.least_squares import Estimate
+from leopnt.inference.linearize import whitened_residual, whitened_rows
+from leopnt.inference.model import Data, Model
+from leopnt.inference.parameters import Unknowns
+
+
+class ChiSquare(NamedTuple):
+    """Global test of the residuals.
+
+    value: sum of squared whitened residuals; dof: degrees of freedom; p_value: probability of a
+    larger value if the model and its sigmas are right (two-sided reading is up to the caller:
+    close to 0 means residuals too large, close to 1 too small).
+    """
+
+    value: float
+    dof: int
+    p_value: float
+
+
+def chi_square(value: float, dof: int) -> ChiSquare:
+    """Chi-square test of a sum of squares; p is NaN where there is no redundancy."""
+    if dof <= 0:
+        return ChiSquare(float(value), int(dof), float("nan"))
+    from scipy.special import gammaincc
+
+    return ChiSquare(float(value), int(dof), float(gammaincc(0.5 * dof, 0.5 * value)))
+
+
+class ResidualCheck(NamedTuple):
+    """Per-link whitened residuals and what is left of them after the fit.
+
+    whitened: z = (observed - predicted)/sigma (link, obs). leverage: share h of each observation
+    that the fit absorbed, in [0, 1]. normalized: z / sqrt(1 - h), standard normal if all is right;
+    0 where the observation has no redundancy (h = 1), since nothing checks it.
+    """
+
+    whitened: Float[Array, "link obs"]
+    leverage: Float[Array, "link obs"]
+    normalized: Float[Array, "link obs"]
+
+
+def check_residuals(
+    model: Model, estimate: Estimate, data: Data, *, weight: Float[Array, " link"] | None = None
+) -> ResidualCheck:
+    """Normalized residuals of every link, used or not, at an estimate.
+
+        h = a P a^T for links that were used, -a P a^T for the others (their prediction error adds)
+
+    Source: Baarda, A testing procedure for use in geodetic networks (1968); for rejected links
+    this is the deletion residual.
+    """
+    unknowns: Unknowns = estimate.unknowns
+    rows = whitened_rows(model, unknowns, estimate.theta, data.links, data.shared)
+    scale = jnp.asarray(unknowns.scale_vector)
+    cofactor = jnp.asarray(estimate.covariance) / (scale[:, None] * scale[None, :])
+    raw = jnp.einsum("lop,pq,loq->lo", rows, cofactor, rows)
+    used = data.mask[:, None]
+    factor = 1.0 if weight is None else weight[:, None]
+    leverage = jnp.where(used, raw * factor, -raw)
+
+    def residual(link, observation):
+        return whitened_residual(model, estimate.theta, data.shared, link, observation)
+
+    z = jax.vmap(residual)(data.links, data.observations)
+    spare = 1.0 - leverage
+    checked = spare > 1e-9
+    normalized = jnp.where(checked, z / jnp.sqrt(jnp.where(checked, spare, 1.0)), 0.0)
+    return ResidualCheck(z, leverage, normalized)
+
+
+class Snooped(NamedTuple):
+    """Result of `data_snooping`: the final estimate, which links it used, and the last check."""
+
+    estimate: Estimate
+    used: Bool[np.ndarray, " link"]
+    check: ResidualCheck
+    rounds: int
+
+
+def data_snooping(
+    solve_visible: Callable[[Any, Bool[np.ndarray, " link"]], Estimate],
+    model: Model,
+    start: Any,
+    data: Data,
+    *,
+    threshold: float = 4.0,
+    max_share: float = 0.3,
+    max_rounds: int = 30,
+    groups: Sequence[int] | None = None,
+) -> Snooped:
+    """Reject the links that contradict the others, one group at a time, and re-admit them if wrong.
+
+    Every round solves, computes normalized residuals, drops the worst link above `threshold` sigma
+    (and any others above it in different groups, since an outlier inflates its own neighbors most),
+    and takes back rejected links that now fit within the threshold.
+
+    Args:
+        solve_visible: (start, visible) -> Estimate.
+        threshold: in sigmas; 4 keeps 99.994 % of good links.
+        max_share: stop rejecting when this share of the links is out: then it is the model that
+            is wrong, not the data.
+        groups: label of each link (satellite number, say); default: one group for each link, which
+            drops all links above the threshold that are at least half as bad as the worst.
+    """
+    visible = np.asarray(data.mask).copy()
+    allowed = np.asarray(data.mask).copy()
+    labels = np.arange(len(visible)) if groups is None else np.asarray(groups)
+    seen: set[bytes] = set()
+    estimate = solve_visible(start, visible)
+    check = _checked(model, estimate, data, visible)
+    for round_number in range(1, max_rounds + 1):
+        badness = np.max(np.abs(np.asarray(check.normalized)), axis=1)
+        wanted = _next_mask(badness, visible, allowed, labels, threshold)
+        out = np.sum(allowed & ~wanted)
+        if (
+            np.array_equal(wanted, visible)
+            or wanted.tobytes() in seen
+            or out > max_share * allowed.sum()
+        ):
+            return Snooped(estimate, visible, check, round_number)
+        seen.add(wanted.tobytes())
+        visible = wanted
+        estimate = solve_visible(estimate.theta, visible)
+        check = _checked(model, estimate, data, visible)
+    return Snooped(estimate, visible, check, max_rounds)
+
+
+def _checked(model, estimate, data: Data, visible) -> ResidualCheck:
+    masked = Data(data.links, data.observations, jnp.asarray(visible), data.shared)
+    return _check_jitted(model, estimate, masked)
+
+
+@jax.jit
+def _check_jitted(model, estimate, data):
+    return check_residuals(model, estimate, data)
+
+
+def _next_mask(badness, visible, allowed, labels, threshold):
+    wanted = visible | (allowed & (badness <= threshold))
+    bad = visible & (badness > threshold)
+    if np.any(bad):
+        worst = badness[bad].max()
+        for label in np.unique(labels[bad]):
+            inside = np.flatnonzero(bad & (labels == label))
+            top = inside[np.argmax(badness[inside])]
+            if badness[top] >= 0.5 * worst:
+                wanted[top] = False
+    return wanted

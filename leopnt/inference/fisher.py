@@ -1,0 +1,182 @@
+"""Fisher information by name: FIM, EFIM over named nuisances, Cramer-Rao bounds.
+
+Kept in square-root form (whitened rows, never J^T J), so that weak geometry survives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, PyTree
+
+from leopnt.errors import LeopntError
+from leopnt.geometry.dop import Dop, dop_from_cofactor
+from leopnt.inference.linearize import LINK_CHUNK, whitened_rows
+from leopnt.inference.model import Model, num_links
+from leopnt.inference.parameters import Unknowns
+from leopnt.inference.priors import AbstractPrior
+from leopnt.inference.small_linear import (
+    eliminate_columns,
+    inverse_of_root,
+    triangular_root,
+)
+
+
+class Information(eqx.Module):
+    """Fisher information about named unknowns, in square-root form.
+
+    Attributes:
+        root: (param, param) upper triangular, root^T root = FIM in scaled unknowns.
+        unknowns: names, places and scales.
+    """
+
+    root: Float[Array, "param param"]
+    unknowns: Unknowns = eqx.field(static=True)
+
+    @property
+    def matrix(self) -> Float[Array, "param param"]:
+        """FIM in SI units, order of `unknowns`."""
+        return self.root.T @ self.root / _outer(self.unknowns.scale_vector)
+
+    def block(self, row_name: str, column_name: str) -> Float[Array, "row column"]:
+        """Block of the FIM between two fields, SI."""
+        return self.matrix[self.unknowns.slice(row_name), self.unknowns.slice(column_name)]
+
+    def efim_rows(
+        self, interest: str | Sequence[str], known: Sequence[str] = ()
+    ) -> Float[Array, "row size"]:
+        """Square root A of the EFIM, A^T A = EFIM, SI.
+
+        Args:
+            interest: fields to keep.
+            known: fields taken as known; all the others are nuisances and eliminated.
+        """
+        keep = self.unknowns.indices(interest)
+        drop = np.setdiff1d(np.arange(self.unknowns.size), keep)
+        if known:
+            drop = np.setdiff1d(drop, self.unknowns.indices(known))
+        ordered = self.root[:, np.concatenate([drop, keep]).astype(int)]
+        rows = eliminate_columns(ordered, len(drop))[:, len(drop) :]
+        # Rounding left behind by an eliminated column must not pass for information.
+        before = jnp.sqrt(jnp.sum(ordered[:, len(drop) :] ** 2, axis=0))
+        after = jnp.sqrt(jnp.sum(rows**2, axis=0))
+        rows = jnp.where((after > 1e-13 * before)[None, :], rows, 0.0)
+        return rows / self.unknowns.scale_vector[keep]
+
+    def efim(
+        self, interest: str | Sequence[str], known: Sequence[str] = ()
+    ) -> Float[Array, "size size"]:
+        """Equivalent FIM of the named fields, all others (but `known`) being nuisances, SI.
+
+            J_e = J_11 - J_12 J_22^+ J_12^T     (generalised Schur complement)
+
+        Source: Shen & Win, IEEE Trans. Inf. Theory 56 (2010) 4956, definition 1.
+        """
+        rows = self.efim_rows(interest, known)
+        return rows.T @ rows
+
+    def crb(
+        self, interest: str | Sequence[str] | None = None, known: Sequence[str] = ()
+    ) -> Float[Array, "size size"]:
+        """Cramer-Rao bound (covariance, SI) of the named fields; NaN where not observable.
+
+        Args:
+            interest: default: all unknowns that are not `known`.
+            known: fields taken as known instead of nuisances.
+        """
+        if interest is None:
+            interest = [n for n in self.unknowns.names if n not in known]
+        keep = self.unknowns.indices(interest)
+        scale = self.unknowns.scale_vector[keep]
+        rows = self.efim_rows(interest, known) * scale
+        length = jnp.sqrt(jnp.sum(rows**2, axis=0))
+        safe = jnp.where(length > 0, length, 1.0)
+        cofactor, _ = inverse_of_root(triangular_root(rows / safe))
+        unit = scale / safe
+        return jnp.where(jnp.all(length > 0), cofactor * unit[:, None] * unit[None, :], jnp.nan)
+
+    def sigma(self, name: str, known: Sequence[str] = ()) -> Float[Array, " size"]:
+        """Bound on the standard deviation of a field's components, SI."""
+        return jnp.sqrt(jnp.diag(self.crb(name, known)))
+
+
+def fisher_information(
+    model: Model,
+    theta: Any,
+    links: PyTree,
+    free: Sequence[str] | str,
+    *,
+    shared: PyTree = None,
+    visible: Bool[Array, " link"] | None = None,
+    priors: Sequence[AbstractPrior] = (),
+) -> Information:
+    """Fisher information of all visible links, and of the priors, about the `free` fields.
+
+        FIM = sum_links J^T I(f) J + sum_priors P^T P,   J = d f / d theta (tangent where retracted)
+
+    Real or complex predictions, any noise object; for CN(f, sigma^2) it is
+    2 Re(J^H J) / sigma^2. Source: Kay, Estimation Theory (1993), eqs. 3.31 and 15.52.
+    """
+    unknowns = Unknowns.of(theta, free)
+    root = _root_of_links(model, unknowns, theta, links, shared, visible)
+    blocks = [root]
+    for prior in priors:
+        misfit = lambda d, prior=prior: prior.residual(unknowns.displace(theta, d))  # noqa: E731
+        blocks.append(jax.jacfwd(misfit)(jnp.zeros(unknowns.size)))
+    if priors:
+        root = _equilibrated_root(jnp.concatenate(blocks))
+    return Information(root, unknowns)
+
+
+def _root_of_links(model, unknowns, theta, links, shared, visible):
+    count = num_links(links)
+    root = jnp.zeros((0, unknowns.size))
+    for start in range(0, count, LINK_CHUNK):
+        piece = jax.tree.map(lambda leaf, s=start: leaf[s : s + LINK_CHUNK], links)
+        rows = whitened_rows(model, unknowns, theta, piece, shared)
+        if visible is not None:
+            rows = jnp.where(visible[start : start + LINK_CHUNK, None, None], rows, 0.0)
+        rows = rows.reshape(-1, unknowns.size)
+        root = _equilibrated_root(jnp.concatenate([root, rows]))
+    return root
+
+
+def _equilibrated_root(rows: Float[Array, "row param"]) -> Float[Array, "param param"]:
+    length = jnp.sqrt(jnp.sum(rows**2, axis=0))
+    safe = jnp.where(length > 0, length, 1.0)
+    return triangular_root(rows / safe) * safe
+
+
+def _outer(scale: np.ndarray) -> np.ndarray:
+    return scale[:, None] * scale[None, :]
+
+
+def dilution(
+    information: Information,
+    enu_axes: Float[Array, "3 3"],
+    sigma_m: Float[Array, ""] | float,
+    position: str = "rx_pos_ecef_m",
+    clock: str = "clock_bias_m",
+) -> Dop:
+    """DOP values as CRB over measurement sigma: the link between bounds and geometry.
+
+    Args:
+        information: about a position field (3 components, ECEF, m) and a clock field (m).
+        enu_axes: rows east, north, up in ECEF (`frames.enu_basis`).
+        sigma_m: common standard deviation of the ranges that went into `information`.
+    """
+    for name in (position, clock):
+        information.unknowns.slice(name)
+    covariance = information.crb((position, clock)) / sigma_m**2
+    if covariance.shape != (4, 4):
+        raise LeopntError(
+            f"dilution: {position!r} and {clock!r} have {covariance.shape[0]} components; "
+            "accepted: 3 and 1."
+        )
+    turn = jnp.eye(4).at[:3, :3].set(enu_axes)
+    return dop_from_cofactor(turn @ covariance @ turn.T)

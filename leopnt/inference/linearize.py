@@ -1,0 +1,195 @@
+"""Per-link derivatives and their sums: the one place where models are differentiated.
+
+Each link is differentiated on its own, and J^T J, J^T score and the cost are accumulated; the
+Jacobian of all links never exists for large sets.
+"""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from leopnt.inference.losses import AbstractLoss
+from leopnt.inference.model import Data, Model
+from leopnt.inference.parameters import Unknowns
+from leopnt.inference.priors import AbstractPrior
+from leopnt.inference.small_linear import UNROLL_LIMIT, gram, gram_of_columns
+from leopnt.noise.base import as_real, from_real
+
+LINK_CHUNK = 16384
+"""Links differentiated at a time; larger sets are scanned in chunks of this many."""
+
+
+class Normal(NamedTuple):
+    """Sums over links, in scaled unknowns.
+
+    information: J^T I J (param, param); gradient: J^T score = -d cost (param,);
+    cost: negative log-likelihood (or robust cost), constants included.
+    """
+
+    information: Float[Array, "param param"]
+    gradient: Float[Array, " param"]
+    cost: Float[Array, ""]
+
+
+def link_jacobian(model: Model, unknowns: Unknowns, theta: Any, shared: Any, link: Any):
+    """Prediction of one link and its Jacobian (obs, param) in scaled unknowns, real form.
+
+    Reverse mode where the link has fewer observations than there are unknowns, else forward mode.
+    """
+
+    def raw(delta):
+        return model.predict_link(unknowns.displace(theta, delta), shared, link)
+
+    zero = jnp.zeros(unknowns.size)
+    like = jax.eval_shape(raw, zero)
+    size = like.size * (2 if jnp.issubdtype(like.dtype, jnp.complexfloating) else 1)
+    if size == 1:
+        value, row = jax.value_and_grad(lambda d: raw(d).reshape(()))(zero)
+        return value.reshape(like.shape), row[None, :]
+
+    def real(delta):
+        value = as_real(raw(delta))
+        return value, value
+
+    transform = jax.jacrev if size < unknowns.size else jax.jacfwd
+    jacobian, value = transform(real, has_aux=True)(zero)
+    return from_real(value, like), jacobian
+
+
+def whitened_rows(
+    model: Model, unknowns: Unknowns, theta: Any, links: Any, shared: Any = None
+) -> Float[Array, "link obs param"]:
+    """Rows A of every link with A^T A its Fisher information, in scaled unknowns."""
+
+    def one(link):
+        prediction, jacobian = link_jacobian(model, unknowns, theta, shared, link)
+        return model.noise_of(shared, link).whiten(jacobian, prediction)
+
+    return jax.vmap(one)(links)
+
+
+def whitened_residual(model: Model, theta: Any, shared: Any, link: Any, observation) -> Array:
+    """Whitened residual of one link, measured minus predicted, real form."""
+    prediction = model.predict_link(theta, shared, link)
+    residual = as_real(observation) - as_real(prediction)
+    return model.noise_of(shared, link).whiten(residual, prediction)
+
+
+def prior_normal(unknowns: Unknowns, theta: Any, priors: tuple[AbstractPrior, ...]) -> Normal:
+    """Contribution of the priors to the sums."""
+    total = _zero(unknowns.size)
+    for prior in priors:
+
+        def misfit(delta, prior=prior):
+            return prior.residual(unknowns.displace(theta, delta))
+
+        zero = jnp.zeros(unknowns.size)
+        residual, rows = misfit(zero), jax.jacfwd(misfit)(zero)
+        one = Normal(gram(rows), -rows.T @ residual, 0.5 * residual @ residual)
+        total = _add(total, one)
+    return total
+
+
+def normal_equations(
+    model: Model,
+    unknowns: Unknowns,
+    theta: Any,
+    data: Data,
+    priors: tuple[AbstractPrior, ...] = (),
+    loss: AbstractLoss | None = None,
+) -> Normal:
+    """Sums over all visible links and priors at `theta`.
+
+    With a `loss`, each link counts with rho'(s), s its squared whitened residual, and the cost is
+    the sum of rho(s)/2.
+    """
+    count = data.observations.shape[0]
+    if count <= LINK_CHUNK:
+        total = _sum_links(model, unknowns, theta, data, loss)
+    else:
+        total = _scan_links(model, unknowns, theta, data, loss)
+    return _add(total, prior_normal(unknowns, theta, priors)) if priors else total
+
+
+def _one_link(model, unknowns, theta, shared, loss, link, observation):
+    """Whitened Jacobian columns, J^T score and cost of one link."""
+    prediction, jacobian = link_jacobian(model, unknowns, theta, shared, link)
+    noise = model.noise_of(shared, link)
+    columns = [noise.whiten(jacobian[:, i], prediction) for i in range(unknowns.size)]
+    if loss is None:
+        score = noise.score(observation, prediction)
+        pull = [jnp.sum(jacobian[:, i] * score) for i in range(unknowns.size)]
+        return columns, pull, noise.nll(observation, prediction)
+    z = noise.whiten(as_real(observation) - as_real(prediction), prediction)
+    square = jnp.sum(z * z)
+    weight = loss.weight(square)
+    root = jnp.sqrt(weight)
+    pull = [weight * jnp.sum(column * z) for column in columns]
+    return [root * column for column in columns], pull, 0.5 * loss.value(square)
+
+
+def _one_link_wide(model, unknowns, theta, shared, loss, link, observation):
+    """As `_one_link` for many unknowns: rows (obs, param) and pull (param,) as arrays."""
+    prediction, jacobian = link_jacobian(model, unknowns, theta, shared, link)
+    noise = model.noise_of(shared, link)
+    rows = noise.whiten(jacobian, prediction)
+    if loss is None:
+        score = noise.score(observation, prediction)
+        return rows, jacobian.T @ score, noise.nll(observation, prediction)
+    z = noise.whiten(as_real(observation) - as_real(prediction), prediction)
+    square = z @ z
+    weight = loss.weight(square)
+    return jnp.sqrt(weight) * rows, weight * (rows.T @ z), 0.5 * loss.value(square)
+
+
+def _sum_links(model, unknowns, theta, data: Data, loss) -> Normal:
+    one = _one_link if unknowns.size <= UNROLL_LIMIT else _one_link_wide
+
+    def each(link, observation):
+        return one(model, unknowns, theta, data.shared, loss, link, observation)
+
+    rows, pull, cost = jax.vmap(each)(data.links, data.observations)
+    if data.visible is not None:
+        rows, pull, cost = jax.tree.map(
+            lambda x: jnp.where(data.visible.reshape(-1, *(1,) * (x.ndim - 1)), x, 0.0),
+            (rows, pull, cost),
+        )
+    if one is _one_link:
+        gradient = jnp.stack([jnp.sum(x) for x in pull])
+        return Normal(gram_of_columns(rows), gradient, jnp.sum(cost))
+    return Normal(gram(rows.reshape(-1, unknowns.size)), jnp.sum(pull, axis=0), jnp.sum(cost))
+
+
+def _scan_links(model, unknowns, theta, data: Data, loss) -> Normal:
+    count = data.observations.shape[0]
+    chunks = -(-count // LINK_CHUNK)
+    pad = chunks * LINK_CHUNK - count
+
+    def split(leaf):
+        # Padding repeats the last link, a harmless state, and is masked out.
+        filled = jnp.concatenate([leaf, jnp.repeat(leaf[-1:], pad, axis=0)]) if pad else leaf
+        return filled.reshape(chunks, LINK_CHUNK, *leaf.shape[1:])
+
+    mask = jnp.arange(chunks * LINK_CHUNK).reshape(chunks, LINK_CHUNK) < count
+    tiles = (
+        jax.tree.map(split, data.links),
+        split(data.observations),
+        mask & split(data.mask),
+    )
+
+    def step(total, tile):
+        links, observations, visible = tile
+        part = Data(links, observations, visible, data.shared)
+        return _add(total, _sum_links(model, unknowns, theta, part, loss)), None
+
+    return jax.lax.scan(step, _zero(unknowns.size), tiles)[0]
+
+
+def _zero(size: int) -> Normal:
+    return Normal(jnp.zeros((size, size)), jnp.zeros(size), jnp.zeros(()))
+
+
+def _add(a: Normal, b: Normal) -> Normal:
+    return Normal(a.information + b.information, a.gradient + b.gradient, a.cost + b.cost)

@@ -1,0 +1,122 @@
+"""Bounds under a wrong model: pseudo-true point, misspecified CRB and the bound on the error."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Inexact, PyTree
+
+from leopnt.inference.least_squares import AbstractSolver, LevenbergMarquardt, solve
+from leopnt.inference.linearize import link_jacobian
+from leopnt.inference.model import Data, Model
+from leopnt.inference.parameters import Unknowns
+from leopnt.inference.small_linear import solve_spd
+from leopnt.inference.status import Status
+
+
+class MisspecifiedBound(eqx.Module):
+    """What an estimator that assumes the wrong model converges to, and how it scatters.
+
+    All in SI, order of `unknowns`, tangents at the pseudo-true point.
+
+    Attributes:
+        theta: pseudo-true point, where the assumed likelihood peaks on average.
+        a: (param, param) A = -E[Hessian of the assumed log-likelihood] > 0.
+        b: (param, param) B = Cov[score of the assumed log-likelihood].
+        mcrb: A^-1 B A^-1, the covariance of the misspecified ML estimator.
+        fim: A without the residual-curvature term, J^T Sigma^-1 J: what the assumed model believes.
+        status: of the search for the pseudo-true point.
+    """
+
+    theta: Any
+    a: Float[Array, "param param"]
+    b: Float[Array, "param param"]
+    mcrb: Float[Array, "param param"]
+    fim: Float[Array, "param param"]
+    status: Status
+    unknowns: Unknowns = eqx.field(static=True)
+
+    def lower_bound(self, bias: Float[Array, " param"]) -> Float[Array, "param param"]:
+        """Bound on the mean-square error matrix, MCRB + bias bias^T.
+
+        Args:
+            bias: pseudo-true minus true value of the unknowns, SI, order of `unknowns`; only you
+                know which components of the two models mean the same.
+        """
+        return self.mcrb + bias[:, None] * bias[None, :]
+
+
+def misspecified_bound(
+    assumed: Model,
+    start: Any,
+    links: PyTree,
+    true_mean: Inexact[Array, "link ..."],
+    true_covariance: Float[Array, "link obs obs"],
+    free: Sequence[str] | str,
+    *,
+    shared: PyTree = None,
+    visible: Bool[Array, " link"] | None = None,
+    solver: AbstractSolver | None = None,
+) -> MisspecifiedBound:
+    """Misspecified Cramer-Rao bound of a Gaussian assumed model.
+
+        theta_0 = argmin sum |mu - f(theta)|^2_{Sigma^-1}
+        A = sum J^T Sigma^-1 J - sum_k (Sigma^-1 r)_k Hess f_k,   r = mu - f(theta_0)
+        B = sum J^T Sigma^-1 C Sigma^-1 J
+        MCRB = A^-1 B A^-1
+
+    Args:
+        assumed: the model the estimator believes; its noise must be (complex) Gaussian with
+            covariance Sigma.
+        start: theta near the expected solution.
+        true_mean: mu, mean of the observations under the true model (`predict` of it).
+        true_covariance: C, covariance of the observations under the true model, real form
+            (complex observations: [real, imaginary] parts).
+        free: fields the estimator solves for.
+
+    Links are independent under both models. Source: Fortunati et al., IEEE Signal Process. Mag.
+    34(6) (2017) 142, eqs. 8-16.
+    """
+    unknowns = Unknowns.of(start, free)
+    data = Data(links, true_mean, visible, shared)
+    found = solve(assumed, start, data, free, solver=solver or LevenbergMarquardt(tolerance=1e-8))
+    a, b, fim = _moments(assumed, unknowns, found.theta, data, true_covariance)
+    half, regular = solve_spd(a, b)
+    mcrb, _ = solve_spd(a, half.T)
+    scale = jnp.asarray(unknowns.scale_vector)
+    outer = scale[:, None] * scale[None, :]
+    return MisspecifiedBound(
+        found.theta,
+        a / outer,
+        b / outer,
+        jnp.where(regular, 0.5 * (mcrb + mcrb.T), jnp.nan) * outer,
+        fim / outer,
+        Status.where(regular, found.status, Status.unobservable),
+        unknowns,
+    )
+
+
+def _moments(assumed: Model, unknowns: Unknowns, theta, data: Data, true_covariance):
+    zero = jnp.zeros(unknowns.size)
+
+    def one(link, mean, covariance):
+        noise = assumed.noise_of(data.shared, link)
+
+        def expected_nll(delta):
+            moved = unknowns.displace(theta, delta)
+            return noise.nll(mean, assumed.predict_link(moved, data.shared, link))
+
+        hessian = jax.jacfwd(jax.grad(expected_nll))(zero)
+        prediction, jacobian = link_jacobian(assumed, unknowns, theta, data.shared, link)
+        rows = noise.whiten(jacobian, prediction)
+        root = noise.whiten(jnp.eye(jacobian.shape[0]), prediction)
+        whitened = root @ covariance @ root.T
+        return hessian, rows.T @ whitened @ rows, rows.T @ rows
+
+    each = jax.vmap(one)(data.links, data.observations, true_covariance)
+    mask = data.mask[:, None, None]
+    return tuple(jnp.sum(jnp.where(mask, x, 0.0), axis=0) for x in each)

@@ -1,0 +1,103 @@
+"""One model, four uses: a prediction of one link, and the noise around it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Inexact, PRNGKeyArray, PyTree
+
+from leopnt.errors import LeopntError
+from leopnt.noise.base import AbstractNoise
+
+
+class Model(eqx.Module):
+    """A measurement model, written for one link.
+
+    Attributes:
+        predict_link: (theta, shared, link) -> observation, a scalar or a vector, real or complex.
+            A pure JAX function, best defined at module level (a new function object compiles anew).
+            `theta` is an `eqx.Module` whose fields are declared with `parameter`; `shared` is any
+            pytree that all links see; `link` is one link's slice of a pytree.
+        noise: a noise object common to all links, or a function (shared, link) -> noise object.
+    """
+
+    predict_link: Callable[[Any, Any, Any], Inexact[Array, "..."]] = eqx.field(static=True)
+    noise: AbstractNoise | Callable[[Any, Any], AbstractNoise]
+
+    def noise_of(self, shared: Any, link: Any) -> AbstractNoise:
+        """Noise object of one link."""
+        if isinstance(self.noise, AbstractNoise):
+            return self.noise
+        return self.noise(shared, link)
+
+
+class Data(eqx.Module):
+    """What was measured, and over which links.
+
+    Attributes:
+        links: pytree whose arrays have a leading link axis.
+        observations: (link, ...) measured values, in the order of `links`.
+        visible: (link,) False marks padding, which counts for nothing; None: all count.
+        shared: pytree that every link sees.
+    """
+
+    links: PyTree
+    observations: Inexact[Array, "link ..."]
+    visible: Bool[Array, " link"] | None = None
+    shared: PyTree = None
+
+    @property
+    def mask(self) -> Bool[Array, " link"]:
+        """`visible`, or all True."""
+        if self.visible is None:
+            return jnp.ones(self.observations.shape[0], bool)
+        return self.visible
+
+
+def num_links(links: PyTree) -> int:
+    """Length of the leading axis that all arrays of `links` share; refuses a mismatch."""
+    sizes = {jnp.shape(leaf)[0] if jnp.ndim(leaf) else None for leaf in jax.tree.leaves(links)}
+    if len(sizes) != 1 or None in sizes:
+        raise LeopntError(
+            f"links: every array needs the same leading link axis, found lengths {sorted(map(str, sizes))}."
+        )
+    return sizes.pop()
+
+
+def predict(
+    model: Model, theta: Any, links: PyTree, shared: PyTree = None
+) -> Inexact[Array, "link ..."]:
+    """Noise-free observations of all links, shape (link, ...)."""
+    num_links(links)
+    return jax.vmap(lambda link: model.predict_link(theta, shared, link))(links)
+
+
+def simulate(
+    model: Model, theta: Any, links: PyTree, key: PRNGKeyArray, shared: PyTree = None
+) -> Inexact[Array, "link ..."]:
+    """Draw observations of all links: prediction plus noise.
+
+    Link i uses the i-th key split from `key`, so padding a set with more links of the same total
+    keeps the draws only if the number of links is kept.
+    """
+    keys = jax.random.split(key, num_links(links))
+
+    def draw(key, link):
+        return model.noise_of(shared, link).sample(key, model.predict_link(theta, shared, link))
+
+    return jax.vmap(draw)(keys, links)
+
+
+def nll(model: Model, theta: Any, data: Data) -> Float[Array, ""]:
+    """Negative log-likelihood [nat] of all visible links."""
+
+    def one(link, observation):
+        prediction = model.predict_link(theta, data.shared, link)
+        return model.noise_of(data.shared, link).nll(observation, prediction)
+
+    each = jax.vmap(one)(data.links, data.observations)
+    return jnp.sum(jnp.where(data.mask, each, 0.0))

@@ -1,0 +1,81 @@
+"""Prior knowledge as extra rows: on a field of theta, or on any function of it."""
+
+import abc
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import equinox as eqx
+import jax.numpy as jnp
+from jax.scipy.linalg import solve_triangular
+from jaxtyping import Array, Float
+
+from leopnt.errors import LeopntError, did_you_mean
+from leopnt.inference.parameters import specs_of
+from leopnt.noise.base import check_positive
+
+
+class AbstractPrior(eqx.Module):
+    """Knowledge about theta, Gaussian after whitening."""
+
+    @abc.abstractmethod
+    def residual(self, theta: Any) -> Float[Array, " row"]:
+        """Whitened misfit: N(0, I) when theta is right; cost |residual|^2 / 2."""
+
+
+class GaussianPrior(AbstractPrior):
+    """Field `name` of theta is `mean` within `sigma` (independent components).
+
+    For fields with a `retract` (rotations) the misfit is the tangent from `mean` to the value.
+    """
+
+    name: str = eqx.field(static=True)
+    mean: Any
+    sigma: Float[Array, "..."] | float
+
+    def __check_init__(self):
+        check_positive("GaussianPrior", "sigma", self.sigma)
+
+    def residual(self, theta: Any) -> Float[Array, " row"]:
+        return _misfit(theta, self.name, self.mean) / jnp.ravel(jnp.asarray(self.sigma))
+
+
+class GaussianCovariancePrior(AbstractPrior):
+    """Field `name` of theta is `mean` with a full covariance (SI)."""
+
+    name: str = eqx.field(static=True)
+    mean: Any
+    covariance: Float[Array, "size size"]
+
+    def residual(self, theta: Any) -> Float[Array, " row"]:
+        factor = jnp.linalg.cholesky(self.covariance)
+        return solve_triangular(factor, _misfit(theta, self.name, self.mean), lower=True)
+
+
+class FunctionPrior(AbstractPrior):
+    """`function(theta)` is `mean` within `sigma`: a known height, a distance, a map line."""
+
+    function: Callable[[Any], Array] = eqx.field(static=True)
+    mean: Float[Array, "..."] | float
+    sigma: Float[Array, "..."] | float
+
+    def __check_init__(self):
+        check_positive("FunctionPrior", "sigma", self.sigma)
+
+    def residual(self, theta: Any) -> Float[Array, " row"]:
+        return jnp.atleast_1d((self.function(theta) - self.mean) / self.sigma)
+
+
+def _misfit(theta: Any, name: str, mean: Any) -> Float[Array, " size"]:
+    names = [f.name for f in dataclasses.fields(theta)]
+    if name not in names:
+        raise LeopntError(
+            f"prior: theta has no field {name!r}; it has {names}." + did_you_mean(name, names)
+        )
+    spec = specs_of(theta)[name]
+    value = getattr(theta, name)
+    if spec.retract is None:
+        return jnp.ravel(value - mean)
+    if spec.local is None:
+        raise LeopntError(f"prior on {name!r}: declare `local` (inverse of retract) on the field.")
+    return spec.local(mean, value)

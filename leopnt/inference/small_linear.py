@@ -1,0 +1,212 @@
+"""Small dense symmetric systems, written out entry by entry.
+
+Under `vmap` every entry becomes one long vector, which a CPU and a GPU both like: six times faster
+than a batched library call at 5 x 5. Above `UNROLL_LIMIT` unknowns the library takes over.
+"""
+
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
+from jax.scipy.linalg import solve_triangular
+from jaxtyping import Array, Bool, Float
+
+UNROLL_LIMIT = 10
+"""Largest size that is written out; compile time grows with its cube."""
+
+PIVOT_FLOOR = 1e-13
+"""Smallest pivot of a unit-diagonal matrix that still counts as information."""
+
+
+COLUMN_FLOOR = 1e-13
+"""A column whose remainder is below this share of its length holds nothing but rounding."""
+
+
+def gram(rows: Float[Array, "obs param"]) -> Float[Array, "param param"]:
+    """J^T J of whitened rows."""
+    if rows.shape[1] > UNROLL_LIMIT:
+        return rows.T @ rows
+    return gram_of_columns([rows[:, i] for i in range(rows.shape[1])])
+
+
+def gram_of_columns(columns: Sequence[Float[Array, "*obs"]]) -> Float[Array, "param param"]:
+    """J^T J of whitened rows kept as one array per unknown."""
+    size = len(columns)
+    entry = {}
+    for i in range(size):
+        for j in range(i, size):
+            entry[i, j] = entry[j, i] = jnp.sum(columns[i] * columns[j])
+    return jnp.stack([jnp.stack([entry[i, j] for j in range(size)]) for i in range(size)])
+
+
+def equilibrate(
+    matrix: Float[Array, "param param"],
+) -> tuple[Float[Array, "param param"], Float[Array, " param"]]:
+    """Scale to unit diagonal; returns the scaled matrix and d with scaled = d matrix d.
+
+    A zero or negative diagonal entry keeps scale 1 and is caught by the pivot test.
+    """
+    diagonal = jnp.diag(matrix)
+    d = jnp.where(diagonal > 0, jax.lax.rsqrt(jnp.where(diagonal > 0, diagonal, 1.0)), 1.0)
+    return d[:, None] * matrix * d[None, :], d
+
+
+def factor(
+    matrix: Float[Array, "param param"],
+) -> tuple[Float[Array, "param param"], Bool[Array, ""]]:
+    """Lower Cholesky factor of a unit-diagonal matrix, and whether every pivot is information.
+
+    Where a pivot is below `PIVOT_FLOOR` it is replaced by 1, so that nothing becomes NaN; the
+    caller looks at the flag.
+    """
+    size = matrix.shape[0]
+    if size > UNROLL_LIMIT:
+        return _factor_library(matrix)
+    low: dict[tuple[int, int], Array] = {}
+    regular = jnp.asarray(True)
+    for j in range(size):
+        pivot = matrix[j, j] - sum(low[j, k] ** 2 for k in range(j))
+        good = pivot > PIVOT_FLOOR
+        regular = regular & good
+        inverse = jax.lax.rsqrt(jnp.where(good, pivot, 1.0))
+        low[j, j] = jnp.where(good, pivot, 1.0) * inverse
+        for i in range(j + 1, size):
+            dot = sum(low[i, k] * low[j, k] for k in range(j))
+            low[i, j] = (matrix[i, j] - dot) * inverse
+    zero = jnp.zeros_like(matrix[0, 0])
+    return _assemble(low, size, zero), regular
+
+
+def _assemble(low, size, zero):
+    return jnp.stack(
+        [jnp.stack([low.get((i, j), zero) for j in range(size)]) for i in range(size)]
+    )
+
+
+def _factor_library(matrix):
+    low = jnp.linalg.cholesky(matrix)
+    pivots = jnp.diag(low) ** 2
+    regular = jnp.all(jnp.isfinite(low)) & jnp.all(pivots > PIVOT_FLOOR)
+    return jnp.where(regular, low, jnp.eye(matrix.shape[0])), regular
+
+
+def solve_lower(
+    low: Float[Array, "param param"], rhs: Float[Array, "param *cols"]
+) -> Float[Array, "param *cols"]:
+    """Solve L x = rhs by forward substitution."""
+    size = low.shape[0]
+    if size > UNROLL_LIMIT:
+        return solve_triangular(low, rhs, lower=True)
+    x: list[Array] = []
+    for i in range(size):
+        x.append((rhs[i] - sum(low[i, k] * x[k] for k in range(i))) / low[i, i])
+    return jnp.stack(x)
+
+
+def solve_upper(
+    low: Float[Array, "param param"], rhs: Float[Array, "param *cols"]
+) -> Float[Array, "param *cols"]:
+    """Solve L^T x = rhs by back substitution."""
+    size = low.shape[0]
+    if size > UNROLL_LIMIT:
+        return solve_triangular(low, rhs, lower=True, trans=1)
+    x: dict[int, Array] = {}
+    for i in reversed(range(size)):
+        x[i] = (rhs[i] - sum(low[k, i] * x[k] for k in range(i + 1, size))) / low[i, i]
+    return jnp.stack([x[i] for i in range(size)])
+
+
+def solve_spd(
+    matrix: Float[Array, "param param"], rhs: Float[Array, "param *cols"]
+) -> tuple[Float[Array, "param *cols"], Bool[Array, ""]]:
+    """Solve a symmetric positive definite system after equilibration.
+
+    Returns the solution and whether the matrix was numerically regular; the solution means
+    nothing where it was not.
+    """
+    scaled, d = equilibrate(matrix)
+    low, regular = factor(scaled)
+    column = d.reshape(d.shape + (1,) * (rhs.ndim - 1))
+    return column * solve_upper(low, solve_lower(low, column * rhs)), regular
+
+
+def inverse_spd(
+    matrix: Float[Array, "param param"],
+) -> tuple[Float[Array, "param param"], Bool[Array, ""]]:
+    """Inverse of a symmetric positive definite matrix, NaN where it is singular."""
+    scaled, d = equilibrate(matrix)
+    low, regular = factor(scaled)
+    root = solve_lower(low, jnp.eye(matrix.shape[0]))
+    inverse = d[:, None] * gram(root) * d[None, :]
+    return jnp.where(regular, inverse, jnp.nan), regular
+
+
+def eliminate_columns(rows: Float[Array, "row param"], count: int) -> Float[Array, "row param"]:
+    """Rows after Householder elimination of the first `count` columns.
+
+    The returned rows keep their number; the ones used up by the elimination are zero, and so are
+    the first `count` columns. rest = out[:, count:] satisfies
+
+        rest^T rest = C - B^T A^+ B      for rows^T rows = [[A, B], [B^T, C]]
+
+    the (generalised) Schur complement, without ever forming it. A column that earlier ones explain
+    to `COLUMN_FLOOR` of its length uses up no row.
+    """
+    order = jnp.arange(rows.shape[0])
+    work, used = rows, jnp.asarray(0)
+    for j in range(count):
+        work, used = _reflect(work, used, order, j, _length(rows[:, j]))
+    work = jnp.where((order >= used)[:, None], work, 0.0)
+    return work.at[:, :count].set(0.0)
+
+
+def _reflect(work, used, order, j: int, original: Float[Array, ""]):
+    """One Householder reflection that moves column j's remainder into row `used`."""
+    column = jnp.where(order >= used, work[:, j], 0.0)
+    norm = _length(column)
+    real = norm > COLUMN_FLOOR * original
+    head = jnp.sum(jnp.where(order == used, column, 0.0))
+    target = -jnp.where(head >= 0, norm, -norm)
+    v = column - jnp.where(order == used, target, 0.0)
+    square = jnp.sum(v * v)
+    beta = jnp.where(real & (square > 0), 2.0 / jnp.where(square > 0, square, 1.0), 0.0)
+    work = work - beta * v[:, None] * jnp.sum(v[:, None] * work, axis=0)[None, :]
+    return work, used + jnp.where(real, 1, 0)
+
+
+def _length(column: Float[Array, " row"]) -> Float[Array, ""]:
+    return jnp.sqrt(jnp.sum(column * column))
+
+
+def triangular_root(rows: Float[Array, "row param"]) -> Float[Array, "param param"]:
+    """Upper triangular R, diagonal >= 0, with R^T R = rows^T rows, by Householder reflections.
+
+    Works on the rows: a condition number of 1e15 is still resolved where J^T J ends at 1e8. Own
+    version because batched library QR called from two threads can block for good on two cores.
+    A dependent column (see `COLUMN_FLOOR`) leaves a zero on the diagonal.
+    """
+    count, size = rows.shape
+    if count < size:
+        rows = jnp.concatenate([rows, jnp.zeros((size - count, size))])
+    order = jnp.arange(rows.shape[0])
+    lengths = [_length(rows[:, j]) for j in range(size)]
+    work = rows
+    for j in range(size):
+        column = jnp.where(order >= j, work[:, j], 0.0)
+        live = _length(column) > COLUMN_FLOOR * lengths[j]
+        work = jnp.where(
+            (order >= j)[:, None] & (jnp.arange(size) == j)[None, :] & ~live, 0.0, work
+        )
+        work, _ = _reflect(work, jnp.asarray(j), order, j, jnp.where(live, lengths[j], jnp.inf))
+    root = jnp.triu(work[:size])
+    return root * jnp.where(jnp.diag(root) < 0, -1.0, 1.0)[:, None]
+
+
+def inverse_of_root(
+    root: Float[Array, "param param"],
+) -> tuple[Float[Array, "param param"], Bool[Array, ""]]:
+    """(R^T R)^-1 from a triangular root with unit-free columns, NaN where R is singular."""
+    regular = jnp.all(jnp.diag(root) > 0)
+    safe = jnp.where(regular, root, jnp.eye(root.shape[0]))
+    inverse = solve_upper(safe.T, jnp.eye(root.shape[0]))
+    return jnp.where(regular, inverse @ inverse.T, jnp.nan), regular

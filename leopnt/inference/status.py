@@ -1,0 +1,15 @@
+"""How an estimate ended: one enumeration, each value the sentence that the user reads."""
+
+import equinox as eqx
+
+
+class Status(eqx.Enumeration):
+    """End of an estimation. `Status[status]` gives the sentence; empty means converged."""
+
+    converged = ""
+    max_iterations = "the iteration limit was reached before the step became small"
+    diverged = "the step grew for 3 iterations; the starting point may be too far"
+    unobservable = "the measurements do not determine all unknowns (singular geometry)"
+    too_few_measurements = "fewer usable measurements than unknowns"
+    stalled = "no step lowers the cost any more, yet the gradient is not zero"
+    not_finite = "the prediction is not finite at the current estimate"

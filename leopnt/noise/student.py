@@ -1,0 +1,50 @@
+"""Student-t noise: Gaussian core with heavy tails."""
+
+import jax
+import jax.numpy as jnp
+from jax.scipy.special import gammaln
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from leopnt.noise.base import AbstractNoise, broadcast_rows, check_positive
+
+
+class StudentT(AbstractNoise):
+    """Independent real entries, y = f + sigma t, t with `dof` degrees of freedom.
+
+        I = (dof + 1) / ((dof + 3) sigma^2)
+
+    Attributes:
+        sigma: scale (not the standard deviation, which is sigma sqrt(dof/(dof-2)) for dof > 2).
+        dof: degrees of freedom; infinity approaches `Gaussian`.
+
+    Source: Lange, Little & Taylor, JASA 84 (1989) 881, appendix B.
+    """
+
+    sigma: Float[Array, "..."] | float
+    dof: Float[Array, ""] | float
+
+    def __check_init__(self):
+        check_positive("StudentT", "sigma", self.sigma)
+        check_positive("StudentT", "dof", self.dof)
+
+    def sample(self, key: PRNGKeyArray, prediction: Float[Array, "..."]) -> Float[Array, "..."]:
+        return prediction + self.sigma * jax.random.t(key, self.dof, jnp.shape(prediction))
+
+    def nll(
+        self, observation: Float[Array, "..."], prediction: Float[Array, "..."]
+    ) -> Float[Array, ""]:
+        dof = jnp.asarray(self.dof, float)
+        z = (observation - prediction) / self.sigma
+        constant = (
+            gammaln(dof / 2)
+            - gammaln((dof + 1) / 2)
+            + 0.5 * jnp.log(dof * jnp.pi)
+            + jnp.log(self.sigma)
+        )
+        return jnp.sum(0.5 * (dof + 1) * jnp.log1p(z**2 / dof) + constant)
+
+    def whiten(
+        self, rows: Float[Array, "obs *cols"], prediction: Float[Array, "..."]
+    ) -> Float[Array, "obs *cols"]:
+        root = jnp.sqrt((self.dof + 1) / (self.dof + 3)) / jnp.asarray(self.sigma)
+        return rows * broadcast_rows(root, rows)
