@@ -7,10 +7,18 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 PATTERNS = {
-    "package index setting": re.compile(r"(extra-)?index[-_]url|registry\s*=|--find[-_]links", re.I),
-    "package index host": re.compile(r"https?://[^\s\"')]*(pypi|pythonhosted|npmjs)[^\s\"')]*", re.I),
-    "path outside the project": re.compile(r"(?<![\w.:/])/(work|root|home|tmp|opt|Users)/\w|\.\./\.\./\.\./\.\./"),
-    "credential": re.compile(r"(api[_-]?key|secret|token|passwd|password)\s*[:=]\s*['\"]\w{8,}", re.I),
+    "package index setting": re.compile(
+        r"(extra-)?index[-_]url|registry\s*=|--find[-_]links", re.I
+    ),
+    "package index host": re.compile(
+        r"https?://[^\s\"')]*(pypi|pythonhosted|npmjs)[^\s\"')]*", re.I
+    ),
+    "path outside the project": re.compile(
+        r"(?<![\w.:/])/(work|root|home|tmp|opt|Users)/\w|\.\./\.\./\.\./\.\./"
+    ),
+    "credential": re.compile(
+        r"(api[_-]?key|secret|token|passwd|password)\s*[:=]\s*['\"]\w{8,}", re.I
+    ),
 }
 MAX_DATA_BYTES = 15_000_000
 LOCK_FILES = {"uv.lock", "poetry.lock", "Pipfile.lock", "package-lock.json"}

@@ -4,19 +4,27 @@ import json
 import os
 from pathlib import Path
 
-import leopnt  # noqa: F401  turns on 64 bit before JAX loads
-
 import jax
 import pytest
+
+import leopnt  # noqa: F401  turns on 64 bit before JAX loads
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
 EVIDENCE_DIR = Path(__file__).parent.parent / "build" / "evidence"
-KINDS = ("implementation", "published", "closed form", "invariance", "monte carlo", "real data", "own")
+KINDS = (
+    "implementation",
+    "published",
+    "closed form",
+    "invariance",
+    "monte carlo",
+    "real data",
+    "own",
+)
 
 
 def study_size(reduced: int, full: int) -> int:
-    """Number of trials of a statistical study: reduced in `make test`, full in `make study-test`."""
+    """Trials of a statistical study: reduced in `make test`, full in `make study-test`."""
     return full if os.environ.get("LEOPNT_STUDY_SIZE") == "full" else reduced
 
 

@@ -1,8 +1,8 @@
 """Build docs/evidence.md from what the tests measured; check that it is complete and current.
 
-    python tests/evidence_table.py --write   after `make test`, regenerate the page
-    python tests/evidence_table.py --check   fail if a capability has no row, a row exceeds its
-                                             tolerance, or the page lists other rows than the run
+python tests/evidence_table.py --write   after `make test`, regenerate the page
+python tests/evidence_table.py --check   fail if a capability has no row, a row exceeds its
+                                         tolerance, or the page lists other rows than the run
 """
 
 import argparse

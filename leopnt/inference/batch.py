@@ -115,7 +115,7 @@ def _batch_size(batched: tuple) -> int:
     sizes = {leaf.shape[0] for leaf in jax.tree.leaves(batched)}
     if len(sizes) != 1:
         raise LeopntError(
-            f"batched: every array needs the same leading batch axis, found lengths {sorted(sizes)}."
+            f"batched: arrays differ in their leading batch axis: lengths {sorted(sizes)}."
         )
     size = sizes.pop()
     if not size:

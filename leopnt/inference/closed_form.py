@@ -12,8 +12,8 @@ from leopnt.inference.small_linear import solve_spd
 class BancroftRoots(NamedTuple):
     """Both roots of Bancroft's quadratic.
 
-    rx_pos_ecef_m (2, 3), clock_bias_m (2,), radius_misfit_m (2,): distance from the Earth's surface;
-    the first root is the one closer to it. NaN where no real root exists.
+    rx_pos_ecef_m (2, 3), clock_bias_m (2,), radius_misfit_m (2,): distance from the Earth's
+    surface; the first root is the one closer to it. NaN where no real root exists.
     """
 
     rx_pos_ecef_m: Float[Array, "2 3"]

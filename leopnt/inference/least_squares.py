@@ -168,22 +168,30 @@ def _solve(model, start, data, unknowns, solver, priors, loss) -> Estimate:
         return normal_equations(model, unknowns, theta, data, priors, loss)
 
     enough = _num_equations(start, data, priors) >= unknowns.size
+    run = _run_damped if solver.initial_damping else _run_newton
+    return run(start, linear, unknowns, solver, enough)
+
+
+def _run_newton(start, linear, unknowns, solver, enough) -> Estimate:
     status = Status.where(enough, Status.max_iterations, Status.too_few_measurements)
-    never, none = jnp.asarray(jnp.inf), jnp.asarray(0)
-    if solver.initial_damping:
-        damping = jnp.asarray(float(solver.initial_damping))
-        state = _Damped(start, linear(start), damping, never, none, status, enough)
-        step = _lm_step
-    else:
-        state = _Newton(start, never, none, none, status, enough)
-        step = _gn_step
+    zero = jnp.asarray(0)
     state = jax.lax.while_loop(
         lambda s: s.running & (s.iteration < solver.max_iterations),
-        lambda s: step(s, unknowns, linear, solver.tolerance),
-        state,
+        lambda s: _gn_step(s, unknowns, linear, solver.tolerance),
+        _Newton(start, jnp.asarray(jnp.inf), zero, zero, status, enough),
     )
-    normal = state.normal if solver.initial_damping else linear(state.theta)
-    return _estimate(state, normal, unknowns)
+    return _estimate(state, linear(state.theta), unknowns)
+
+
+def _run_damped(start, linear, unknowns, solver, enough) -> Estimate:
+    status = Status.where(enough, Status.max_iterations, Status.too_few_measurements)
+    damping, far = jnp.asarray(float(solver.initial_damping)), jnp.asarray(jnp.inf)
+    state = jax.lax.while_loop(
+        lambda s: s.running & (s.iteration < solver.max_iterations),
+        lambda s: _lm_step(s, unknowns, linear, solver.tolerance),
+        _Damped(start, linear(start), damping, far, jnp.asarray(0), status, enough),
+    )
+    return _estimate(state, state.normal, unknowns)
 
 
 def _num_equations(start, data: Data, priors) -> Int[Array, ""]:
@@ -228,9 +236,7 @@ def _lm_step(state: _Damped, unknowns: Unknowns, linear, tolerance: float) -> _D
     better = (trial.cost <= cost) | (small & jnp.isfinite(trial.cost))
     done = small & (state.damping <= 1.0)
     stuck = state.damping > _DAMPING_MAX
-    status = _first(
-        (~finite, Status.not_finite), (done, Status.converged), (stuck, Status.stalled)
-    )
+    status = _first((~finite, Status.not_finite), (done, Status.converged), (stuck, Status.stalled))
 
     def keep(new, old):
         return jnp.where(better, new, old)

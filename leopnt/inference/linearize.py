@@ -4,11 +4,12 @@ Each link is differentiated on its own, and J^T J, J^T score and the cost are ac
 Jacobian of all links never exists for large sets.
 """
 
+import functools
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 from leopnt.inference.losses import AbstractLoss
 from leopnt.inference.model import Data, Model
@@ -150,16 +151,19 @@ def _sum_links(model, unknowns, theta, data: Data, loss) -> Normal:
     def each(link, observation):
         return one(model, unknowns, theta, data.shared, loss, link, observation)
 
-    rows, pull, cost = jax.vmap(each)(data.links, data.observations)
+    terms = jax.vmap(each)(data.links, data.observations)
     if data.visible is not None:
-        rows, pull, cost = jax.tree.map(
-            lambda x: jnp.where(data.visible.reshape(-1, *(1,) * (x.ndim - 1)), x, 0.0),
-            (rows, pull, cost),
-        )
+        terms = jax.tree.map(functools.partial(_masked, data.visible), terms)
+    rows, pull, cost = terms
     if one is _one_link:
         gradient = jnp.stack([jnp.sum(x) for x in pull])
         return Normal(gram_of_columns(rows), gradient, jnp.sum(cost))
-    return Normal(gram(rows.reshape(-1, unknowns.size)), jnp.sum(pull, axis=0), jnp.sum(cost))
+    information = gram(jnp.reshape(rows, (-1, unknowns.size)))
+    return Normal(information, jnp.sum(jnp.asarray(pull), axis=0), jnp.sum(cost))
+
+
+def _masked(visible: Bool[Array, " link"], value: Float[Array, "link ..."]):
+    return jnp.where(visible.reshape(-1, *(1,) * (value.ndim - 1)), value, 0.0)
 
 
 def _scan_links(model, unknowns, theta, data: Data, loss) -> Normal:

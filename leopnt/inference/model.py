@@ -60,10 +60,11 @@ class Data(eqx.Module):
 
 def num_links(links: PyTree) -> int:
     """Length of the leading axis that all arrays of `links` share; refuses a mismatch."""
-    sizes = {jnp.shape(leaf)[0] if jnp.ndim(leaf) else None for leaf in jax.tree.leaves(links)}
-    if len(sizes) != 1 or None in sizes:
+    sizes = {jnp.shape(leaf)[0] if jnp.ndim(leaf) else -1 for leaf in jax.tree.leaves(links)}
+    if len(sizes) != 1 or -1 in sizes:
         raise LeopntError(
-            f"links: every array needs the same leading link axis, found lengths {sorted(map(str, sizes))}."
+            "links: every array needs the same leading link axis, found lengths "
+            f"{sorted(map(str, sizes))}."
         )
     return sizes.pop()
 

@@ -137,9 +137,7 @@ class Unknowns:
     def displace(self, theta: Any, delta: Float[Array, " param"]) -> Any:
         """Theta moved by a scaled tangent vector."""
         specs = specs_of(theta)
-        moved = [
-            self._moved(name, getattr(theta, name), specs[name], delta) for name in self.names
-        ]
+        moved = [self._moved(name, getattr(theta, name), specs[name], delta) for name in self.names]
         return eqx.tree_at(lambda t: [getattr(t, n) for n in self.names], theta, moved)
 
     def _moved(self, name: str, value, spec: ParameterSpec, delta):

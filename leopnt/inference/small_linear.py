@@ -78,9 +78,7 @@ def factor(
 
 
 def _assemble(low, size, zero):
-    return jnp.stack(
-        [jnp.stack([low.get((i, j), zero) for j in range(size)]) for i in range(size)]
-    )
+    return jnp.stack([jnp.stack([low.get((i, j), zero) for j in range(size)]) for i in range(size)])
 
 
 def _factor_library(matrix):

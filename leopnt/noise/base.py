@@ -6,6 +6,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jaxtyping import Array, Float, Inexact, PRNGKeyArray
 
 from leopnt.errors import LeopntError
@@ -35,9 +36,7 @@ class AbstractNoise(eqx.Module):
     """
 
     @abc.abstractmethod
-    def sample(
-        self, key: PRNGKeyArray, prediction: Inexact[Array, "..."]
-    ) -> Inexact[Array, "..."]:
+    def sample(self, key: PRNGKeyArray, prediction: Inexact[Array, "..."]) -> Inexact[Array, "..."]:
         """Draw one observation."""
 
     @abc.abstractmethod
@@ -81,7 +80,7 @@ def broadcast_rows(weight: Float[Array, "..."], rows: Float[Array, "obs *cols"])
 
 def check_positive(owner: str, name: str, value) -> None:
     """Refuse a concrete value that is not finite and positive; traced values pass."""
-    if isinstance(value, jax.core.Tracer) or not isinstance(
+    if isinstance(value, Tracer) or not isinstance(
         value, (int, float, np.ndarray, np.generic, jax.Array)
     ):
         return

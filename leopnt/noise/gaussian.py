@@ -56,9 +56,7 @@ class ComplexGaussian(AbstractNoise):
     def __check_init__(self):
         check_positive("ComplexGaussian", "sigma", self.sigma)
 
-    def sample(
-        self, key: PRNGKeyArray, prediction: Complex[Array, "..."]
-    ) -> Complex[Array, "..."]:
+    def sample(self, key: PRNGKeyArray, prediction: Complex[Array, "..."]) -> Complex[Array, "..."]:
         parts = jax.random.normal(key, (2, *jnp.shape(prediction)))
         return prediction + self.sigma * jnp.sqrt(0.5) * (parts[0] + 1j * parts[1])
 

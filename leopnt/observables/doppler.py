@@ -76,7 +76,7 @@ def doppler_relativistic(
     sat_vel_mps = _inertial(sat_pos_m, rotate_earth(sat_vel_ecef_mps, tau_s))
     rx_vel_mps = _inertial(rx_pos_ecef_m, rx_vel_ecef_mps)
     los = line_of_sight(sat_pos_m, rx_pos_ecef_m)
-    # Differences from 1 are kept apart (expm1 of a sum of log1p), or 1e-16 of f_c = 0.2 uHz is lost.
+    # Differences from 1 are kept apart, or 1e-16 of f_c = 0.2 uHz is lost.
     log_ratio = (
         jnp.log1p(los @ rx_vel_mps / SPEED_OF_LIGHT_MPS)
         - jnp.log1p(los @ sat_vel_mps / SPEED_OF_LIGHT_MPS)
