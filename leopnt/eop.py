@@ -73,8 +73,8 @@ class EopTable:
     """Daily Earth orientation parameters, interpolated linearly in TAI.
 
     UT1 - TAI is stored because it is continuous; UT1 - UTC jumps at leap seconds. Not included:
-    sub-daily ocean tides (up to 0.1 ms in UT1 and 1 mas in the pole, 5 cm at the ground) and what a
-    straight line between days misses (up to 0.02 ms, 1 cm at the equator).
+    sub-daily ocean tides (up to 0.1 ms in UT1 and 1 mas in the pole, 5 cm at the ground) and what
+    a straight line between days misses (up to 0.02 ms, 1 cm at the equator).
 
     Attributes:
         mjd_utc: days, 0h UTC; two rows on one day make a step.
@@ -106,13 +106,15 @@ class EopTable:
 
     @staticmethod
     def bundled() -> "EopTable":
-        """Table of the installed astropy-iers-data package (finals2000A: Bulletin B where given,
-        else A, with a year of predictions). Read once, never from the network."""
+        """Table of the installed astropy-iers-data package, read once, never from the network.
+
+        It is finals2000A: Bulletin B where given, else A, with a year of predictions.
+        """
         return _bundled()
 
     @staticmethod
     def from_file(path: str | Path, leap_seconds: LeapSeconds | None = None) -> "EopTable":
-        """Read an IERS `finals2000A` file (all, data, daily) or an EOP C04 series (2014 or 2020)."""
+        """Read an IERS `finals2000A` file (all, data, daily) or an EOP C04 series (14 or 20)."""
         return _read(Path(path), leap_seconds or LeapSeconds.bundled())
 
     @staticmethod
@@ -187,7 +189,7 @@ class EopTable:
         at_end = (epoch.tai_s == self.tai_s[-1]) & (epoch.fraction_s == 0.0)
         if np.any((row < 0) | ((row >= last) & ~at_end)):
             raise LeopntError(self._outside(epoch, row < 0))
-        row = np.minimum(row, last - 1)
+        row = np.asarray(np.minimum(row, last - 1))
         if np.any(self.is_predicted[row + 1]):
             self._warn_if_stale(epoch)
         return row
@@ -196,22 +198,22 @@ class EopTable:
         worst = np.min(epoch.tai_s) if np.any(is_before) else np.max(epoch.tai_s)
         return (
             f"Earth orientation is not known at {_date_of_tai(worst)}: {self.source} spans "
-            f"{_date(self.mjd_utc[0])} to {_date(self.mjd_utc[-1])} UTC. Pass a file that covers it, "
-            "eop=EopTable.from_file(path), or a fixed orientation, eop=EopTable.constant("
+            f"{_date(self.mjd_utc[0])} to {_date(self.mjd_utc[-1])} UTC. Pass a file that covers "
+            "it, eop=EopTable.from_file(path), or a fixed orientation, eop=EopTable.constant("
             "ut1_minus_utc_s, x_pole_rad, y_pole_rad)."
         )
 
     def _warn_if_stale(self, epoch: Instant):
         latest = np.max(epoch.tai_s)
-        days = (latest - self.tai_s[~self.is_predicted][-1:].max(initial=self.tai_s[0])) / 86_400
+        days = (latest + 43_200) / 86_400 + 51_544 - self.last_measured_mjd_utc
         if days <= STALE_AFTER_DAYS or self.source in _warned:
             return
         _warned.add(self.source)
         warnings.warn(
-            f"Earth orientation at {_date_of_tai(latest)} is a prediction {days:.0f} days old: the "
-            f"last measured day of {self.source} is {_date(self.last_measured_mjd_utc)}. Predicted "
-            "UT1 is wrong by some 5 ms after 60 days and 25 ms after a year (2 m and 12 m at the "
-            "equator). Update astropy-iers-data, or pass eop=EopTable.from_file(path).",
+            f"Earth orientation at {_date_of_tai(latest)} is a prediction: the last measured day "
+            f"of {self.source} is {_date(self.last_measured_mjd_utc)}, {days:.0f} days earlier. "
+            "Predicted UT1 is uncertain by some 6 ms after 60 days and 25 ms after a year (3 m and "
+            "12 m at the equator). Update astropy-iers-data, or pass eop=EopTable.from_file(path).",
             LeopntWarning,
             stacklevel=4,
         )

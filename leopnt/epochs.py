@@ -71,8 +71,6 @@ class Epoch:
         if not np.all((self.fraction_s >= 0.0) & (self.fraction_s < 1.0)):
             raise LeopntError(f"Epoch: fraction_s must lie in [0, 1), got {self.fraction_s}.")
 
-    # --- building -----------------------------------------------------------------------------
-
     @staticmethod
     def from_seconds(
         seconds: Any, fraction_s: Any, scale: TimeScale, eop: EopTable | None = None
@@ -109,12 +107,10 @@ class Epoch:
         fraction_s: Any = 0.0,
         eop: EopTable | None = None,
     ) -> "Epoch":
-        """Instants of calendar dates, broadcast together.
+        """Instants of calendar dates (Gregorian), all fields broadcast together.
 
-        Args:
-            second: integer or float in [0, 60); in [60, 61) only in UTC, in the last minute of a
-                day that ends with a leap second.
-            fraction_s: added to `second`; use it where a float second is not fine enough.
+        `second` lies in [0, 60), and in [60, 61) only in UTC, in the last minute of a day that
+        ends with a leap second. `fraction_s` is added, for where a float second is too coarse.
 
         Raises:
             LeopntError: no such date or time of day; UTC before 1972.
@@ -142,9 +138,7 @@ class Epoch:
         fields = [parse_iso(str(one)) for one in texts.ravel()]
         if scale is not TimeScale.UTC and any(one.is_utc for one in fields):
             first = next(t for t, f in zip(texts.ravel(), fields, strict=True) if f.is_utc)
-            raise LeopntError(
-                f"{first!r} ends in Z, which means UTC, but was read as {scale.value}."
-            )
+            raise LeopntError(f"{first!r} ends in Z, which is UTC, but was read as {scale.value}.")
         columns = [np.reshape(column, texts.shape) for column in zip(*fields, strict=True)]
         if not columns:
             return Epoch(np.zeros(texts.shape, np.int64), np.zeros(texts.shape))
@@ -217,8 +211,6 @@ class Epoch:
             np.concatenate([np.atleast_1d(e.fraction_s) for e in epochs]),
         )
 
-    # --- reading ------------------------------------------------------------------------------
-
     def to_seconds(
         self, scale: TimeScale, eop: EopTable | None = None
     ) -> tuple[Int[np.ndarray, "..."], Float[np.ndarray, "..."]]:
@@ -259,9 +251,7 @@ class Epoch:
     def to_datetime(self) -> datetime.datetime:
         """UTC `datetime` of a single epoch, rounded to microseconds; not inside a leap second."""
         if self.shape != ():
-            raise LeopntError(
-                f"Epoch.to_datetime takes a single epoch, this has shape {self.shape}."
-            )
+            raise LeopntError(f"Epoch.to_datetime takes one epoch, this has shape {self.shape}.")
         mjd, second_of_day, units = self._rounded_day(TimeScale.UTC, 6, None)
         self._refuse_leap_second(second_of_day, "datetime")
         start = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
@@ -287,7 +277,7 @@ class Epoch:
     def to_jd(
         self, scale: TimeScale, eop: EopTable | None = None
     ) -> tuple[Float[np.ndarray, "..."], Float[np.ndarray, "..."]]:
-        """Julian date in two parts, exact to 1e-14 s: a multiple of 1/1024 day, and less than that.
+        """Julian date in two parts, a multiple of 1/1024 day and the rest; exact to 1e-14 s.
 
         UTC follows the quasi-Julian date of ERFA (see `from_jd`).
         """
@@ -302,8 +292,6 @@ class Epoch:
         """Seconds (SI) from `other` to this, broadcast; exact up to the rounding of the result."""
         whole = np.subtract(self.tai_s, other.tai_s)
         return np.asarray(whole + (self.fraction_s - other.fraction_s))
-
-    # --- as an array --------------------------------------------------------------------------
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -337,10 +325,10 @@ class Epoch:
         return other < self
 
     def __le__(self, other: "Epoch") -> Bool[np.ndarray, "..."]:
-        return np.logical_not(other < self, dtype=bool)
+        return np.asarray(np.logical_not(other < self))
 
     def __ge__(self, other: "Epoch") -> Bool[np.ndarray, "..."]:
-        return np.logical_not(self < other, dtype=bool)
+        return np.asarray(np.logical_not(self < other))
 
     def __eq__(self, other: object) -> bool:
         return (
@@ -360,8 +348,6 @@ class Epoch:
         flat = Epoch(self.tai_s.ravel(), self.fraction_s.ravel())
         first, last = flat[0].to_iso(TimeScale.TAI, 6), flat[-1].to_iso(TimeScale.TAI, 6)
         return f"Epoch(shape={self.shape}, {first} .. {last} TAI)"
-
-    # --- inside -------------------------------------------------------------------------------
 
     def _count(self, scale: TimeScale, eop: EopTable | None):
         """Whole seconds and fraction of the scale's own count; UTC is counted in TAI."""

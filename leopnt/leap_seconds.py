@@ -16,9 +16,7 @@ DAY_S = 86_400
 MJD_OF_2000_01_01 = 51_544
 NOON_S = 43_200
 
-_MONTHS = (
-    "january february march april may june july august september october november december"
-).split()
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _EXPIRY = re.compile(r"File expires on\s+(\d{1,2})\s+([A-Za-z]+)\s+(\d{4})")
 _warned: set[str] = set()
 
@@ -43,9 +41,8 @@ class LeapSeconds:
     source: str
 
     def __post_init__(self):
-        if np.any(np.diff(self.mjd_utc) <= 0) or np.any(
-            np.abs(np.diff(self.tai_minus_utc_s)) != 1
-        ):
+        steps_s = np.diff(self.tai_minus_utc_s)
+        if np.any(np.diff(self.mjd_utc) <= 0) or np.any(np.abs(steps_s) != 1):
             raise LeopntError(
                 f"LeapSeconds: {self.source} must list increasing days with steps of one second, "
                 f"got mjd_utc={self.mjd_utc.tolist()}, "
@@ -102,8 +99,8 @@ class LeapSeconds:
 
     def _before_1972(self, mjd_utc: int) -> LeopntError:
         return LeopntError(
-            f"UTC is defined here from 1972-01-01 (MJD {self.mjd_utc[0]}), when it began to step by "
-            f"whole seconds; got MJD {mjd_utc}. Use TimeScale.TAI or TimeScale.TT for older dates."
+            f"UTC is defined here from 1972-01-01 (MJD {self.mjd_utc[0]}), when it began to step "
+            f"by whole seconds; got MJD {mjd_utc}. For older dates use TimeScale.TAI or TT."
         )
 
     def warn_if_expired(self, mjd_utc: Int[np.ndarray, "..."]) -> None:
@@ -114,8 +111,8 @@ class LeapSeconds:
             _warned.add(self.source)
             date = np.datetime64(self.expiry_mjd_utc - 40_587, "D")
             warnings.warn(
-                f"{self.source} knows leap seconds up to {date}; later UTC assumes no further one. "
-                "Update astropy-iers-data, or pass a newer LeapSeconds.from_file(path).",
+                f"{self.source} knows leap seconds up to {date}; later UTC assumes no further "
+                "one. Update astropy-iers-data, or pass a newer LeapSeconds.from_file(path).",
                 LeopntWarning,
                 stacklevel=4,
             )
@@ -136,9 +133,7 @@ def _read(path: Path) -> LeapSeconds:
         elif line.strip():
             rows.append(_row(path, number, line))
     if not rows:
-        raise FormatError(
-            path, None, "no leap second rows; expected the IERS Leap_Second.dat format."
-        )
+        raise FormatError(path, None, "no leap second rows; expected an IERS Leap_Second.dat.")
     mjd, offset = np.array(rows, dtype=np.int64).T
     return LeapSeconds(mjd, offset, expiry, path.name)
 
@@ -159,8 +154,8 @@ def _row(path: Path, number: int, line: str) -> tuple[int, int]:
 
 def _expiry_mjd(line: str, known: int | None) -> int | None:
     found = _EXPIRY.search(line)
-    if not found or found[2].lower() not in _MONTHS:
+    if not found or found[2][:3].lower() not in _MONTHS:
         return known
-    month = _MONTHS.index(found[2].lower()) + 1
+    month = _MONTHS.index(found[2][:3].lower()) + 1
     date = np.datetime64(f"{found[3]}-{month:02d}-{int(found[1]):02d}", "D")
     return int(date.astype(np.int64)) + 40_587

@@ -1,8 +1,8 @@
 """Rotations, orbit frame and body attitude, one rotation per call, in JAX.
 
 A rotation is the matrix that takes components in the turned (body) axes to components in the
-reference axes, `v_ref = rotation @ v_body`; its columns are the body axes. All maps are smooth, with
-finite derivatives at zero angle.
+reference axes, `v_ref = rotation @ v_body`; its columns are the body axes. Derivatives are finite
+everywhere, at zero angle and at half a turn too.
 """
 
 import jax.numpy as jnp

@@ -5,12 +5,12 @@
     TEME:  R = W(x_p, y_p) R3(GMST82(UT1))
     GCRS:  R = W(x_p, y_p, s') R3(ERA(UT1)) Q(X + dX, Y + dY, s)      (IAU 2006/2000A)
 
-W is the polar motion matrix. dR/dt turns with the rate of the very angle in R, the excess length of
-day included, so v_ecef is the time derivative of r_ecef.
+W is the polar motion matrix. dR/dt turns with the rate of the very angle in R, the excess length
+of day included, so v_ecef is the time derivative of r_ecef.
 
 Sources: TEME as Vallado et al., Revisiting Spacetrack Report #3, AIAA 2006-6753, Appendix C (which
-leaves out the TIO locator s'); GCRS as IERS Conventions (2010), ch. 5. Precession, nutation, sidereal
-time and matrices come from ERFA. Not included: sub-daily polar motion and UT1 (see `EopTable`).
+leaves out the TIO locator s'); GCRS as IERS Conventions (2010), ch. 5. Precession, nutation,
+sidereal time and matrices come from ERFA. Not included: sub-daily terms (see `EopTable`).
 """
 
 import erfa
