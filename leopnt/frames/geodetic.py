@@ -161,7 +161,7 @@ def _cubic_root(r, e4_p_q):
 
 
 def _equatorial_disk(p_m):
-    """z = 0 inside the evolute: the normal through the point meets the ellipse at a cos(beta)."""
+    """Z = 0 inside the evolute: the normal through the point meets the ellipse at a cos(beta)."""
     cos_beta = jnp.minimum(p_m / (_A * _E2), 1.0)
     sin_beta = jnp.sqrt(1.0 - cos_beta**2)
     lat_rad = jnp.arctan2(sin_beta, (1.0 - WGS84_FLATTENING) * cos_beta)
