@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -118,7 +119,7 @@ def data_snooping(
     labels = np.zeros(len(visible), int) if groups is None else np.asarray(groups)
     seen: set[bytes] = set()
     estimate = solve_visible(start, visible)
-    check = _checked(model, estimate, data, visible)
+    check = _checked_visible(model, estimate, data, visible)
     for round_number in range(1, max_rounds + 1):
         badness = np.max(np.abs(np.asarray(check.normalized)), axis=1)
         wanted = _next_mask(badness, visible, allowed, labels, threshold)
@@ -132,18 +133,18 @@ def data_snooping(
         seen.add(wanted.tobytes())
         visible = wanted
         estimate = solve_visible(estimate.theta, visible)
-        check = _checked(model, estimate, data, visible)
+        check = _checked_visible(model, estimate, data, visible)
     return Snooped(estimate, visible, check, max_rounds)
 
 
-def _checked(model, estimate, data: Data, visible) -> ResidualCheck:
-    masked = Data(data.links, data.observations, jnp.asarray(visible), data.shared)
-    return _check_jitted(model, estimate, masked)
-
-
-@jax.jit
-def _check_jitted(model, estimate, data):
+@eqx.filter_jit
+def checked(model: Model, estimate: Estimate, data: Data) -> ResidualCheck:
+    """Compiled `check_residuals`."""
     return check_residuals(model, estimate, data)
+
+
+def _checked_visible(model, estimate, data: Data, visible) -> ResidualCheck:
+    return checked(model, estimate, Data(data.links, data.observations, visible, data.shared))
 
 
 def _next_mask(badness, visible, allowed, labels, threshold):

@@ -125,7 +125,7 @@ def _check_doppler_units(log: DopplerLog) -> None:
         "Hz",
         "that is more than this carrier and satellite speed allow: wrong unit or wrong carrier",
     )
-    # Over an arc, real Doppler spans a fair part of its range; all of it within a thousandth is kHz.
+    # Over an arc, real Doppler spans a fair part of its range; all within a thousandth is kHz.
     if len(measured_hz) >= 4 and measured_hz.max() < 1e-3 * np.median(carrier_hz * speed_mps) / (
         SPEED_OF_LIGHT_MPS
     ):

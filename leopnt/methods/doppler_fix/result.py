@@ -142,7 +142,7 @@ def assemble(
     lat, lon, height = ecef_to_geodetic(position)
     axes = np.asarray(enu_basis(lat, lon))
     az, el = jax.vmap(azel, in_axes=(0, None))(jnp.asarray(log.sat_pos_ecef_m), position)
-    predicted = np.asarray(_predict(options.model, estimate.theta, data))
+    predicted = predicted_hz(options.model, estimate.theta, data)
     information = _information(options.model, estimate.theta, data, snooped.used, priors, options)
     used = np.asarray(snooped.used)
     num_priors = sum(jax.eval_shape(p.residual, estimate.theta).size for p in priors)
@@ -177,9 +177,12 @@ def assemble(
     )
 
 
-@eqx.filter_jit
-def _predict(model, theta, data: Data):
-    return predict(model, theta, data.links, data.shared)
+def predicted_hz(model, theta, data: Data) -> np.ndarray:
+    """Doppler of every link at theta."""
+    return np.asarray(_predict_kernel(model, theta, data.links, data.shared))
+
+
+_predict_kernel = eqx.filter_jit(predict)
 
 
 @eqx.filter_jit

@@ -12,10 +12,10 @@ from jaxtyping import Bool, Float
 
 from leopnt.constants import EARTH_GM_M3PS2
 from leopnt.errors import LeopntError
-from leopnt.inference.consistency import Snooped, check_residuals, data_snooping
+from leopnt.inference.consistency import Snooped, checked, data_snooping
 from leopnt.inference.least_squares import Estimate, LevenbergMarquardt, solve
 from leopnt.inference.losses import Cauchy
-from leopnt.inference.model import Data, Model, predict
+from leopnt.inference.model import Data, Model
 from leopnt.inference.priors import AbstractPrior, FunctionPrior, GaussianPrior
 from leopnt.inference.status import Status
 from leopnt.methods.doppler_fix.model import DopplerLink, DopplerShared, DopplerTheta, height_m
@@ -25,7 +25,7 @@ from leopnt.methods.doppler_fix.options import (
     GivenSigma,
     PerSatelliteSigma,
 )
-from leopnt.methods.doppler_fix.result import Alternative, DopplerFix, assemble
+from leopnt.methods.doppler_fix.result import Alternative, DopplerFix, assemble, predicted_hz
 from leopnt.methods.doppler_fix.search import distinct, search_globe, spread_links
 from leopnt.methods.doppler_fix.weights import robust_scale, satellite_sigmas
 from leopnt.scenes.doppler_checks import check_log
@@ -34,6 +34,7 @@ from leopnt.scenes.doppler_log import DopplerLog
 _SOLVER = LevenbergMarquardt(max_iterations=60)
 _PLAIN = 1e8
 """Cauchy scale at which every weight is 1 to the last bit: least squares by the same kernel."""
+_CAUCHY = 2.385
 _REFINE_LINKS = 4000
 _ROBUST_ROUNDS = 2
 _APART_M = 3e3
@@ -148,12 +149,13 @@ def local_solutions(
 
 
 def robust_costs(candidates: list[Candidate]) -> np.ndarray:
-    """Cauchy cost of every candidate at one scale, the smallest: comparable, in units of sigma^2."""
+    """Cauchy cost of every candidate at one scale, the smallest: comparable, in sigma^2."""
     scale = min(c.scale for c in candidates)
-    k2 = 2.385**2
-    return np.array(
-        [0.5 * k2 * np.sum(np.log1p((c.whitened / scale) ** 2 / k2)) for c in candidates]
-    )
+    return np.array([_cauchy_cost(c.whitened / scale) for c in candidates])
+
+
+def _cauchy_cost(z: np.ndarray) -> float:
+    return float(0.5 * _CAUCHY**2 * np.sum(np.log1p((z / _CAUCHY) ** 2)))
 
 
 def _refine(start: DopplerTheta, data: Data, priors, options: FixOptions) -> Candidate:
@@ -161,7 +163,7 @@ def _refine(start: DopplerTheta, data: Data, priors, options: FixOptions) -> Can
     scale = _scale(options.model, estimate, data)
     for _ in range(_ROBUST_ROUNDS):
         scaled = _with_sigma(data, np.asarray(data.links.sigma_hz) * _trusted_scale(options, scale))
-        estimate = _solve(options.model, estimate.theta, scaled, options.unknowns, priors, 2.385)
+        estimate = _solve(options.model, estimate.theta, scaled, options.unknowns, priors, _CAUCHY)
         scale = _scale(options.model, estimate, data)
     return Candidate(estimate, _whitened(options.model, estimate.theta, data), scale)
 
@@ -202,7 +204,7 @@ def _snoop(options: FixOptions, theta, data: Data, priors) -> Snooped:
 def _final(options: FixOptions, theta, data: Data, used, priors) -> Snooped:
     part = Data(data.links, data.observations, used, data.shared)
     estimate = _solve(options.model, theta, part, options.unknowns, priors, _PLAIN)
-    return Snooped(estimate, used, _checked(options.model, estimate, part), 0)
+    return Snooped(estimate, used, checked(options.model, estimate, part), 0)
 
 
 def _new_sigma(log: DopplerLog, options: FixOptions, snooped: Snooped, data: Data) -> np.ndarray:
@@ -281,23 +283,18 @@ def _check_count(log: DopplerLog, options: FixOptions) -> None:
         )
 
 
+def _solve(model: Model, start, data: Data, free, priors, scale: float) -> Estimate:
+    return _solve_kernel(model, start, data, free, priors, jnp.asarray(scale))
+
+
 @eqx.filter_jit
-def _solve(model: Model, start, data: Data, free: tuple[str, ...], priors, scale) -> Estimate:
+def _solve_kernel(model: Model, start, data: Data, free: tuple[str, ...], priors, scale):
     return solve(model, start, data, free, solver=_SOLVER, priors=priors, loss=Cauchy(scale))
 
 
-@eqx.filter_jit
-def _residuals(model: Model, theta, data: Data):
-    return (
-        data.observations - predict(model, theta, data.links, data.shared)
-    ) / data.links.sigma_hz
-
-
-_checked = eqx.filter_jit(check_residuals)
-
-
 def _whitened(model: Model, theta, data: Data) -> np.ndarray:
-    return np.asarray(_residuals(model, theta, data))[np.asarray(data.mask)]
+    residual = np.asarray(data.observations) - predicted_hz(model, theta, data)
+    return (residual / np.asarray(data.links.sigma_hz))[np.asarray(data.mask)]
 
 
 def _scale(model: Model, estimate: Estimate, data: Data) -> float:
@@ -305,7 +302,7 @@ def _scale(model: Model, estimate: Estimate, data: Data) -> float:
 
 
 def _trusted_scale(options: FixOptions, scale: float) -> float:
-    return 1.0 if isinstance(options.weights, GivenSigma) else scale
+    return 1.0 if options.weights.trusts_log else scale
 
 
 def _with_sigma(data: Data, sigma_hz) -> Data:
