@@ -33,9 +33,6 @@ exp = jax.jit(rotation_from_vector)
 log = jax.jit(vector_from_rotation)
 exp_jacobian = jax.jit(jax.jacfwd(rotation_from_vector))
 log_jacobians = [jax.jit(d(vector_from_rotation)) for d in (jax.jacfwd, jax.jacrev)]
-    jax.jit(jax.jacfwd(vector_from_rotation)),
-    jax.jit(jax.jacrev(vector_from_rotation)),
-)
 both_jacobians = [jax.jit(d(there_and_back)) for d in (jax.jacfwd, jax.jacrev)]
 both_hessian = jax.jit(jax.hessian(there_and_back))
 to_angles = jax.jit(yaw_pitch_roll_from_rotation)
