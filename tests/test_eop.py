@@ -129,10 +129,11 @@ def test_the_rate_is_the_slope_of_ut1():
 
 def test_the_last_row_belongs_to_the_table():
     table = EopTable.from_file(IERS_B_FILE)
-    end = Epoch.from_iso("2026-09-29")
-    assert table.mjd_utc[-1] == 61_312
+    end = Epoch.from_jd(2_400_000.5, table.mjd_utc[-1], TimeScale.UTC)
     assert table.at(end).ut1_minus_tai_s == table.ut1_minus_tai_s[-1]
-    with pytest.raises(LeopntError, match=r"not known at 2026-09-29: eopc04\.1962-now spans 1972"):
+    with pytest.raises(
+        LeopntError, match=r"is not known at 20.*: eopc04\.1962-now spans 1972-01-01"
+    ):
         table.at(end + 1e-9)
 
 
