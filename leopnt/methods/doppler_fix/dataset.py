@@ -7,14 +7,13 @@ import json
 import platform
 from typing import TYPE_CHECKING
 
-import jax.numpy as jnp
 import numpy as np
 import xarray as xr
 
 import leopnt
 from leopnt.epochs import TimeScale
-from leopnt.frames.geodetic import ecef_to_geodetic
 from leopnt.inference.status import Status
+from leopnt.methods.doppler_fix.result import place_of
 
 if TYPE_CHECKING:
     from leopnt.methods.doppler_fix.result import DopplerFix
@@ -150,8 +149,9 @@ def _quality(fix: DopplerFix) -> dict:
 
 def _candidates(fix: DopplerFix) -> dict:
     c = "candidate"
-    places = [ecef_to_geodetic(jnp.asarray(a.position_ecef_m)) for a in fix.alternatives]
-    lat, lon = (np.degrees([float(p[i]) for p in places]) for i in (0, 1))
+    places = [place_of(a.position_ecef_m, fix.log.sat_pos_ecef_m) for a in fix.alternatives]
+    lat = np.degrees([p.lat_rad for p in places])
+    lon = np.degrees([p.lon_rad for p in places])
     notes = [
         "the solution" if a.is_solution else f"chi-square {a.cost_above:.1f} above the solution"
         for a in fix.alternatives
@@ -172,12 +172,12 @@ def _candidates(fix: DopplerFix) -> dict:
 
 
 def _truth(fix: DopplerFix, truth_ecef_m: np.ndarray) -> dict:
-    lat, lon, height = (float(x) for x in ecef_to_geodetic(jnp.asarray(truth_ecef_m)))
+    true = place_of(truth_ecef_m, fix.log.sat_pos_ecef_m)
     error = fix.error_enu_m(truth_ecef_m)
     return {
-        "truth_latitude_deg": _entry((), np.degrees(lat), "true latitude", "deg"),
-        "truth_longitude_deg": _entry((), np.degrees(lon), "true longitude", "deg"),
-        "truth_height_m": _entry((), height, "true height above the ellipsoid", "m"),
+        "truth_latitude_deg": _entry((), np.degrees(true.lat_rad), "true latitude", "deg"),
+        "truth_longitude_deg": _entry((), np.degrees(true.lon_rad), "true longitude", "deg"),
+        "truth_height_m": _entry((), true.height_m, "true height above the ellipsoid", "m"),
         "error_enu_m": _entry("enu", error, "solution minus truth", "m"),
         "error_horizontal_m": _entry((), float(np.hypot(*error[:2])), "horizontal error", "m"),
         "error_3d_m": _entry((), float(np.linalg.norm(error)), "error in three dimensions", "m"),

@@ -137,40 +137,37 @@ def assemble(
     alternatives: list[Alternative],
 ) -> DopplerFix:
     """Collect a finished estimate and everything that judges it."""
-    estimate = snooped.estimate
-    position = estimate.theta.rx_pos_ecef_m
-    lat, lon, height = ecef_to_geodetic(position)
-    axes = np.asarray(enu_basis(lat, lon))
-    az, el = jax.vmap(azel, in_axes=(0, None))(jnp.asarray(log.sat_pos_ecef_m), position)
+    estimate, used = snooped.estimate, np.asarray(snooped.used)
+    place = place_of(estimate.theta.rx_pos_ecef_m, log.sat_pos_ecef_m)
+    judged = _judge(options.model, estimate.theta, data, used, priors, options.unknowns)
     predicted = predicted_hz(options.model, estimate.theta, data)
-    information = _information(options.model, estimate.theta, data, snooped.used, priors, options)
-    used = np.asarray(snooped.used)
     num_priors = sum(jax.eval_shape(p.residual, estimate.theta).size for p in priors)
     z = np.asarray(snooped.check.whitened)[:, 0]
     dof = int(used.sum()) + num_priors - estimate.unknowns.size
     chi2 = chi_square(float(np.sum(z[used] ** 2)), dof)
     status = _status(estimate, alternatives)
+    axes, covariance = place.axes, _covariance(log, options, estimate, data, used, priors)
     return DopplerFix(
         log=log,
         options=options,
         estimate=estimate,
         status=status,
         used=used,
-        rejection=_rejections(options, used, snooped.check, np.asarray(el)),
+        rejection=_rejections(options, used, snooped.check, place.el_rad),
         sigma_hz=np.asarray(data.links.sigma_hz),
         predicted_hz=predicted,
         residual_hz=np.asarray(log.doppler_hz) - predicted,
         check=snooped.check,
-        az_rad=np.asarray(az),
-        el_rad=np.asarray(el),
-        lat_rad=float(lat),
-        lon_rad=float(lon),
-        height_m=float(height),
+        az_rad=place.az_rad,
+        el_rad=place.el_rad,
+        lat_rad=place.lat_rad,
+        lon_rad=place.lon_rad,
+        height_m=place.height_m,
         enu_axes=axes,
-        covariance_enu_m2=axes @ _covariance(log, options, estimate, data, used, priors) @ axes.T,
-        crb_enu_m2=axes @ np.asarray(information.crb("rx_pos_ecef_m")) @ axes.T,
-        information=information,
-        dop_m_per_hz=_dop(options, estimate, data, used, priors, axes),
+        covariance_enu_m2=axes @ covariance @ axes.T,
+        crb_enu_m2=axes @ judged.crb_m2 @ axes.T,
+        information=judged.information,
+        dop_m_per_hz=_dop(judged.cofactor, axes),
         chi2=chi2,
         alternatives=tuple(alternatives),
         warnings=tuple(_warnings(log, options, used, chi2, status, alternatives)),
@@ -185,34 +182,72 @@ def predicted_hz(model, theta, data: Data) -> np.ndarray:
 _predict_kernel = eqx.filter_jit(predict)
 
 
-@eqx.filter_jit
-def _information_kernel(model, theta, data: Data, visible, priors, free) -> Information:
-    return fisher_information(
-        model, theta, data.links, free, shared=data.shared, visible=visible, priors=priors
+class Place(NamedTuple):
+    """A position in geodetic terms, with the directions of satellites seen from it."""
+
+    lat_rad: float
+    lon_rad: float
+    height_m: float
+    axes: Float[np.ndarray, "3 3"]
+    az_rad: Float[np.ndarray, " obs"]
+    el_rad: Float[np.ndarray, " obs"]
+
+
+def place_of(rx_pos_ecef_m, sat_pos_ecef_m) -> Place:
+    """Geodetic coordinates, ENU axes and satellite directions of a position."""
+    lat, lon, height, axes, az, el = _place_kernel(rx_pos_ecef_m, sat_pos_ecef_m)
+    return Place(
+        float(lat), float(lon), float(height), np.asarray(axes), np.asarray(az), np.asarray(el)
     )
 
 
-def _information(model, theta, data, used, priors, options: FixOptions) -> Information:
-    return _information_kernel(model, theta, data, jnp.asarray(used), priors, options.unknowns)
+@jax.jit
+def _place_kernel(position, satellites):
+    lat, lon, height = ecef_to_geodetic(position)
+    az, el = jax.vmap(azel, in_axes=(0, None))(satellites, position)
+    return lat, lon, height, enu_basis(lat, lon), az, el
+
+
+class _Judged(NamedTuple):
+    information: Information
+    crb_m2: np.ndarray
+    cofactor: np.ndarray
+
+
+def _judge(model, theta, data: Data, used, priors, free) -> _Judged:
+    """Fisher information of the used links, its bound, and the bound for 1 Hz on every link."""
+    information, crb, cofactor = _judge_kernel(model, theta, data, used, priors, free)
+    return _Judged(information, np.asarray(crb), np.asarray(cofactor))
+
+
+@eqx.filter_jit
+def _judge_kernel(model, theta, data: Data, used, priors, free):
+    def of(links) -> Information:
+        return fisher_information(
+            model, theta, links, free, shared=data.shared, visible=used, priors=priors
+        )
+
+    information = of(data.links)
+    unit = of(eqx.tree_at(lambda k: k.sigma_hz, data.links, jnp.ones(used.shape)))
+    return information, information.crb("rx_pos_ecef_m"), unit.crb("rx_pos_ecef_m")
 
 
 def _covariance(log, options: FixOptions, estimate: Estimate, data: Data, used, priors):
     """Position covariance, with the ephemeris error considered if it was not estimated."""
-    formal = np.asarray(estimate.covariance_of("rx_pos_ecef_m"))
+    where = estimate.unknowns.slice("rx_pos_ecef_m")
     if options.ageing is None:
-        return formal
+        return np.asarray(estimate.covariance)[where, where]
     considered, covariance = _considered(log, options)
     total = _consider_kernel(
         options.model,
         estimate.theta,
         data,
-        jnp.asarray(used),
+        used,
         priors,
         options.unknowns,
         considered,
         covariance,
     )
-    where = estimate.unknowns.slice("rx_pos_ecef_m")
     return np.asarray(total)[where, where]
 
 
@@ -244,11 +279,8 @@ def _considered(log: DopplerLog, options: FixOptions):
     return ("sat_time_offset_s", "sat_orbit_offset_m"), jnp.diag(jnp.asarray(variances))
 
 
-def _dop(options: FixOptions, estimate, data: Data, used, priors, axes) -> np.ndarray:
-    links = eqx.tree_at(lambda k: k.sigma_hz, data.links, np.ones(len(used)))
-    unit = Data(links, data.observations, data.visible, data.shared)
-    information = _information(options.model, estimate.theta, unit, used, priors, options)
-    variance = np.diag(axes @ np.asarray(information.crb("rx_pos_ecef_m")) @ axes.T)
+def _dop(cofactor: np.ndarray, axes: np.ndarray) -> np.ndarray:
+    variance = np.diag(axes @ cofactor @ axes.T)
     return np.sqrt(np.array([variance[0] + variance[1], variance[2]]))
 
 
@@ -308,8 +340,8 @@ def _warnings(log: DopplerLog, options: FixOptions, used, chi2: ChiSquare, statu
             )
     if status == Status.ambiguous:
         rival = next(a for a in alternatives if not a.is_solution)
-        lat, lon, _ = ecef_to_geodetic(jnp.asarray(rival.position_ecef_m))
+        place = place_of(rival.position_ecef_m, log.sat_pos_ecef_m)
         yield (
-            f"Another position fits nearly as well: {np.degrees(float(lat)):.4f}, "
-            f"{np.degrees(float(lon)):.4f} deg (chi-square {rival.cost_above:.1f} higher)."
+            f"Another position fits nearly as well: {np.degrees(place.lat_rad):.4f}, "
+            f"{np.degrees(place.lon_rad):.4f} deg (chi-square {rival.cost_above:.1f} higher)."
         )
