@@ -140,8 +140,8 @@ def eccentric_anomaly(mean_anomaly_rad: Scalar, eccentricity: Scalar) -> Scalar:
     """Solve Kepler's equation E - e sin E = M for e in [0, 1).
 
     Ten Newton steps from Danby's start, E = M + 0.85 e sign(sin M), on the reduced anomaly leave a
-    residual at rounding level for e <= 0.99; no loop that depends on data. Derivatives of any order
-    are those of the exact solution.
+    residual at rounding level for e <= 0.99; no loop that depends on data. Derivatives of any
+    order are those of the exact solution.
     """
     turns = 2.0 * jnp.pi * jnp.round(mean_anomaly_rad / (2.0 * jnp.pi))
     mean = mean_anomaly_rad - turns
@@ -170,9 +170,10 @@ def advance(
 
         r(t + dt) = f r + g v + J2 part      (f and g of the two-body problem, exact)
 
-    The J2 part is a Simpson rule over the step, on the two-body path. Position and inertial velocity
-    come back in the *same* axes as they went in: ECEF of the start, not turned with the Earth. So a
-    satellite that is `dt_s` early on its orbit at the same instant is `advance(..., dt_s)`.
+    The J2 part is a Simpson rule over the step, on the two-body path. Position and inertial
+    velocity come back in the *same* axes as they went in: ECEF of the start, not turned with the
+    Earth. So a satellite that is `dt_s` early on its orbit at the same instant is `advance(...,
+    dt_s)`.
 
     Args:
         pos_ecef_m: any position of an elliptic orbit, z along the Earth's axis (polar motion, 2e-6

@@ -1,11 +1,12 @@
 """SGP4 to Earth-fixed states, for whole catalogues, with a gate on the age of the elements.
 
-SGP4 is the compiled `sgp4` package (Vallado et al., AIAA 2006-6753), WGS 72 constants, the "improved"
-mode; here are its units, its time argument, the rotation from TEME to ECEF and its error codes.
+SGP4 is the compiled `sgp4` package (Vallado et al., AIAA 2006-6753), WGS 72 constants, the
+"improved" mode; here are its units, its time argument, the rotation from TEME to ECEF and its
+error codes.
 
-Element sets age: sets of one week were measured off by 60 km (Starlink), 5 km (Iridium), 3 km (OneWeb,
-BeiDou) and 11 km (Orbcomm), medians, against new ones of December 2025, and satellites that maneuver
-by thousands of kilometers. SGP4 itself knows nothing of that.
+Element sets age: sets of one week were measured off by 60 km (Starlink), 5 km (Iridium), 3 km
+(OneWeb, BeiDou) and 11 km (Orbcomm), medians, against new ones of December 2025, and satellites
+that maneuver by thousands of kilometers. SGP4 itself knows nothing of that.
 """
 
 import warnings
@@ -55,8 +56,8 @@ class AgeGate(Protocol):
 class RefuseOlderThan:
     """Raise when an epoch asked for lies farther from a set's epoch, before or after.
 
-    The default, 3.5 days, keeps broadband constellations at some 15 km along track (errors grow with
-    the square of the age); set it to what your use can stand.
+    The default, 3.5 days, keeps broadband constellations at some 15 km along track (errors grow
+    with the square of the age); set it to what your use can stand.
     """
 
     max_age_s: float = DEFAULT_MAX_AGE_S
@@ -128,8 +129,8 @@ def propagate(
 ) -> Propagation:
     """States in ECEF of all satellites at all epochs.
 
-    Costs 72 bytes a state; `propagate_chunks` bounds it. Satellites that SGP4 gives up on (decayed)
-    are NaN and named in a `LeopntWarning`.
+    Costs 72 bytes a state; `propagate_chunks` bounds it. Satellites that SGP4 gives up on
+    (decayed) are NaN and named in a `LeopntWarning`.
 
     Args:
         elements: one set per satellite (`MeanElements.nearest` picks it from a history).
@@ -141,8 +142,8 @@ def propagate(
         LeopntError: elements older than the gate allows, or epochs outside the Earth orientation
             table.
 
-    Errors: against other implementations 1e-8 m before the rotation and below 1 mm after it; against
-    the true orbit 1 km at the elements' epoch, and more every day.
+    Errors: against other implementations 1e-8 m before the rotation and below 1 mm after it;
+    against the true orbit 1 km at the elements' epoch, and more every day.
     """
     shape = (len(elements), len(epoch))
     state = SatelliteState(*(np.empty((*shape, 3)) for _ in range(3)))
@@ -210,8 +211,8 @@ def _block(
 def _teme(elements: MeanElements, epoch: Epoch):
     """Error codes, positions [km] and velocities [km/s] in TEME.
 
-    Elapsed time is true (TAI), also across leap seconds, where a difference of UTC dates is a second
-    short (7.5 km in LEO).
+    Elapsed time is true (TAI), also across leap seconds, where a difference of UTC dates is a
+    second short (7.5 km in LEO).
     """
     jd, fraction = epoch.to_jd(TimeScale.TAI)
     code, pos_km, vel_kmps = _satrecs(elements).sgp4(jd, fraction)
@@ -253,11 +254,12 @@ def _too_old(elements: MeanElements, epoch: Epoch, age_s: np.ndarray, max_age_s:
     days = age_s[sat, at] / DAY_S
     side = "after" if days > 0 else "before"
     return (
-        f"{epoch[at].to_iso(digits=0)} is {abs(days):.1f} days {side} the epoch of the elements of "
-        f"{elements.label(int(sat))}, {elements.epoch[sat].to_iso(digits=0)}; the age gate allows "
-        f"{max_age_s / DAY_S:g} days, and {num_old} of {len(elements)} satellites exceed it. Sets of "
-        "7 days were measured 60 km off (Starlink), 5 km (Iridium), 3 km (OneWeb). Get element sets "
-        "of the date, or pass age_gate=DropOlderThan(seconds), a larger limit, or AnyAge()."
+        f"{epoch[at].to_iso(digits=0)} is {abs(days):.1f} days {side} the epoch of the elements "
+        f"of {elements.label(int(sat))}, {elements.epoch[sat].to_iso(digits=0)}; the age gate "
+        f"allows {max_age_s / DAY_S:g} days, and {num_old} of {len(elements)} satellites exceed "
+        "it. Sets of 7 days were measured 60 km off (Starlink), 5 km (Iridium), 3 km (OneWeb). Get "
+        "element sets of the date, or pass age_gate=DropOlderThan(seconds), a larger limit, or "
+        "AnyAge()."
     )
 
 

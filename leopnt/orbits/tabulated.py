@@ -1,7 +1,8 @@
 """Tabulated orbits and clocks: Lagrange interpolation that never crosses a gap.
 
-The position polynomial through the nearest nodes is evaluated in ECEF; velocity is its derivative, or
-is interpolated from velocity records where a file has them. (Turning the nodes to the inertial axes
+The position polynomial through the nearest nodes is evaluated in ECEF; velocity is its
+derivative, or is interpolated from velocity records where a file has them. (Turning the nodes to
+the inertial axes
 of the wanted epoch first, as is often done, changed nothing: 0.283 and 0.282 m on a LEO table of
 180 s, the same 2 mm on GNSS tables of 300 s.) Clocks are linear between neighbors: satellite clock
 noise is not smooth.
@@ -47,7 +48,8 @@ class TabulatedOrbits:
     def __post_init__(self):
         if len(self.epoch) < 2 or not np.all(self.epoch[1:] > self.epoch[:-1]):
             raise LeopntError(
-                f"TabulatedOrbits: epoch must hold at least two increasing nodes, got {self.epoch}."
+                f"TabulatedOrbits: epoch must hold at least two increasing nodes, got "
+                f"{self.epoch}."
             )
 
     @property
@@ -81,8 +83,8 @@ class InterpolatedStates:
         if not np.all(self.is_valid):
             sat, at = np.argwhere(~self.is_valid)[0]
             raise LeopntError(
-                f"the table has no position of {self.name[sat]} at {self.epoch[at].to_iso()}, which "
-                "lies in a gap, after a maneuver, or outside the table "
+                f"the table has no position of {self.name[sat]} at {self.epoch[at].to_iso()}, "
+                "which lies in a gap, after a maneuver, or outside the table "
                 f"({np.sum(~self.is_valid)} of {self.is_valid.size} states are missing)."
             )
         return self.state
@@ -99,8 +101,8 @@ def interpolate(
     Args:
         table: nodes.
         epoch: any times, in any order.
-        num_points: nodes per polynomial. 9 to 11 suit GNSS, 11 to 13 a LEO every 180 s or less; see
-            `leave_one_out` for what it means on a table.
+        num_points: nodes per polynomial. 9 to 11 suit GNSS, 11 to 13 a LEO every 180 s or less;
+            see `leave_one_out` for what it means on a table.
         eop: for the inertial velocity.
     """
     return _interpolate(table, epoch, num_points, eop, table.pos_ecef_m, _derivative)
