@@ -32,3 +32,9 @@ def earth_rotation_vector(epoch: Epoch, eop: EopTable | None = None) -> Float[np
     of_x = inertial_velocity(np.array([1.0, 0.0, 0.0]), still, epoch, eop)  # omega x e_x
     of_y = inertial_velocity(np.array([0.0, 1.0, 0.0]), still, epoch, eop)
     return np.array([of_y[2], -of_x[2], of_x[1]])
+
+
+def greenwich_angle(epoch: Epoch, eop: EopTable | None = None) -> float:
+    """Right ascension [rad] of the ECEF x axis in TEME at one epoch, in (-pi, pi]."""
+    matrix = teme_to_ecef_matrix(epoch, eop)
+    return float(np.arctan2(matrix[0, 1], matrix[0, 0]))

@@ -9,7 +9,13 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from leopnt.constants import EARTH_EQUATORIAL_RADIUS_M, EARTH_GM_M3PS2, EARTH_J2
+from leopnt.constants import (
+    EARTH_EQUATORIAL_RADIUS_M,
+    EARTH_GM_M3PS2,
+    EARTH_J2,
+    EARTH_ROTATION_ERA_RADPS,
+)
+from leopnt.frames.state import SatelliteState
 
 Scalar = Float[Array, ""]
 _NEWTON_STEPS = 10
@@ -93,6 +99,30 @@ def propagate(
 
     t = jnp.asarray(t_s)
     return jax.jvp(position, (t,), (jnp.ones_like(t),))
+
+
+def ecef_state(elements: KeplerElements, t_s: Scalar, earth_angle_rad: Scalar) -> SatelliteState:
+    """State in axes that turn with the Earth, at `t_s` seconds after the elements' reference.
+
+        r_ecef = R3(earth_angle + omega t) r        v_ecef = R3 v - omega x r_ecef
+
+    The Earth turns uniformly about z, with the rate of the Earth rotation angle: no polar motion,
+    no change of the length of day. Good for design; for measured satellites use `sgp4`.
+
+    `earth_angle_rad` is the right ascension of Greenwich at t = 0 in the frame of the elements:
+    `earth_spin.greenwich_angle` of the reference epoch, or 0 if nodes count from Greenwich, as
+    those of `constellations` do.
+    """
+    pos, vel = propagate(elements, t_s)
+    angle = earth_angle_rad + EARTH_ROTATION_ERA_RADPS * t_s
+    cos, sin = jnp.cos(angle), jnp.sin(angle)
+
+    def turned(vec):
+        return jnp.stack([cos * vec[0] + sin * vec[1], cos * vec[1] - sin * vec[0], vec[2]])
+
+    pos_ecef, vel_inertial = turned(pos), turned(vel)
+    swept = EARTH_ROTATION_ERA_RADPS * jnp.stack([-pos_ecef[1], pos_ecef[0], 0.0 * pos_ecef[2]])
+    return SatelliteState(pos_ecef, vel_inertial - swept, vel_inertial)
 
 
 def state_from_elements(

@@ -257,9 +257,9 @@ def _too_old(elements: MeanElements, epoch: Epoch, age_s: np.ndarray, max_age_s:
         f"{epoch[at].to_iso(digits=0)} is {abs(days):.1f} days {side} the epoch of the elements "
         f"of {elements.label(int(sat))}, {elements.epoch[sat].to_iso(digits=0)}; the age gate "
         f"allows {max_age_s / DAY_S:g} days, and {num_old} of {len(elements)} satellites exceed "
-        "it. Sets of 7 days were measured 60 km off (Starlink), 5 km (Iridium), 3 km (OneWeb). Get "
-        "element sets of the date, or pass age_gate=DropOlderThan(seconds), a larger limit, or "
-        "AnyAge()."
+        "it. Sets of 7 days were measured 60 km off (Starlink), 5 km (Iridium), 3 km (OneWeb). "
+        "Get element sets of the date, or pass age_gate=DropOlderThan(seconds), a larger limit, "
+        "or AnyAge()."
     )
 
 
