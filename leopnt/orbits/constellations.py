@@ -6,7 +6,7 @@ date: turn with `kepler.ecef_state(elements, t_s, earth_angle_rad=0)`. Presets a
 satellites of a day; for those read element sets.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import jax.numpy as jnp
@@ -57,7 +57,7 @@ class Walker:
     name: str
     num_satellites: int
     num_planes: int
-    phasing: float
+    phasing: int | float
     inclination_rad: float
     semi_major_axis_m: float
     node_spread_rad: float
@@ -100,7 +100,7 @@ def walker_delta(
     name: str,
     num_satellites: int,
     num_planes: int,
-    phasing: float,
+    phasing: int | float,
     inclination_rad: float,
     altitude_m: float,
 ) -> Walker:
@@ -117,7 +117,7 @@ def walker_star(
     name: str,
     num_satellites: int,
     num_planes: int,
-    phasing: float,
+    phasing: int | float,
     inclination_rad: float,
     altitude_m: float,
     node_spread_rad: float = np.pi,
@@ -263,7 +263,10 @@ CENTISPACE = Combined(
     (
         walker_delta("CENTISPACE A", 120, 12, 1, 55.0 * _DEG, 975e3),
         walker_delta("CENTISPACE B", 30, 3, 1, 87.4 * _DEG, 1_100e3),
-        walker_delta("CENTISPACE C", 40, 4, 1, 30.0 * _DEG, 1_100e3),
+        replace(
+            walker_delta("CENTISPACE C", 40, 4, 1, 30.0 * _DEG, 1_100e3),
+            first_node_rad=15.0 * _DEG,  # off the nodes of B at the same altitude
+        ),
     )
 )
 """CENTISPACE-like: 190 satellites in the three layers the literature quotes (120 at 975 km and 55
