@@ -26,7 +26,7 @@ def test_rotation_vector_has_the_published_rate_and_the_tilt_of_the_pole(evidenc
     evidence(
         "orbits.earth_spin",
         "Rate of Earth rotation, relative",
-        "IERS Conventions 2010: Earth rotation angle plus precession of the equinox (46.1 arcsec/a)",
+        "IERS Conventions 2010, ERA rate plus precession of the equinox (46.1 arcsec/a)",
         "published",
         achieved=abs(np.linalg.norm(spin) / (7.292_115_146_7e-5 + 7.086e-12) - 1),
         tolerance=2e-8,  # 1 ms of excess length of day is 1.2e-8
