@@ -1,4 +1,4 @@
-"""SGP4 to Earth-fixed states, for whole catalogues, with a gate on the age of the elements.
+"""SGP4 to Earth-fixed states, for whole catalogs, with a gate on the age of the elements.
 
 SGP4 is the compiled `sgp4` package (Vallado et al., AIAA 2006-6753), WGS 72 constants, the
 "improved" mode; here are its units, its time argument, the rotation from TEME to ECEF and its
@@ -220,10 +220,10 @@ def _block(
 
 
 def _satrecs(elements: MeanElements) -> list[Satrec]:
-    """Initialized records; the catalogue number stays with us, the package stops at 339 999.
+    """Initialized records; the catalog number stays with us, the package stops at 339 999.
 
-    Their time argument is TAI, so elapsed time is true also across leap seconds, where a difference
-    of UTC dates is a second short (7.5 km in LEO).
+    Their time argument is TAI, so elapsed time is true also across leap seconds, where a
+    difference of UTC dates is a second short (7.5 km in LEO).
     """
     utc1, utc2 = elements.epoch.to_jd(TimeScale.UTC)
     tai1, tai2 = elements.epoch.to_jd(TimeScale.TAI)
