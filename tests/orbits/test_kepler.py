@@ -107,14 +107,14 @@ def test_energy_momentum_and_perigee_follow_from_the_elements(values):
 
 
 @every_orbit
-def test_elements_and_state_round_trip(values, evidence):
+def test_elements_and_state_round_trip(values, evidence, request):
     elements = elements_of(values)
     back = elements_from(*state_of(elements))
     pairs = zip(jax.tree.leaves(back), values, strict=True)
     worst = max(abs(float(found) / value - 1) for found, value in pairs)
     evidence(
         "orbits.kepler",
-        "Elements to state and back, relative",
+        f"Elements to state and back, {request.node.callspec.id}, relative",
         "round trip",
         "invariance",
         achieved=worst,

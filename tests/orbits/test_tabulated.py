@@ -229,7 +229,7 @@ def test_clocks_are_linear_and_never_cross_a_jump_or_a_gap():
 def test_real_clocks_thinned_to_10_minutes_come_back(evidence):
     found = interpolate(thinned(CODE, 2), CODE.epoch).clock_s
     galileo = [name.startswith("E") for name in CODE.name]
-    error_s = np.abs(found - CODE.clock_s)[galileo]
+    error_s = np.abs(found - CODE.clock_s)[galileo, 1::2]  # the epochs that were taken out
     evidence(
         "orbits.tabulated",
         "Galileo clocks every 10 min, interpolated to 5 min, median",
