@@ -66,7 +66,7 @@ class Information(eqx.Module):
         before = jnp.sqrt(jnp.sum(ordered[:, len(drop) :] ** 2, axis=0))
         after = jnp.sqrt(jnp.sum(rows**2, axis=0))
         rows = jnp.where((after > 1e-13 * before)[None, :], rows, 0.0)
-        return rows / self.unknowns.scale_vector[keep]
+        return rows / self.unknowns.scale_vector[None, keep]
 
     def efim(
         self, interest: str | Sequence[str], known: Sequence[str] = ()
@@ -93,10 +93,10 @@ class Information(eqx.Module):
             interest = [n for n in self.unknowns.names if n not in known]
         keep = self.unknowns.indices(interest)
         scale = self.unknowns.scale_vector[keep]
-        rows = self.efim_rows(interest, known) * scale
+        rows = self.efim_rows(interest, known) * scale[None, :]
         length = jnp.sqrt(jnp.sum(rows**2, axis=0))
         safe = jnp.where(length > 0, length, 1.0)
-        cofactor, _ = inverse_of_root(triangular_root(rows / safe))
+        cofactor, _ = inverse_of_root(triangular_root(rows / safe[None, :]))
         unit = scale / safe
         return jnp.where(jnp.all(length > 0), cofactor * unit[:, None] * unit[None, :], jnp.nan)
 
@@ -149,7 +149,7 @@ def _root_of_links(model, unknowns, theta, links, shared, visible):
 def _equilibrated_root(rows: Float[Array, "row param"]) -> Float[Array, "param param"]:
     length = jnp.sqrt(jnp.sum(rows**2, axis=0))
     safe = jnp.where(length > 0, length, 1.0)
-    return triangular_root(rows / safe) * safe
+    return triangular_root(rows / safe[None, :]) * safe[None, :]
 
 
 def _outer(scale: np.ndarray) -> np.ndarray:
