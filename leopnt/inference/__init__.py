@@ -24,7 +24,7 @@ from leopnt.inference.misspecified import MisspecifiedBound, misspecified_bound
 from leopnt.inference.model import Data, Model, nll, predict, simulate
 from leopnt.inference.parameters import Unknowns, parameter
 from leopnt.inference.priors import FunctionPrior, GaussianCovariancePrior, GaussianPrior
-from leopnt.inference.status import Status
+from leopnt.inference.status import Status, count_statuses
 
 __all__ = [
     "BancroftRoots",
@@ -52,6 +52,7 @@ __all__ = [
     "check_residuals",
     "chi_square",
     "consider_covariance",
+    "count_statuses",
     "data_snooping",
     "dilution",
     "fisher_information",
