@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, PyTree
 
 from leopnt.inference.linearize import whitened_rows
 from leopnt.inference.model import Model
 from leopnt.inference.parameters import Unknowns
-from leopnt.inference.priors import AbstractPrior
+from leopnt.inference.priors import AbstractPrior, prior_rows
 from leopnt.inference.small_linear import inverse_spd
 
 
@@ -52,8 +51,7 @@ def consider_covariance(
     normal = jnp.einsum("lop,loq->pq", weighted, jnp.where(weight[:, None, None] > 0, rows_f, 0.0))
     cross = jnp.einsum("lop,loc->pc", weighted, jnp.where(weight[:, None, None] > 0, rows_c, 0.0))
     for prior in priors:
-        misfit = lambda d, prior=prior: prior.residual(free_unknowns.displace(theta, d))  # noqa: E731
-        rows = jax.jacfwd(misfit)(jnp.zeros(free_unknowns.size))
+        rows = prior_rows(prior, free_unknowns, theta)[1]
         normal = normal + rows.T @ rows
     cofactor, _ = inverse_spd(normal)
     scale_f, scale_c = jnp.asarray(free_unknowns.scale_vector), jnp.asarray(other.scale_vector)

@@ -19,7 +19,7 @@ from leopnt.geometry.dop import Dop, dop_from_cofactor
 from leopnt.inference.linearize import LINK_CHUNK, whitened_rows
 from leopnt.inference.model import Model, num_links
 from leopnt.inference.parameters import Unknowns
-from leopnt.inference.priors import AbstractPrior
+from leopnt.inference.priors import AbstractPrior, prior_rows
 from leopnt.inference.small_linear import (
     eliminate_columns,
     inverse_of_root,
@@ -126,8 +126,7 @@ def fisher_information(
     root = _root_of_links(model, unknowns, theta, links, shared, visible)
     blocks = [root]
     for prior in priors:
-        misfit = lambda d, prior=prior: prior.residual(unknowns.displace(theta, d))  # noqa: E731
-        blocks.append(jax.jacfwd(misfit)(jnp.zeros(unknowns.size)))
+        blocks.append(prior_rows(prior, unknowns, theta)[1])
     if priors:
         root = _equilibrated_root(jnp.concatenate(blocks))
     return Information(root, unknowns)

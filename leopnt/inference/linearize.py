@@ -14,7 +14,7 @@ from jaxtyping import Array, Bool, Float
 from leopnt.inference.losses import AbstractLoss
 from leopnt.inference.model import Data, Model
 from leopnt.inference.parameters import Unknowns
-from leopnt.inference.priors import AbstractPrior
+from leopnt.inference.priors import AbstractPrior, prior_rows
 from leopnt.inference.small_linear import UNROLL_LIMIT, gram, gram_of_columns
 from leopnt.noise.base import as_real, from_real
 
@@ -82,14 +82,8 @@ def prior_normal(unknowns: Unknowns, theta: Any, priors: tuple[AbstractPrior, ..
     """Contribution of the priors to the sums."""
     total = _zero(unknowns.size)
     for prior in priors:
-
-        def misfit(delta, prior=prior):
-            return prior.residual(unknowns.displace(theta, delta))
-
-        zero = jnp.zeros(unknowns.size)
-        residual, rows = misfit(zero), jax.jacfwd(misfit)(zero)
-        one = Normal(gram(rows), -rows.T @ residual, 0.5 * residual @ residual)
-        total = _add(total, one)
+        residual, rows = prior_rows(prior, unknowns, theta)
+        total = _add(total, Normal(gram(rows), -rows.T @ residual, 0.5 * residual @ residual))
     return total
 
 

@@ -44,10 +44,14 @@ class MisspecifiedBound(eqx.Module):
         """Bound on the mean-square error matrix, MCRB + bias bias^T.
 
         Args:
-            bias: pseudo-true minus true value of the unknowns, SI, order of `unknowns`; only you
-                know which components of the two models mean the same.
+            bias: pseudo-true minus true value of the unknowns, SI, order of `unknowns`: `bias_from`
+                where the fields of both models mean the same.
         """
         return self.mcrb + bias[:, None] * bias[None, :]
+
+    def bias_from(self, truth: Any) -> Float[Array, " param"]:
+        """Pseudo-true minus true unknowns, SI; `truth` has fields of the same names."""
+        return self.unknowns.difference(truth, self.theta)
 
 
 def misspecified_bound(

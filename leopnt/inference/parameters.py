@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from leopnt.errors import LeopntError, did_you_mean
+from leopnt.noise.base import check_positive
 
 _KEY = "leopnt.parameter"
 
@@ -50,6 +51,7 @@ def parameter(
     """
     if (retract is None) != (tangent_size is None):
         raise LeopntError("parameter: give retract and tangent_size together, or neither.")
+    check_positive("parameter", "scale", np.asarray(scale, float))
     spec = ParameterSpec(scale, unit, retract, local, tangent_size)
     return eqx.field(metadata={_KEY: spec}, **field_options)
 
@@ -140,6 +142,17 @@ class Unknowns:
         moved = [self._moved(name, getattr(theta, name), specs[name], delta) for name in self.names]
         return eqx.tree_at(lambda t: [getattr(t, n) for n in self.names], theta, moved)
 
+    def difference(self, base: Any, theta: Any) -> Float[Array, " param"]:
+        """Tangent that leads from `base` to `theta`, SI: the error of an estimate, a bias.
+
+        `displace(base, difference(base, theta) / scale_vector)` is `theta` again, in the chosen
+        fields. One problem; `jax.vmap` it over a batch of estimates.
+        """
+        specs = specs_of(base)
+        return jnp.concatenate(
+            [field_difference(n, specs[n], getattr(base, n), getattr(theta, n)) for n in self.names]
+        )
+
     def _moved(self, name: str, value, spec: ParameterSpec, delta):
         where = self.slice(name)
         tangent = delta[where] * jnp.asarray(self.scale_vector[where])
@@ -148,10 +161,22 @@ class Unknowns:
         return value + tangent.reshape(jnp.shape(value))
 
 
+def field_difference(name: str, spec: ParameterSpec, base: Any, value: Any) -> Float[Array, " size"]:
+    """Tangent from `base` to `value` of one field, SI, flat."""
+    if spec.retract is None:
+        return jnp.ravel(jnp.asarray(value) - jnp.asarray(base))
+    if spec.local is None:
+        raise LeopntError(
+            f"theta.{name} has a retract but no `local`, its inverse (base, value) -> tangent; "
+            "declare it on the field with `parameter`."
+        )
+    return spec.local(base, value)
+
+
 def _tangent(name: str, value, spec: ParameterSpec) -> tuple[int, tuple[float, ...]]:
     if value is None or (not hasattr(value, "dtype") and not isinstance(value, float)):
         raise LeopntError(f"free: theta.{name} is {value!r}, not a float array; fix it or set it.")
-    if not jnp.issubdtype(jnp.result_type(value), jnp.floating):
+    if jnp.result_type(value) != jnp.float64:
         raise LeopntError(
             f"free: theta.{name} has type {jnp.result_type(value)}; unknowns are 64-bit floats."
         )
