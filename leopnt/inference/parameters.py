@@ -136,11 +136,19 @@ class Unknowns:
             for i in range(size)
         ]
 
+    def take(self, theta: Any) -> tuple:
+        """Values of the chosen fields."""
+        return tuple(jnp.asarray(getattr(theta, name)) for name in self.names)
+
+    def put(self, theta: Any, values: tuple) -> Any:
+        """Theta with other values in the chosen fields."""
+        return eqx.tree_at(lambda t: [getattr(t, n) for n in self.names], theta, list(values))
+
     def displace(self, theta: Any, delta: Float[Array, " param"]) -> Any:
         """Theta moved by a scaled tangent vector."""
         specs = specs_of(theta)
         moved = [self._moved(name, getattr(theta, name), specs[name], delta) for name in self.names]
-        return eqx.tree_at(lambda t: [getattr(t, n) for n in self.names], theta, moved)
+        return self.put(theta, tuple(moved))
 
     def difference(self, base: Any, theta: Any) -> Float[Array, " param"]:
         """Tangent that leads from `base` to `theta`, SI: the error of an estimate, a bias.
@@ -161,7 +169,9 @@ class Unknowns:
         return value + tangent.reshape(jnp.shape(value))
 
 
-def field_difference(name: str, spec: ParameterSpec, base: Any, value: Any) -> Float[Array, " size"]:
+def field_difference(
+    name: str, spec: ParameterSpec, base: Any, value: Any
+) -> Float[Array, " size"]:
     """Tangent from `base` to `value` of one field, SI, flat."""
     if spec.retract is None:
         return jnp.ravel(jnp.asarray(value) - jnp.asarray(base))
