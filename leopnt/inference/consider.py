@@ -8,8 +8,9 @@ from typing import Any
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, PyTree
 
-from leopnt.inference.linearize import whitened_rows
-from leopnt.inference.model import Model
+from leopnt.errors import LeopntError
+from leopnt.inference.linearize import sum_chunks, whitened_rows
+from leopnt.inference.model import Model, check_links
 from leopnt.inference.parameters import Unknowns
 from leopnt.inference.priors import AbstractPrior, prior_rows
 from leopnt.inference.small_linear import inverse_spd
@@ -33,28 +34,46 @@ def consider_covariance(
         P_c = P + S C S^T,   S = -P A_f^T A_c      (A: whitened rows of free and considered fields)
 
     Args:
-        considered: fields held at the values in `theta` by the estimator.
+        considered: fields held at the values in `theta` by the estimator; none of them free.
         considered_covariance: their true covariance C, SI, order of `considered`.
+        visible: False marks padding and rejected links.
         priors: on the free fields, as given to the estimator.
         link_weight: robust or down-weighting factors on each link's information, if any were used.
 
     Source: Tapley, Schutz & Born, Statistical Orbit Determination (2004), eq. 6.4.14.
     """
     free_unknowns = Unknowns.of(theta, free)
-    other = Unknowns.of(theta, considered)
-    rows_f = whitened_rows(model, free_unknowns, theta, links, shared)
-    rows_c = whitened_rows(model, other, theta, links, shared)
-    weight = jnp.ones(rows_f.shape[0]) if link_weight is None else link_weight
-    if visible is not None:
-        weight = jnp.where(visible, weight, 0.0)
-    weighted = jnp.where(weight[:, None, None] > 0, rows_f * weight[:, None, None], 0.0)
-    normal = jnp.einsum("lop,loq->pq", weighted, jnp.where(weight[:, None, None] > 0, rows_f, 0.0))
-    cross = jnp.einsum("lop,loc->pc", weighted, jnp.where(weight[:, None, None] > 0, rows_c, 0.0))
+    unknowns = Unknowns.of(theta, _names(free) + _names(considered))
+    count, size = check_links(links, shared, visible), free_unknowns.size
+    _check_covariance(considered_covariance, unknowns.size - size)
+
+    def part(tree, visible):
+        links, weight = tree
+        counts = weight > 0 if visible is None else visible & (weight > 0)
+        rows = whitened_rows(model, unknowns, theta, links, shared)
+        rows = jnp.where(counts[:, None, None], rows * jnp.sqrt(weight)[:, None, None], 0.0)
+        return jnp.einsum("lop,loq->pq", rows[..., :size], rows)
+
+    weight = jnp.ones(count) if link_weight is None else link_weight
+    products = sum_chunks(part, (links, weight), visible)
+    normal, cross = products[:, :size], products[:, size:]
     for prior in priors:
         rows = prior_rows(prior, free_unknowns, theta)[1]
         normal = normal + rows.T @ rows
     cofactor, _ = inverse_spd(normal)
-    scale_f, scale_c = jnp.asarray(free_unknowns.scale_vector), jnp.asarray(other.scale_vector)
-    sensitivity = -(cofactor @ cross) * scale_f[:, None] / scale_c[None, :]
-    formal = cofactor * scale_f[:, None] * scale_f[None, :]
+    scale = jnp.asarray(unknowns.scale_vector)
+    sensitivity = -(cofactor @ cross) * scale[:size, None] / scale[None, size:]
+    formal = cofactor * scale[:size, None] * scale[None, :size]
     return formal + sensitivity @ considered_covariance @ sensitivity.T
+
+
+def _names(names: Sequence[str] | str) -> tuple[str, ...]:
+    return (names,) if isinstance(names, str) else tuple(names)
+
+
+def _check_covariance(covariance, size: int) -> None:
+    if jnp.shape(covariance) != (size, size):
+        raise LeopntError(
+            f"considered_covariance has shape {jnp.shape(covariance)}; the considered fields have "
+            f"{size} components, so accepted is ({size}, {size})."
+        )

@@ -16,8 +16,8 @@ from jaxtyping import Array, Bool, Float, PyTree
 
 from leopnt.errors import LeopntError
 from leopnt.geometry.dop import Dop, dop_from_cofactor
-from leopnt.inference.linearize import LINK_CHUNK, whitened_rows
-from leopnt.inference.model import Model, num_links
+from leopnt.inference.linearize import LINK_CHUNK, split_chunks, whitened_rows
+from leopnt.inference.model import Model, check_links
 from leopnt.inference.parameters import Unknowns
 from leopnt.inference.priors import AbstractPrior, prior_rows
 from leopnt.inference.small_linear import (
@@ -133,16 +133,18 @@ def fisher_information(
 
 
 def _root_of_links(model, unknowns, theta, links, shared, visible):
-    count = num_links(links)
-    root = jnp.zeros((0, unknowns.size))
-    for start in range(0, count, LINK_CHUNK):
-        piece = jax.tree.map(lambda leaf, s=start: leaf[s : s + LINK_CHUNK], links)
-        rows = whitened_rows(model, unknowns, theta, piece, shared)
-        if visible is not None:
-            rows = jnp.where(visible[start : start + LINK_CHUNK, None, None], rows, 0.0)
+    def extend(root, tile):
+        links, mask = tile
+        rows = whitened_rows(model, unknowns, theta, links, shared)
+        if mask is not None:
+            rows = jnp.where(mask[:, None, None], rows, 0.0)
         rows = rows.reshape(-1, unknowns.size)
-        root = _equilibrated_root(jnp.concatenate([root, rows]))
-    return root
+        return _equilibrated_root(jnp.concatenate([root, rows])), None
+
+    nothing = jnp.zeros((unknowns.size, unknowns.size))
+    if check_links(links, shared, visible) <= LINK_CHUNK:
+        return extend(nothing[:0], (links, visible))[0]
+    return jax.lax.scan(extend, nothing, split_chunks(links, visible))[0]
 
 
 def _equilibrated_root(rows: Float[Array, "row param"]) -> Float[Array, "param param"]:

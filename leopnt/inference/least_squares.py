@@ -15,7 +15,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from leopnt.inference.linearize import Normal, normal_equations
 from leopnt.inference.losses import AbstractLoss
-from leopnt.inference.model import Data, Model
+from leopnt.inference.model import Data, Model, check_data
 from leopnt.inference.parameters import Unknowns
 from leopnt.inference.priors import AbstractPrior
 from leopnt.inference.small_linear import inverse_spd, solve_spd
@@ -233,6 +233,7 @@ def solve(
 
     Nothing raises for a hopeless geometry or a diverged start: see `Estimate.status`.
     """
+    check_data(data)
     unknowns = Unknowns.of(start, free)
     return _solve(model, start, data, unknowns, solver or GaussNewton(), tuple(priors), loss)
 

@@ -10,12 +10,23 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Inexact, PyTree
 
+from leopnt.errors import LeopntError
 from leopnt.inference.least_squares import AbstractSolver, LevenbergMarquardt, solve
-from leopnt.inference.linearize import link_jacobian
+from leopnt.inference.linearize import link_jacobian, sum_chunks
 from leopnt.inference.model import Data, Model
 from leopnt.inference.parameters import Unknowns
 from leopnt.inference.small_linear import solve_spd
 from leopnt.inference.status import Status
+from leopnt.noise.base import AbstractNoise
+from leopnt.noise.gaussian import (
+    ComplexGaussian,
+    ComplexGaussianCovariance,
+    Gaussian,
+    GaussianCovariance,
+)
+
+GAUSSIAN = (Gaussian, ComplexGaussian, GaussianCovariance, ComplexGaussianCovariance)
+"""Noise objects whose log-likelihood is quadratic in the prediction."""
 
 
 class MisspecifiedBound(eqx.Module):
@@ -104,11 +115,22 @@ def misspecified_bound(
     )
 
 
+def _gaussian_noise(assumed: Model, shared: Any, link: Any) -> AbstractNoise:
+    noise = assumed.noise_of(shared, link)
+    if not isinstance(noise, GAUSSIAN):
+        raise LeopntError(
+            f"misspecified_bound: the assumed noise is {type(noise).__name__}; accepted: "
+            + ", ".join(kind.__name__ for kind in GAUSSIAN)
+            + ". The mean and covariance of the truth say too little about any other."
+        )
+    return noise
+
+
 def _moments(assumed: Model, unknowns: Unknowns, theta, data: Data, true_covariance):
     zero = jnp.zeros(unknowns.size)
 
     def one(link, mean, covariance):
-        noise = assumed.noise_of(data.shared, link)
+        noise = _gaussian_noise(assumed, data.shared, link)
 
         def expected_nll(delta):
             moved = unknowns.displace(theta, delta)
@@ -121,6 +143,10 @@ def _moments(assumed: Model, unknowns: Unknowns, theta, data: Data, true_covaria
         whitened = root @ covariance @ root.T
         return hessian, rows.T @ whitened @ rows, rows.T @ rows
 
-    each = jax.vmap(one)(data.links, data.observations, true_covariance)
-    mask = data.mask[:, None, None]
-    return tuple(jnp.sum(jnp.where(mask, x, 0.0), axis=0) for x in each)
+    def part(tree, visible):
+        each = jax.vmap(one)(*tree)
+        if visible is not None:
+            each = tuple(jnp.where(visible[:, None, None], x, 0.0) for x in each)
+        return tuple(jnp.sum(x, axis=0) for x in each)
+
+    return sum_chunks(part, (data.links, data.observations, true_covariance), data.visible)
