@@ -14,6 +14,16 @@ from leopnt.errors import LeopntError
 from leopnt.noise.base import AbstractNoise
 
 
+class LinkNoise(eqx.Module):
+    """Noise that differs from link to link: a function (shared, link) -> noise object."""
+
+    function: Callable[[Any, Any], AbstractNoise] = eqx.field(static=True)
+
+
+def _noise_source(noise: Any) -> AbstractNoise | LinkNoise:
+    return noise if isinstance(noise, AbstractNoise | LinkNoise) else LinkNoise(noise)
+
+
 class Model(eqx.Module):
     """A measurement model, written for one link.
 
@@ -26,13 +36,13 @@ class Model(eqx.Module):
     """
 
     predict_link: Callable[[Any, Any, Any], Inexact[Array, "..."]] = eqx.field(static=True)
-    noise: AbstractNoise | Callable[[Any, Any], AbstractNoise]
+    noise: AbstractNoise | LinkNoise = eqx.field(converter=_noise_source)
 
     def noise_of(self, shared: Any, link: Any) -> AbstractNoise:
         """Noise object of one link."""
         if isinstance(self.noise, AbstractNoise):
             return self.noise
-        return self.noise(shared, link)
+        return self.noise.function(shared, link)
 
 
 class Data(eqx.Module):

@@ -1,1 +1,1 @@
-"""TODO-room scenes"""
+"""Builders: files and settings to arrays ready for kernels."""

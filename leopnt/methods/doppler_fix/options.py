@@ -1,0 +1,163 @@
+"""What a Doppler fix may assume and how it weighs its measurements."""
+
+from __future__ import annotations
+
+import abc
+import dataclasses
+
+import numpy as np
+from jaxtyping import Float
+
+from leopnt.errors import LeopntError, did_you_mean
+from leopnt.inference.model import Model
+from leopnt.methods.doppler_fix.model import FIRST_ORDER
+
+FIELDS = (
+    "rx_pos_ecef_m",
+    "rx_vel_ecef_mps",
+    "freq_offset_hz",
+    "freq_drift_hzps",
+    "sat_freq_offset_hz",
+    "sat_time_offset_s",
+)
+"""Fields of theta that a fix may solve for."""
+
+
+class AbstractWeights(abc.ABC):
+    """Where the standard deviations of the measurements come from."""
+
+    @property
+    @abc.abstractmethod
+    def trusts_log(self) -> bool:
+        """True if the log's sigmas are taken as absolute."""
+
+
+@dataclasses.dataclass(frozen=True)
+class GivenSigma(AbstractWeights):
+    """Use the log's `sigma_hz`; the chi-square test then says whether it is true."""
+
+    @property
+    def trusts_log(self) -> bool:
+        return True
+
+
+@dataclasses.dataclass(frozen=True)
+class CommonSigma(AbstractWeights):
+    """Equal weights (or those of the log's sigmas); the scale is estimated from the residuals."""
+
+    @property
+    def trusts_log(self) -> bool:
+        return False
+
+
+@dataclasses.dataclass(frozen=True)
+class PerSatelliteSigma(AbstractWeights):
+    """One sigma per satellite, estimated from its residuals and the redundancy they keep.
+
+    A satellite's variance is shrunk towards the pooled one with the weight of `prior_dof`
+    measurements, so that one with two bursts is not believed to be perfect.
+    """
+
+    prior_dof: float = 4.0
+
+    @property
+    def trusts_log(self) -> bool:
+        return False
+
+
+@dataclasses.dataclass(frozen=True)
+class Height:
+    """Knowledge of the ellipsoidal height [m]; a small sigma means it is known."""
+
+    height_m: float
+    sigma_m: float = 0.01
+
+    def __post_init__(self):
+        if not (np.isfinite(self.height_m) and np.isfinite(self.sigma_m) and self.sigma_m > 0):
+            raise LeopntError(
+                f"Height: height_m={self.height_m!r}, sigma_m={self.sigma_m!r}; accepted: a finite "
+                "height and a positive sigma."
+            )
+        if not -1e3 <= self.height_m <= 2e6:
+            raise LeopntError(
+                f"Height: height_m={self.height_m!r} is not the height of a receiver in metres; "
+                "accepted: -1000 to 2000000."
+            )
+
+
+@dataclasses.dataclass(frozen=True)
+class EphemerisAgeing:
+    """How far a satellite runs from its elements as they age: one sigma, by age in days.
+
+        along-track sigma = initial + per_day age + per_day2 age^2      [m]
+        radial and normal sigma = cross_share times that
+
+    Defaults: constellations that hold their orbit with few maneuvers (Iridium: median 5.1 km after
+    7 days). Orbits under daily thrust (Starlink: 61 km) need `per_day2_m` near 1200.
+    """
+
+    initial_m: float = 500.0
+    per_day_m: float = 300.0
+    per_day2_m: float = 60.0
+    cross_share: float = 0.15
+
+    def along_track_m(self, age_s: Float[np.ndarray, " sat"]) -> Float[np.ndarray, " sat"]:
+        """One-sigma along-track error [m] of elements of that age [s]."""
+        days = np.abs(np.asarray(age_s)) / 86400.0
+        return self.initial_m + self.per_day_m * days + self.per_day2_m * days**2
+
+
+@dataclasses.dataclass(frozen=True)
+class FixOptions:
+    """Settings of `doppler_fix.fix`.
+
+    Attributes:
+        unknowns: names out of `FIELDS`; the position is always among them.
+        weights: source of the standard deviations.
+        height: knowledge of the height, or None.
+        model: `FIRST_ORDER` or `RELATIVISTIC`.
+        start_ecef_m: a guess; used beside the global search, never instead of it.
+        snooping_sigmas: measurements with normalized residuals beyond this are rejected; None: keep
+            all.
+        ageing: a-priori sigma of along-track offsets (when they are unknowns), and otherwise the
+            ephemeris error that is considered in the covariance; None: ephemeris taken as exact.
+        sat_freq_sigma_hz: prior on each satellite's frequency offset; None: no prior.
+        mask_rad: measurements below this elevation at the solution are left out.
+    """
+
+    unknowns: tuple[str, ...] = ("rx_pos_ecef_m", "freq_offset_hz")
+    weights: AbstractWeights = dataclasses.field(default_factory=CommonSigma)
+    height: Height | None = None
+    model: Model = FIRST_ORDER
+    start_ecef_m: Float[np.ndarray, "3"] | None = None
+    snooping_sigmas: float | None = 4.0
+    ageing: EphemerisAgeing | None = None
+    sat_freq_sigma_hz: float | None = None
+    mask_rad: float | None = None
+
+    def __post_init__(self):
+        for name in self.unknowns:
+            if name not in FIELDS:
+                raise LeopntError(
+                    f"unknowns: {name!r} is not one of {list(FIELDS)}." + did_you_mean(name, FIELDS)
+                )
+            if self.unknowns.count(name) > 1:
+                raise LeopntError(f"unknowns: {name!r} is named twice.")
+        if "rx_pos_ecef_m" not in self.unknowns:
+            raise LeopntError("unknowns: a fix solves for 'rx_pos_ecef_m'; add it.")
+        both = {"freq_offset_hz", "sat_freq_offset_hz"} <= set(self.unknowns)
+        if both and self.sat_freq_sigma_hz is None:
+            raise LeopntError(
+                "unknowns: 'freq_offset_hz' and 'sat_freq_offset_hz' together cannot be told "
+                "apart; drop one, or give sat_freq_sigma_hz."
+            )
+        if "sat_time_offset_s" in self.unknowns and self.ageing is None:
+            raise LeopntError(
+                "unknowns: 'sat_time_offset_s' needs an a-priori sigma; give "
+                "ageing=EphemerisAgeing()."
+            )
+        if self.snooping_sigmas is not None and not self.snooping_sigmas >= 2.5:
+            raise LeopntError(
+                f"snooping_sigmas={self.snooping_sigmas!r} would reject good measurements; "
+                "accepted: 2.5 or more, or None."
+            )
