@@ -179,21 +179,22 @@ class Unknowns:
                 planes[name] = jax.jacfwd(functools.partial(spec.retract, value))(zero)
 
         def displaced(delta: Float[Array, " param"]) -> Any:
-            moved = []
-            for name in self.names:
-                where = self.slice(name)
-                tangent = delta[where] * jnp.asarray(self.scale_vector[where])
-                if name in planes:
-                    tangent = planes[name] @ tangent
-                value = getattr(theta, name)
-                moved.append(value + tangent.reshape(jnp.shape(value)))
-            return eqx.tree_at(lambda t: [getattr(t, n) for n in self.names], theta, moved)
+            return self.put(theta, tuple(plane(name, delta) for name in self.names))
+
+        def plane(name: str, delta: Float[Array, " param"]) -> Array:
+            tangent, value = self._tangent_of(name, delta), getattr(theta, name)
+            step = planes[name] @ tangent if name in planes else tangent
+            return value + step.reshape(jnp.shape(value))
 
         return displaced
 
-    def _moved(self, name: str, value, spec: ParameterSpec, delta):
+    def _tangent_of(self, name: str, delta: Float[Array, " param"]) -> Float[Array, " size"]:
+        """Part of the scaled vector that belongs to a field, SI."""
         where = self.slice(name)
-        tangent = delta[where] * jnp.asarray(self.scale_vector[where])
+        return delta[where] * jnp.asarray(self.scale_vector[where])
+
+    def _moved(self, name: str, value, spec: ParameterSpec, delta):
+        tangent = self._tangent_of(name, delta)
         if spec.retract is not None:
             return spec.retract(value, tangent)
         return value + tangent.reshape(jnp.shape(value))
