@@ -20,7 +20,11 @@ from leopnt.inference.least_squares import (
     solve,
 )
 from leopnt.inference.losses import Cauchy, Huber
-from leopnt.inference.misspecified import MisspecifiedBound, misspecified_bound
+from leopnt.inference.misspecified import (
+    MisspecifiedBound,
+    misspecified_bound,
+    misspecified_bound_from_draws,
+)
 from leopnt.inference.model import Data, Model, nll, predict, simulate
 from leopnt.inference.parameters import Unknowns, parameter
 from leopnt.inference.priors import FunctionPrior, GaussianCovariancePrior, GaussianPrior
@@ -57,6 +61,7 @@ __all__ = [
     "dilution",
     "fisher_information",
     "misspecified_bound",
+    "misspecified_bound_from_draws",
     "nll",
     "parameter",
     "predict",

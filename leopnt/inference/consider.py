@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, PyTree
 
 from leopnt.errors import LeopntError
 from leopnt.inference.linearize import sum_chunks, whitened_rows
-from leopnt.inference.model import Model, check_links
+from leopnt.inference.model import Model, check_links, with_array_floats
 from leopnt.inference.parameters import Unknowns
 from leopnt.inference.priors import AbstractPrior, prior_rows
 from leopnt.inference.small_linear import inverse_spd
@@ -44,8 +45,26 @@ def consider_covariance(
     """
     free_unknowns = Unknowns.of(theta, free)
     unknowns = Unknowns.of(theta, _names(free) + _names(considered))
-    count, size = check_links(links, shared, visible), free_unknowns.size
-    _check_covariance(considered_covariance, unknowns.size - size)
+    weight = jnp.ones(check_links(links, shared, visible)) if link_weight is None else link_weight
+    _check_covariance(considered_covariance, unknowns.size - free_unknowns.size)
+    given = with_array_floats((model, theta, links, shared, tuple(priors)))
+    return _consider(free_unknowns, unknowns, weight, visible, considered_covariance, *given)
+
+
+@eqx.filter_jit
+def _consider(
+    free: Unknowns,
+    unknowns: Unknowns,
+    weight,
+    visible,
+    covariance,
+    model,
+    theta,
+    links,
+    shared,
+    priors,
+):
+    size = free.size
 
     def part(tree, visible):
         links, weight = tree
@@ -54,17 +73,16 @@ def consider_covariance(
         rows = jnp.where(counts[:, None, None], rows * jnp.sqrt(weight)[:, None, None], 0.0)
         return jnp.einsum("lop,loq->pq", rows[..., :size], rows)
 
-    weight = jnp.ones(count) if link_weight is None else link_weight
     products = sum_chunks(part, (links, weight), visible)
     normal, cross = products[:, :size], products[:, size:]
     for prior in priors:
-        rows = prior_rows(prior, free_unknowns, theta)[1]
+        rows = prior_rows(prior, free, theta)[1]
         normal = normal + rows.T @ rows
     cofactor, _ = inverse_spd(normal)
     scale = jnp.asarray(unknowns.scale_vector)
     sensitivity = -(cofactor @ cross) * scale[:size, None] / scale[None, size:]
     formal = cofactor * scale[:size, None] * scale[None, :size]
-    return formal + sensitivity @ considered_covariance @ sensitivity.T
+    return formal + sensitivity @ covariance @ sensitivity.T
 
 
 def _names(names: Sequence[str] | str) -> tuple[str, ...]:

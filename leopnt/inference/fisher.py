@@ -17,7 +17,7 @@ from jaxtyping import Array, Bool, Float, PyTree
 from leopnt.errors import LeopntError
 from leopnt.geometry.dop import Dop, dop_from_cofactor
 from leopnt.inference.linearize import LINK_CHUNK, split_chunks, whitened_rows
-from leopnt.inference.model import Model, check_links
+from leopnt.inference.model import Model, check_links, num_links, with_array_floats
 from leopnt.inference.parameters import Unknowns
 from leopnt.inference.priors import AbstractPrior, prior_rows
 from leopnt.inference.small_linear import (
@@ -123,13 +123,18 @@ def fisher_information(
     2 Re(J^H J) / sigma^2. Source: Kay, Estimation Theory (1993), eqs. 3.31 and 15.52.
     """
     unknowns = Unknowns.of(theta, free)
+    check_links(links, shared, visible)
+    given = with_array_floats((model, theta, links, shared, tuple(priors)))
+    return Information(_root(unknowns, visible, *given), unknowns)
+
+
+@eqx.filter_jit
+def _root(unknowns: Unknowns, visible, model: Model, theta, links, shared, priors):
     root = _root_of_links(model, unknowns, theta, links, shared, visible)
-    blocks = [root]
-    for prior in priors:
-        blocks.append(prior_rows(prior, unknowns, theta)[1])
-    if priors:
-        root = _equilibrated_root(jnp.concatenate(blocks))
-    return Information(root, unknowns)
+    if not priors:
+        return root
+    rows = [prior_rows(prior, unknowns, theta)[1] for prior in priors]
+    return _equilibrated_root(jnp.concatenate([root, *rows]))
 
 
 def _root_of_links(model, unknowns, theta, links, shared, visible):
@@ -142,7 +147,7 @@ def _root_of_links(model, unknowns, theta, links, shared, visible):
         return _equilibrated_root(jnp.concatenate([root, rows])), None
 
     nothing = jnp.zeros((unknowns.size, unknowns.size))
-    if check_links(links, shared, visible) <= LINK_CHUNK:
+    if num_links(links) <= LINK_CHUNK:
         return extend(nothing[:0], (links, visible))[0]
     return jax.lax.scan(extend, nothing, split_chunks(links, visible))[0]
 

@@ -15,7 +15,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from leopnt.inference.linearize import Normal, normal_equations
 from leopnt.inference.losses import AbstractLoss
-from leopnt.inference.model import Data, Model, check_data
+from leopnt.inference.model import Data, Model, check_data, with_array_floats
 from leopnt.inference.parameters import Unknowns
 from leopnt.inference.priors import AbstractPrior
 from leopnt.inference.small_linear import inverse_spd, solve_spd
@@ -222,7 +222,8 @@ def solve(
 
         minimize  sum_links nll(observation, prediction(theta)) + sum_priors |residual|^2 / 2
 
-    Pure and traceable: wrap it in `jax.vmap` for batches (see `solve_batch`) and `eqx.filter_jit`.
+    Compiled once for each `predict_link`, shape of `data` and choice of `free`. Pure and traceable:
+    batches go through `batch_map`, or `jax.vmap`.
 
     Args:
         start: theta to start from, every field set.
@@ -235,10 +236,12 @@ def solve(
     """
     check_data(data)
     unknowns = Unknowns.of(start, free)
-    return _solve(model, start, data, unknowns, solver or GaussNewton(), tuple(priors), loss)
+    given = with_array_floats((model, start, data, tuple(priors), loss))
+    return _solve(unknowns, solver or GaussNewton(), *given)
 
 
-def _solve(model, start, data, unknowns, solver, priors, loss) -> Estimate:
+@eqx.filter_jit
+def _solve(unknowns: Unknowns, solver, model, start, data, priors, loss) -> Estimate:
     # Only the free fields go round the loop: the fixed ones may be anything.
     def linearize(values):
         theta = unknowns.put(start, values)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import equinox as eqx
 import jax
@@ -12,6 +12,8 @@ from jaxtyping import Array, Bool, Float, Inexact, PRNGKeyArray, PyTree
 
 from leopnt.errors import LeopntError
 from leopnt.noise.base import AbstractNoise
+
+_Tree = TypeVar("_Tree")
 
 
 class LinkNoise(eqx.Module):
@@ -118,7 +120,7 @@ def predict(
 ) -> Inexact[Array, "link ..."]:
     """Noise-free observations of all links, shape (link, ...)."""
     check_links(links, shared, None)
-    return jax.vmap(lambda link: model.predict_link(theta, shared, link))(links)
+    return _predict(*with_array_floats((model, theta)), links, shared)
 
 
 def simulate(
@@ -128,18 +130,36 @@ def simulate(
 
     Link i uses the i-th key split from `key`: links added at the end leave the others' draws alone.
     """
-    keys = jax.random.split(key, check_links(links, shared, None))
-
-    def draw(key, link):
-        return model.noise_of(shared, link).sample(key, model.predict_link(theta, shared, link))
-
-    return jax.vmap(draw)(keys, links)
+    check_links(links, shared, None)
+    return _simulate(*with_array_floats((model, theta)), links, key, shared)
 
 
 def nll(model: Model, theta: Any, data: Data) -> Float[Array, ""]:
     """Negative log-likelihood [nat] of all visible links."""
     check_data(data)
+    return _nll(*with_array_floats((model, theta)), data)
 
+
+def with_array_floats(tree: _Tree) -> _Tree:
+    """Python floats as arrays, so that another value does not compile anew."""
+    return jax.tree.map(lambda leaf: jnp.asarray(leaf) if isinstance(leaf, float) else leaf, tree)
+
+
+@eqx.filter_jit
+def _predict(model: Model, theta, links, shared):
+    return jax.vmap(lambda link: model.predict_link(theta, shared, link))(links)
+
+
+@eqx.filter_jit
+def _simulate(model: Model, theta, links, key, shared):
+    def draw(key, link):
+        return model.noise_of(shared, link).sample(key, model.predict_link(theta, shared, link))
+
+    return jax.vmap(draw)(jax.random.split(key, num_links(links)), links)
+
+
+@eqx.filter_jit
+def _nll(model: Model, theta, data: Data):
     def one(link, observation):
         prediction = model.predict_link(theta, data.shared, link)
         return model.noise_of(data.shared, link).nll(observation, prediction)
