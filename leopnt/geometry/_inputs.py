@@ -27,10 +27,10 @@ def check_vectors(**named) -> None:
 
 
 def check_scalars(**named) -> None:
-    """Refuse floating arrays narrower than 64 bits and arrays of more than one number."""
+    """Refuse floating numbers narrower than 64 bits and arrays of more than one number."""
     for name, value in named.items():
         dtype, shape = getattr(value, "dtype", None), tuple(getattr(value, "shape", ()))
-        if dtype is not None and dtype != np.float64:
+        if dtype is not None and jnp.issubdtype(dtype, jnp.inexact) and dtype != np.float64:
             raise LeopntError(f"{name}: got {dtype}; {_accepted_type()}")
         if shape:
             raise LeopntError(

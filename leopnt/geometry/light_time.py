@@ -11,7 +11,9 @@ from leopnt.constants import EARTH_ROTATION_RADPS, SPEED_OF_LIGHT_MPS
 from leopnt.geometry._inputs import check_vectors
 
 
-def rotate_earth(vector_ecef: Float[Array, "3"], duration_s: Float[Array, ""]) -> Float[Array, "3"]:
+def rotate_earth(
+    vector_ecef: Float[Array, "3"], duration_s: Float[Array, ""] | float
+) -> Float[Array, "3"]:
     """Express a vector given in ECEF axes of one instant in the axes `duration_s` later.
 
         v' = R3(omega duration) v,   R3 the frame rotation about z
