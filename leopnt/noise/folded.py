@@ -70,7 +70,7 @@ def folded_information(snr: Float[Array, " obs"]) -> Float[Array, " obs"]:
         I = E[(y tanh(s y) - s)^2],  s = a / sigma,  y = |s + n|,  n ~ N(0, 1)
 
     by 48-point Gauss-Legendre quadrature over y in [max(|s| - 9, 0), |s| + 9]: relative error below
-    1e-12. Near zero I = 2 s^2.
+    1e-12 + 1e-16 |s|. Near zero I = 2 s^2.
     """
     return _information_root(snr) ** 2
 
