@@ -142,8 +142,10 @@ class Epoch:
         columns = [np.reshape(column, texts.shape) for column in zip(*fields, strict=True)]
         if not columns:
             return Epoch(np.zeros(texts.shape, np.int64), np.zeros(texts.shape))
-        *calendar, fraction_s, _ = columns
-        return Epoch.from_calendar(*calendar, scale, fraction_s=fraction_s, eop=eop)
+        year, month, day, hour, minute, second, fraction_s, _ = columns
+        return Epoch.from_calendar(
+            year, month, day, hour, minute, second, scale, fraction_s=fraction_s, eop=eop
+        )
 
     @staticmethod
     def from_datetime(moment: datetime.datetime) -> "Epoch":
@@ -308,6 +310,7 @@ class Epoch:
         return (self[i] for i in range(len(self)))
 
     def __add__(self, seconds: Any) -> "Epoch":
+        seconds = np.asarray(seconds)
         whole = np.floor(seconds)
         rest = self.fraction_s + (seconds - whole)
         return Epoch(*_carry(self.tai_s + np.asarray(whole).astype(np.int64), rest))

@@ -3,7 +3,6 @@
 import functools
 import re
 import warnings
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -139,14 +138,13 @@ def _read(path: Path) -> LeapSeconds:
 
 
 def _row(path: Path, number: int, line: str) -> tuple[int, int]:
-    words: Sequence[str] = line.split()
     try:
-        mjd, day, month, year, offset = (float(word) for word in words)
+        mjd, day, month, year, offset = (float(word) for word in line.split())
+        date = np.datetime64(f"{int(year):04d}-{int(month):02d}-{int(day):02d}", "D")
     except ValueError:
         raise FormatError(
             path, number, f"expected MJD, day, month, year and TAI-UTC in seconds, found {line!r}."
         ) from None
-    date = np.datetime64(f"{int(year):04d}-{int(month):02d}-{int(day):02d}", "D")
     if date.astype(np.int64) + 40_587 != mjd:
         raise FormatError(path, number, f"MJD and date differ in {line!r}.")
     return int(mjd), int(offset)

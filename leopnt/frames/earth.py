@@ -6,7 +6,8 @@
     GCRS:  R = W(x_p, y_p, s') R3(ERA(UT1)) Q(X + dX, Y + dY, s)      (IAU 2006/2000A)
 
 W is the polar motion matrix. dR/dt turns with the rate of the very angle in R, the excess length
-of day included, so v_ecef is the time derivative of r_ecef.
+of day included, so v_ecef is the time derivative of r_ecef (to 2e-6 m/s in LEO: the pole's own
+motion is left out).
 
 Sources: TEME as Vallado et al., Revisiting Spacetrack Report #3, AIAA 2006-6753, Appendix C (which
 leaves out the TIO locator s'); GCRS as IERS Conventions (2010), ch. 5. Precession, nutation,
@@ -20,6 +21,7 @@ from jaxtyping import Float
 from leopnt.constants import EARTH_ROTATION_ERA_RADPS
 from leopnt.eop import EarthOrientation, EopTable
 from leopnt.epochs import Epoch, TimeScale
+from leopnt.errors import LeopntError
 from leopnt.frames.state import SatelliteState
 
 GMST82_RATE_RADPS = 1.002_737_909_350_795 * 2 * np.pi / 86_400
@@ -94,6 +96,7 @@ def ecef_to_gcrs(
 
 
 def _to_ecef(pos, vel, matrix, matrix_rate) -> SatelliteState:
+    _check_shapes(pos, vel, matrix)
     vel_inertial = _apply(matrix, vel)
     vel_ecef = _apply(matrix_rate, pos)
     vel_ecef += vel_inertial
@@ -101,6 +104,7 @@ def _to_ecef(pos, vel, matrix, matrix_rate) -> SatelliteState:
 
 
 def _from_ecef(pos_ecef, vel_ecef, matrix, matrix_rate):
+    _check_shapes(pos_ecef, vel_ecef, matrix)
     to_inertial = np.swapaxes(matrix, -1, -2)
     pos = _apply(to_inertial, pos_ecef)
     return pos, _apply(to_inertial, vel_ecef - _apply(matrix_rate, pos))
@@ -143,6 +147,19 @@ def _spin(polar_motion, angle_rad, rate_radps: float, earth: EarthOrientation):
     matrix_rate[..., :, 0] = -rate * matrix[..., :, 1]
     matrix_rate[..., :, 1] = rate * matrix[..., :, 0]
     return matrix, matrix_rate
+
+
+def _check_shapes(pos, vel, matrix) -> None:
+    epoch_shape, batch_shape = matrix.shape[:-2], pos.shape[:-1]
+    fits = len(epoch_shape) <= len(batch_shape) and all(
+        n in (1, m) for n, m in zip(epoch_shape[::-1], batch_shape[::-1], strict=False)
+    )
+    if vel.shape != pos.shape or not fits:
+        raise LeopntError(
+            f"Frame rotation: positions {pos.shape}, velocities {vel.shape} and epochs "
+            f"{epoch_shape} do not fit; expected positions and velocities of one shape "
+            "(..., epoch, 3), with the shape of the epochs last before the 3."
+        )
 
 
 def _apply(matrix: Float[np.ndarray, "*epoch 3 3"], vec: Float[np.ndarray, "*batch 3"]):

@@ -94,12 +94,12 @@ def azel(
     rx_pos_ecef_m = jnp.asarray(rx_pos_ecef_m)
     lat_rad, lon_rad, _ = ecef_to_geodetic(rx_pos_ecef_m)
     east, north, up = ecef_to_enu(sat_pos_ecef_m - rx_pos_ecef_m, lat_rad, lon_rad)
-    is_zenith = (east == 0.0) & (north == 0.0)
-    north = jnp.where(is_zenith, 1.0, north)
-    azimuth = jnp.arctan2(east, north)
+    horizontal2 = east**2 + north**2
+    is_zenith = horizontal2 == 0.0
+    azimuth = jnp.arctan2(jnp.where(is_zenith, 0.0, east), jnp.where(is_zenith, 1.0, north))
     azimuth = jnp.where(azimuth < 0.0, azimuth + 2.0 * jnp.pi, azimuth)
     azimuth = jnp.where(azimuth >= 2.0 * jnp.pi, 0.0, azimuth)
-    horizontal = jnp.where(is_zenith, 0.0, jnp.sqrt(east**2 + north**2))
+    horizontal = jnp.where(is_zenith, 0.0, jnp.sqrt(jnp.where(is_zenith, 1.0, horizontal2)))
     return azimuth, jnp.arctan2(up, horizontal)
 
 
@@ -161,7 +161,7 @@ def _cubic_root(r, e4_p_q):
 
 
 def _equatorial_disk(p_m):
-    """z = 0 inside the evolute: the normal through the point meets the ellipse at a cos(beta)."""
+    """Point at z = 0 inside the evolute: its normal meets the ellipse at p = a cos(beta)."""
     cos_beta = jnp.minimum(p_m / (_A * _E2), 1.0)
     sin_beta = jnp.sqrt(1.0 - cos_beta**2)
     lat_rad = jnp.arctan2(sin_beta, (1.0 - WGS84_FLATTENING) * cos_beta)

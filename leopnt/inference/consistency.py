@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Float, Int
 
 from leopnt.inference.least_squares import Estimate
 from leopnt.inference.linearize import whitened_residual, whitened_rows
@@ -98,28 +99,27 @@ def data_snooping(
     threshold: float = 4.0,
     max_share: float = 0.3,
     max_rounds: int = 30,
-    groups: Sequence[int] | None = None,
+    groups: Int[np.ndarray, " link"] | None = None,
 ) -> Snooped:
-    """Reject the links that contradict the others, one group at a time, and re-admit them if wrong.
+    """Reject the links that contradict the others, and re-admit those rejected wrongly.
 
-    Every round solves, computes normalized residuals, drops the worst link above `threshold` sigma
-    (and any others above it in different groups, since an outlier inflates its own neighbors most),
-    and takes back rejected links that now fit within the threshold.
+    Every round solves, computes normalized residuals, drops of every group the worst link above
+    `threshold` sigma and those at least half as bad (smaller ones may be its victims), and takes
+    back rejected links that now fit within the threshold. Start from a robust estimate.
 
     Args:
         solve_visible: (start, visible) -> Estimate.
         threshold: in sigmas; 4 keeps 99.994 % of good links.
         max_share: stop rejecting when this share of the links is out: then it is the model that
             is wrong, not the data.
-        groups: label of each link (satellite number, say); default: one group for each link, which
-            drops all links above the threshold that are at least half as bad as the worst.
+        groups: label of each link (satellite number, say); default: one group.
     """
     visible = np.asarray(data.mask).copy()
     allowed = np.asarray(data.mask).copy()
-    labels = np.arange(len(visible)) if groups is None else np.asarray(groups)
+    labels = np.zeros(len(visible), int) if groups is None else np.asarray(groups)
     seen: set[bytes] = set()
     estimate = solve_visible(start, visible)
-    check = _checked(model, estimate, data, visible)
+    check = _checked_visible(model, estimate, data, visible)
     for round_number in range(1, max_rounds + 1):
         badness = np.max(np.abs(np.asarray(check.normalized)), axis=1)
         wanted = _next_mask(badness, visible, allowed, labels, threshold)
@@ -133,28 +133,25 @@ def data_snooping(
         seen.add(wanted.tobytes())
         visible = wanted
         estimate = solve_visible(estimate.theta, visible)
-        check = _checked(model, estimate, data, visible)
+        check = _checked_visible(model, estimate, data, visible)
     return Snooped(estimate, visible, check, max_rounds)
 
 
-def _checked(model, estimate, data: Data, visible) -> ResidualCheck:
-    masked = Data(data.links, data.observations, jnp.asarray(visible), data.shared)
-    return _check_jitted(model, estimate, masked)
-
-
-@jax.jit
-def _check_jitted(model, estimate, data):
+@eqx.filter_jit
+def checked(model: Model, estimate: Estimate, data: Data) -> ResidualCheck:
+    """Compiled `check_residuals`."""
     return check_residuals(model, estimate, data)
+
+
+def _checked_visible(model, estimate, data: Data, visible) -> ResidualCheck:
+    return checked(model, estimate, Data(data.links, data.observations, visible, data.shared))
 
 
 def _next_mask(badness, visible, allowed, labels, threshold):
     wanted = visible | (allowed & (badness <= threshold))
     bad = visible & (badness > threshold)
     if np.any(bad):
-        worst = badness[bad].max()
         for label in np.unique(labels[bad]):
-            inside = np.flatnonzero(bad & (labels == label))
-            top = inside[np.argmax(badness[inside])]
-            if badness[top] >= 0.5 * worst:
-                wanted[top] = False
+            inside = bad & (labels == label)
+            wanted[inside & (badness >= 0.5 * badness[inside].max())] = False
     return wanted

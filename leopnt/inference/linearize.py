@@ -39,9 +39,10 @@ def link_jacobian(model: Model, unknowns: Unknowns, theta: Any, shared: Any, lin
 
     Reverse mode where the link has fewer observations than there are unknowns, else forward mode.
     """
+    displaced = unknowns.linearized(theta)
 
     def raw(delta):
-        return model.predict_link(unknowns.displace(theta, delta), shared, link)
+        return model.predict_link(displaced(delta), shared, link)
 
     zero = jnp.zeros(unknowns.size)
     like = jax.eval_shape(raw, zero)

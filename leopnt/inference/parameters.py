@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
@@ -139,6 +141,34 @@ class Unknowns:
         specs = specs_of(theta)
         moved = [self._moved(name, getattr(theta, name), specs[name], delta) for name in self.names]
         return eqx.tree_at(lambda t: [getattr(t, n) for n in self.names], theta, moved)
+
+    def linearized(self, theta: Any) -> Callable[[Float[Array, " param"]], Any]:
+        """`displace` with every retract replaced by its tangent plane at `theta`.
+
+        Has the same first derivative at zero and costs nothing to differentiate link by link; the
+        value is right at zero only.
+        """
+        specs = specs_of(theta)
+        planes = {}
+        for name in self.names:
+            spec = specs[name]
+            if spec.retract is not None:
+                zero = jnp.zeros(spec.tangent_size or 0)
+                value = getattr(theta, name)
+                planes[name] = jax.jacfwd(functools.partial(spec.retract, value))(zero)
+
+        def displaced(delta: Float[Array, " param"]) -> Any:
+            moved = []
+            for name in self.names:
+                where = self.slice(name)
+                tangent = delta[where] * jnp.asarray(self.scale_vector[where])
+                if name in planes:
+                    tangent = planes[name] @ tangent
+                value = getattr(theta, name)
+                moved.append(value + tangent.reshape(jnp.shape(value)))
+            return eqx.tree_at(lambda t: [getattr(t, n) for n in self.names], theta, moved)
+
+        return displaced
 
     def _moved(self, name: str, value, spec: ParameterSpec, delta):
         where = self.slice(name)

@@ -12,4 +12,5 @@ class Status(eqx.Enumeration):
     unobservable = "the measurements do not determine all unknowns (singular geometry)"
     too_few_measurements = "fewer usable measurements than unknowns"
     stalled = "no step lowers the cost any more, yet the gradient is not zero"
+    ambiguous = "another position fits about as well; see the candidates"
     not_finite = "the prediction is not finite at the current estimate"

@@ -1,8 +1,8 @@
 """Precise orbits and clocks in SP3-c and SP3-d.
 
 Format: [sp3-d] (S. Hilla, The Extended Standard Product 3 Orbit Format, 2016). P and V records are
-read, with clocks and flags; the standard deviations and correlations in the records (columns 62-73,
-EP and EV lines) are not.
+read, with clocks and flags; the standard deviations and correlations in the records (columns
+62-73, EP and EV lines) are not.
 """
 
 import re
@@ -110,13 +110,14 @@ class Sp3:
 def read_sp3(path: str | Path) -> Sp3:
     """Read an SP3-c or SP3-d file, plain or gzip.
 
-    Positions of 0.0 0.0 0.0 or 999999.999999, clocks of 999999.999999 or blank, and satellites left
-    out of an epoch are missing. Warns when the header promises another number of epochs, as in a
-    cut-out of a longer file.
+    Positions of 0.0 0.0 0.0 or 999999.999999, clocks of 999999.999999 or blank, and satellites
+    left out of an epoch are missing. Warns when the header promises another number of epochs, as
+    in a cut-out of a longer file.
 
     Raises:
-        FormatError: SP3-a and SP3-b (which name no satellite system), unknown time systems, inertial
-            coordinates, a file without its final EOF line, and any malformed line, by number.
+        FormatError: SP3-a and SP3-b (which name no satellite system), unknown time systems,
+            inertial coordinates, a file without its final EOF line, and any malformed line, by
+            number.
     """
     lines = split_lines(decode(read_bytes(path), path))
     header, first = _header(path, lines)
@@ -127,15 +128,15 @@ def read_sp3(path: str | Path) -> Sp3:
     epoch = _epochs(path, lines, epoch_rows, header.time_scale)
     if len(epoch) != header.num_epochs:
         warnings.warn(
-            f"{path}: the header promises {header.num_epochs} epochs, the file holds {len(epoch)}. "
-            "Is this the part that you need?",
+            f"{path}: the header promises {header.num_epochs} epochs, the file holds {len(epoch)}."
+            " Is this the part that you need?",
             LeopntWarning,
             stacklevel=2,
         )
     return _assemble(path, lines, header, epoch, epoch_rows, record_rows)
 
 
-# --- header -----------------------------------------------------------------------------------------
+# --- header -------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -245,7 +246,7 @@ def _time_scale(path: str | Path, lines: list[str]) -> TimeScale:
     return _SCALES[name]
 
 
-# --- body -------------------------------------------------------------------------------------------
+# --- body ---------------------------------------------------------------------------------------
 
 
 def _end(path: str | Path, lines: list[str]) -> int:
@@ -391,8 +392,8 @@ def _raise_bad_number(path: str | Path, lines: list[str], rows: np.ndarray, at: 
     raise FormatError(
         path,
         row + 1,
-        f"columns {start + 1}-{start + 14} ({what}) of a {lines[row][0]} record: expected a decimal "
-        f"number, found {lines[row][start : start + 14]!r}.",
+        f"columns {start + 1}-{start + 14} ({what}) of a {lines[row][0]} record: expected a "
+        f"decimal number, found {lines[row][start : start + 14]!r}.",
     )
 
 

@@ -1,1 +1,48 @@
-"""TODO-room report"""
+"""Shows results: tables for the terminal, figures, maps, one HTML file. It computes no result.
+
+Names load on first use: the tables need no matplotlib.
+"""
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from leopnt.report.figures import fix_figures, sky_figures
+    from leopnt.report.html import write_fix_report, write_sky_report
+    from leopnt.report.style import write_png
+    from leopnt.report.tables import fix_summary, plain_text, sky_summary
+
+_HOME = {
+    "fix_figures": "figures",
+    "fix_summary": "tables",
+    "plain_text": "tables",
+    "sky_figures": "figures",
+    "sky_summary": "tables",
+    "write_fix_report": "html",
+    "write_png": "style",
+    "write_sky_report": "html",
+}
+_MODULES = ("figures", "html", "maps", "style", "tables", "words")
+
+__all__ = [
+    "fix_figures",
+    "fix_summary",
+    "plain_text",
+    "sky_figures",
+    "sky_summary",
+    "write_fix_report",
+    "write_png",
+    "write_sky_report",
+]
+
+
+def __getattr__(name: str):
+    if name in _HOME:
+        return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
+    if name in _MODULES:
+        return importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted([*__all__, *_MODULES])

@@ -79,11 +79,12 @@ def as_xml(records):
         rest = set(fields) - {*_METADATA, "MEAN_ELEMENT_THEORY"}
         mean = {*_MEAN, "ARG_OF_PERICENTER", "MEAN_ANOMALY"}
         return (
-            '<omm id="CCSDS_OMM_VERS" version="2.0"><header><CREATION_DATE/><ORIGINATOR/></header>\n'
+            '<omm id="CCSDS_OMM_VERS" version="2.0"><header><ORIGINATOR/></header>\n'
             "<body><segment>\n<metadata>"
             f"{leaves(fields, {*_METADATA, 'MEAN_ELEMENT_THEORY'})}</metadata>\n<data>"
             f"<meanElements>{leaves(fields, mean & rest)}</meanElements>\n"
-            f"<tleParameters>{leaves(fields, rest - mean)}</tleParameters></data></segment></body></omm>"
+            f"<tleParameters>{leaves(fields, rest - mean)}</tleParameters></data>"
+            "</segment></body></omm>"
         )
 
     body = "\n".join(map(segment, records))

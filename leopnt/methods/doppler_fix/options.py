@@ -26,15 +26,28 @@ FIELDS = (
 class AbstractWeights(abc.ABC):
     """Where the standard deviations of the measurements come from."""
 
+    @property
+    @abc.abstractmethod
+    def trusts_log(self) -> bool:
+        """True if the log's sigmas are taken as absolute."""
+
 
 @dataclasses.dataclass(frozen=True)
 class GivenSigma(AbstractWeights):
     """Use the log's `sigma_hz`; the chi-square test then says whether it is true."""
 
+    @property
+    def trusts_log(self) -> bool:
+        return True
+
 
 @dataclasses.dataclass(frozen=True)
 class CommonSigma(AbstractWeights):
     """Equal weights (or those of the log's sigmas); the scale is estimated from the residuals."""
+
+    @property
+    def trusts_log(self) -> bool:
+        return False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,6 +59,10 @@ class PerSatelliteSigma(AbstractWeights):
     """
 
     prior_dof: float = 4.0
+
+    @property
+    def trusts_log(self) -> bool:
+        return False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -136,7 +153,8 @@ class FixOptions:
             )
         if "sat_time_offset_s" in self.unknowns and self.ageing is None:
             raise LeopntError(
-                "unknowns: 'sat_time_offset_s' needs an a-priori sigma; give ageing=EphemerisAgeing()."
+                "unknowns: 'sat_time_offset_s' needs an a-priori sigma; give "
+                "ageing=EphemerisAgeing()."
             )
         if self.snooping_sigmas is not None and not self.snooping_sigmas >= 2.5:
             raise LeopntError(

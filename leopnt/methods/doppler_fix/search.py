@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -65,21 +66,17 @@ def nuisance_basis(
 
 
 @jax.jit
-def _scan(model: Model, theta: DopplerTheta, data: Data, positions_m, basis, sigma_hz):
-    """Mean squared whitened residual after projecting out `basis`, and share of links in sight."""
+def _scan(model: Model, theta: DopplerTheta, data: Data, basis, height_m):
+    """Grid points, their mean squared whitened residual after projecting out `basis`, and the
+    share of links in sight of each.
+    """
+    lat_rad, lon_rad = fibonacci_sphere(GRID_POINTS)
+    positions_m = jax.vmap(geodetic_to_ecef, in_axes=(0, 0, None))(lat_rad, lon_rad, height_m)
 
     def one(position_m):
-        at = DopplerTheta(
-            position_m,
-            theta.rx_vel_ecef_mps,
-            theta.freq_offset_hz,
-            theta.freq_drift_hzps,
-            theta.sat_freq_offset_hz,
-            theta.sat_time_offset_s,
-            theta.sat_orbit_offset_m,
-        )
+        at = eqx.tree_at(lambda t: t.rx_pos_ecef_m, theta, position_m)
         predicted = jax.vmap(lambda link: model.predict_link(at, data.shared, link))(data.links)
-        z = (data.observations - predicted) / sigma_hz
+        z = (data.observations - predicted) / data.links.sigma_hz
         z = z - basis @ (basis.T @ z)
         offset = data.links.sat_pos_ecef_m - position_m
         sine = (offset @ position_m) / (
@@ -87,7 +84,7 @@ def _scan(model: Model, theta: DopplerTheta, data: Data, positions_m, basis, sig
         )
         return jnp.mean(jnp.clip(z * z, 0.0, 1e12)), jnp.mean(sine > _HORIZON_SINE)
 
-    return jax.lax.map(one, positions_m, batch_size=500)
+    return positions_m, *jax.lax.map(one, positions_m, batch_size=500)
 
 
 def search_globe(
@@ -120,10 +117,8 @@ def search_globe(
     sigma_hz = np.asarray(links.sigma_hz)
     elapsed_s = links.time_s - np.asarray(data.shared.reference_s)
     basis = nuisance_basis(free, links.sat_index, elapsed_s, sigma_hz)
-    lat_rad, lon_rad = fibonacci_sphere(GRID_POINTS)
-    grid = jax.vmap(geodetic_to_ecef)(lat_rad, lon_rad, np.full(GRID_POINTS, height_m))
     small = Data(links, observed, None, data.shared)
-    cost, sight = _scan(model, theta, small, grid, jnp.asarray(basis), jnp.asarray(sigma_hz))
+    grid, cost, sight = _scan(model, theta, small, basis, float(height_m))
     return pick_separated(
         np.asarray(grid), np.asarray(cost), np.asarray(sight), num_candidates, separation_m
     )

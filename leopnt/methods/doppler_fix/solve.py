@@ -1,0 +1,314 @@
+"""From a Doppler log to a fix: search, refine, reject, weigh, judge."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Bool, Float
+
+from leopnt.constants import EARTH_GM_M3PS2
+from leopnt.errors import LeopntError
+from leopnt.inference.consistency import Snooped, checked, data_snooping
+from leopnt.inference.least_squares import Estimate, LevenbergMarquardt, solve
+from leopnt.inference.losses import Cauchy
+from leopnt.inference.model import Data, Model
+from leopnt.inference.priors import AbstractPrior, FunctionPrior, GaussianPrior
+from leopnt.inference.status import Status
+from leopnt.methods.doppler_fix.model import DopplerLink, DopplerShared, DopplerTheta, height_m
+from leopnt.methods.doppler_fix.options import (
+    CommonSigma,
+    FixOptions,
+    GivenSigma,
+    PerSatelliteSigma,
+)
+from leopnt.methods.doppler_fix.result import Alternative, DopplerFix, assemble, predicted_hz
+from leopnt.methods.doppler_fix.search import distinct, search_globe, spread_links
+from leopnt.methods.doppler_fix.weights import robust_scale, satellite_sigmas
+from leopnt.scenes.doppler_checks import check_log
+from leopnt.scenes.doppler_log import DopplerLog
+
+_SOLVER = LevenbergMarquardt(max_iterations=60)
+_PLAIN = 1e8
+"""Cauchy scale at which every weight is 1 to the last bit: least squares by the same kernel."""
+_CAUCHY = 2.385
+_REFINE_LINKS = 4000
+_ROBUST_ROUNDS = 2
+_APART_M = 3e3
+
+
+class Candidate(NamedTuple):
+    """A local solution: the robust estimate, its whitened residuals and their robust scale."""
+
+    estimate: Estimate
+    whitened: np.ndarray
+    scale: float
+
+
+def fix(log: DopplerLog, options: FixOptions | None = None) -> DopplerFix:
+    """Receiver position (and more) from a log of Doppler measurements.
+
+    1. The whole Earth is searched (`search_globe`); `start_ecef_m`, if given, is one more start.
+    2. Every start is refined with Levenberg-Marquardt, first plainly, then with a Cauchy loss at
+       the scale its own residuals show, so that outliers do not choose the solution.
+    3. The best is kept; others that fit about as well are reported (mirror of a single pass).
+    4. Measurements whose normalized residual exceeds `snooping_sigmas` are rejected, one satellite
+       at a time, and re-admitted if they fit later.
+    5. Weights are set as `options.weights` says, and 4 is repeated until they agree.
+
+    Raises:
+        LeopntError: the log is malformed (`check_log`), or holds fewer equations than unknowns.
+
+    Returns:
+        a `DopplerFix`; its `status` says whether it may be used.
+    """
+    options = options or FixOptions()
+    check_log(log)
+    _check_count(log, options)
+    theta, data, priors = problem(log, options)
+    candidates = local_solutions(theta, data, priors, options)
+    best = candidates[int(np.argmin(robust_costs(candidates)))]
+    data = _with_sigma(data, np.asarray(data.links.sigma_hz) * _trusted_scale(options, best.scale))
+    snooped, data = _settle(log, options, best.estimate.theta, data, priors)
+    return assemble(log, options, snooped, data, priors, _rank(candidates, log))
+
+
+def problem(
+    log: DopplerLog, options: FixOptions
+) -> tuple[DopplerTheta, Data, tuple[AbstractPrior, ...]]:
+    """Theta of zeros at the Earth's surface, data and priors, as arrays for the engine."""
+    num_sat = len(log.satellites)
+    mean_s = float(np.mean(log.time_s))
+    shared = DopplerShared(jnp.asarray(mean_s), jnp.asarray(float(np.median(log.carrier_hz))))
+    sigma = np.ones(len(log.time_s)) if log.sigma_hz is None else np.asarray(log.sigma_hz)
+    links = DopplerLink(
+        np.asarray(log.time_s, float),
+        np.asarray(log.sat_index),
+        np.asarray(log.sat_pos_ecef_m, float),
+        np.asarray(log.sat_vel_ecef_mps, float),
+        np.asarray(log.carrier_hz, float),
+        sigma,
+    )
+    theta = DopplerTheta(
+        jnp.array([6378137.0, 0.0, 0.0]),
+        jnp.zeros(3),
+        jnp.zeros(()),
+        jnp.zeros(()),
+        jnp.zeros(num_sat),
+        jnp.zeros(num_sat),
+        jnp.zeros((num_sat, 2)),
+    )
+    visible = np.ones(len(log.time_s), bool)
+    data = Data(links, np.asarray(log.doppler_hz, float), visible, shared)
+    return theta, data, _priors(log, options)
+
+
+def _priors(log: DopplerLog, options: FixOptions) -> tuple[AbstractPrior, ...]:
+    num_sat = len(log.satellites)
+    priors: list[AbstractPrior] = []
+    if options.height is not None:
+        priors.append(FunctionPrior(height_m, options.height.height_m, options.height.sigma_m))
+    if "sat_time_offset_s" in options.unknowns:
+        sigma_s = along_track_sigma_s(log, options)
+        priors.append(GaussianPrior("sat_time_offset_s", jnp.zeros(num_sat), jnp.asarray(sigma_s)))
+    if "sat_freq_offset_hz" in options.unknowns and options.sat_freq_sigma_hz is not None:
+        sigma_hz = jnp.full(num_sat, float(options.sat_freq_sigma_hz))
+        priors.append(GaussianPrior("sat_freq_offset_hz", jnp.zeros(num_sat), sigma_hz))
+    return tuple(priors)
+
+
+def along_track_sigma_s(log: DopplerLog, options: FixOptions) -> Float[np.ndarray, " sat"]:
+    """A-priori sigma of each satellite's time offset [s], from the age of its elements."""
+    if options.ageing is None:
+        return np.zeros(len(log.satellites))
+    age_s = np.zeros(len(log.satellites)) if log.ephemeris_age_s is None else log.ephemeris_age_s
+    radius_m = np.linalg.norm(log.sat_pos_ecef_m, axis=1)
+    speed_mps = np.sqrt(EARTH_GM_M3PS2 / np.median(radius_m))
+    return options.ageing.along_track_m(np.asarray(age_s)) / speed_mps
+
+
+def local_solutions(
+    theta: DopplerTheta, data: Data, priors: tuple[AbstractPrior, ...], options: FixOptions
+) -> list[Candidate]:
+    """Refine every start of the global search; best first is up to the caller."""
+    height = 0.0 if options.height is None else options.height.height_m
+    starts = search_globe(options.model, theta, data, options.unknowns, height_m=height)
+    if options.start_ecef_m is not None:
+        starts = np.concatenate([np.asarray(options.start_ecef_m, float)[None], starts])
+    chosen = spread_links(np.asarray(data.links.sat_index), np.asarray(data.mask), _REFINE_LINKS)
+    links, observed, visible = jax.tree.map(
+        lambda leaf: np.asarray(leaf)[chosen], (data.links, data.observations, data.visible)
+    )
+    small = Data(links, observed, visible, data.shared)
+    found = [_refine(_at(theta, start), small, priors, options) for start in starts]
+    usable = [c for c in found if np.all(np.isfinite(c.whitened))]
+    return usable or found[:1]
+
+
+def robust_costs(candidates: list[Candidate]) -> np.ndarray:
+    """Cauchy cost of every candidate at one scale, the smallest: comparable, in sigma^2."""
+    scale = min(c.scale for c in candidates)
+    return np.array([_cauchy_cost(c.whitened / scale) for c in candidates])
+
+
+def _cauchy_cost(z: np.ndarray) -> float:
+    return float(0.5 * _CAUCHY**2 * np.sum(np.log1p((z / _CAUCHY) ** 2)))
+
+
+def _refine(start: DopplerTheta, data: Data, priors, options: FixOptions) -> Candidate:
+    estimate = _solve(options.model, start, data, options.unknowns, priors, _PLAIN)
+    scale = _scale(options.model, estimate, data)
+    for _ in range(_ROBUST_ROUNDS):
+        scaled = _with_sigma(data, np.asarray(data.links.sigma_hz) * _trusted_scale(options, scale))
+        estimate = _solve(options.model, estimate.theta, scaled, options.unknowns, priors, _CAUCHY)
+        scale = _scale(options.model, estimate, data)
+    return Candidate(estimate, _whitened(options.model, estimate.theta, data), scale)
+
+
+def _settle(
+    log: DopplerLog, options: FixOptions, theta: DopplerTheta, data: Data, priors
+) -> tuple[Snooped, Data]:
+    """Alternate rejection and weighting until neither changes anything."""
+    data = _masked_low(options, theta, data)
+    for _ in range(5):
+        snooped = _snoop(options, theta, data, priors)
+        sigma_hz = _new_sigma(log, options, snooped, data)
+        change = np.max(np.abs(sigma_hz / np.asarray(data.links.sigma_hz) - 1.0))
+        theta, data = snooped.estimate.theta, _with_sigma(data, sigma_hz)
+        if change < 1e-3:
+            break
+    return _final(options, theta, data, snooped.used, priors), data
+
+
+def _snoop(options: FixOptions, theta, data: Data, priors) -> Snooped:
+    if options.snooping_sigmas is None:
+        return _final(options, theta, data, np.asarray(data.mask), priors)
+
+    def solve_visible(start, visible: Bool[np.ndarray, " link"]) -> Estimate:
+        part = Data(data.links, data.observations, visible, data.shared)
+        return _solve(options.model, start, part, options.unknowns, priors, _PLAIN)
+
+    return data_snooping(
+        solve_visible,
+        options.model,
+        theta,
+        data,
+        threshold=options.snooping_sigmas,
+        groups=np.asarray(data.links.sat_index),
+    )
+
+
+def _final(options: FixOptions, theta, data: Data, used, priors) -> Snooped:
+    part = Data(data.links, data.observations, used, data.shared)
+    estimate = _solve(options.model, theta, part, options.unknowns, priors, _PLAIN)
+    return Snooped(estimate, used, checked(options.model, estimate, part), 0)
+
+
+def _new_sigma(log: DopplerLog, options: FixOptions, snooped: Snooped, data: Data) -> np.ndarray:
+    old = np.asarray(data.links.sigma_hz)
+    weights = options.weights
+    if isinstance(weights, GivenSigma):
+        return old
+    z = np.asarray(snooped.check.whitened)[:, 0]
+    redundancy = 1.0 - np.asarray(snooped.check.leverage)[:, 0]
+    used = snooped.used
+    if isinstance(weights, PerSatelliteSigma):
+        relative = old if log.sigma_hz is None else old / np.asarray(log.sigma_hz)
+        base = old / relative
+        residual = z * relative
+        new = satellite_sigmas(residual, redundancy, used, log.sat_index, weights.prior_dof)
+        return base * new[np.asarray(log.sat_index)]
+    assert isinstance(weights, CommonSigma)
+    spare = max(float(np.sum(redundancy[used])), 0.0)
+    if spare < 1e-6:
+        return old
+    return old * np.sqrt(np.sum(z[used] ** 2) / spare)
+
+
+def _masked_low(options: FixOptions, theta: DopplerTheta, data: Data) -> Data:
+    """Leave out links below the elevation mask, as seen from the solution."""
+    if options.mask_rad is None:
+        return data
+    from leopnt.frames.geodetic import azel
+
+    _, el = jax.vmap(azel, in_axes=(0, None))(
+        jnp.asarray(data.links.sat_pos_ecef_m), theta.rx_pos_ecef_m
+    )
+    visible = np.asarray(data.mask) & (np.asarray(el) >= options.mask_rad)
+    return Data(data.links, data.observations, visible, data.shared)
+
+
+def _rank(candidates: list[Candidate], log: DopplerLog) -> list[Alternative]:
+    """Distinct solutions that see their satellites, best first."""
+    positions = np.stack([np.asarray(c.estimate.theta.rx_pos_ecef_m) for c in candidates])
+    cost = robust_costs(candidates)
+    best = int(np.argmin(cost))
+    ok = np.array([_plausible(c, log) for c in candidates])
+    ok[best] = True
+    keep = distinct(positions, np.where(ok, cost, np.inf), _APART_M)
+    return [
+        Alternative(positions[i], candidates[i].scale, 2.0 * (cost[i] - cost[best]), i == best)
+        for i in np.flatnonzero(keep)[np.argsort(cost[keep], kind="stable")]
+    ]
+
+
+def _plausible(candidate: Candidate, log: DopplerLog) -> bool:
+    position_m = np.asarray(candidate.estimate.theta.rx_pos_ecef_m)
+    if candidate.estimate.status != Status.converged:
+        return False
+    up = position_m / max(np.linalg.norm(position_m), 1.0)
+    offset_m = log.sat_pos_ecef_m - position_m
+    sine = offset_m @ up / np.linalg.norm(offset_m, axis=1)
+    return bool(np.linalg.norm(position_m) > 6.3e6 and np.mean(sine > -0.05) > 0.8)
+
+
+def _check_count(log: DopplerLog, options: FixOptions) -> None:
+    sizes = {"rx_pos_ecef_m": 3, "rx_vel_ecef_mps": 3}
+    per_sat = {"sat_freq_offset_hz", "sat_time_offset_s"}
+    unknowns = sum(
+        len(log.satellites) if n in per_sat else sizes.get(n, 1) for n in options.unknowns
+    )
+    priors = (options.height is not None) + len(log.satellites) * (
+        ("sat_time_offset_s" in options.unknowns)
+        + ("sat_freq_offset_hz" in options.unknowns and options.sat_freq_sigma_hz is not None)
+    )
+    equations = len(log.time_s) + priors
+    if equations < unknowns:
+        raise LeopntError(
+            f"{len(log.time_s)} measurements and {priors} priors cannot determine {unknowns} "
+            f"unknowns ({', '.join(options.unknowns)}); accepted: at least {unknowns} equations."
+        )
+
+
+def _solve(model: Model, start, data: Data, free, priors, scale: float) -> Estimate:
+    return _solve_kernel(model, start, data, free, priors, jnp.asarray(scale))
+
+
+@eqx.filter_jit
+def _solve_kernel(model: Model, start, data: Data, free: tuple[str, ...], priors, scale):
+    return solve(model, start, data, free, solver=_SOLVER, priors=priors, loss=Cauchy(scale))
+
+
+def _whitened(model: Model, theta, data: Data) -> np.ndarray:
+    residual = np.asarray(data.observations) - predicted_hz(model, theta, data)
+    return (residual / np.asarray(data.links.sigma_hz))[np.asarray(data.mask)]
+
+
+def _scale(model: Model, estimate: Estimate, data: Data) -> float:
+    return robust_scale(_whitened(model, estimate.theta, data), estimate.unknowns.size)
+
+
+def _trusted_scale(options: FixOptions, scale: float) -> float:
+    return 1.0 if options.weights.trusts_log else scale
+
+
+def _with_sigma(data: Data, sigma_hz) -> Data:
+    links = eqx.tree_at(lambda k: k.sigma_hz, data.links, np.asarray(sigma_hz, float))
+    return Data(links, data.observations, data.visible, data.shared)
+
+
+def _at(theta: DopplerTheta, position_m) -> DopplerTheta:
+    return eqx.tree_at(lambda t: t.rx_pos_ecef_m, theta, jnp.asarray(position_m, float))

@@ -1,0 +1,46 @@
+"""Standard deviations from residuals: robust scale and variance components by satellite."""
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+
+def robust_scale(whitened: Float[np.ndarray, " obs"], num_unknowns: int) -> float:
+    """Scale of the residuals in units of the assumed sigma, from their median magnitude.
+
+        s = 1.4826 median|z| sqrt(n / (n - p))
+
+    Holds with up to half the measurements wrong. Floored at 1e-6, and 1 where nothing is redundant.
+
+    Source: Rousseeuw & Leroy, Robust Regression and Outlier Detection (1987), sec. 5.1.
+    """
+    z = whitened[np.isfinite(whitened)]
+    if len(z) <= num_unknowns:
+        return 1.0
+    scale = 1.4826 * float(np.median(np.abs(z))) * np.sqrt(len(z) / (len(z) - num_unknowns))
+    return max(scale, 1e-6)
+
+
+def satellite_sigmas(
+    residual: Float[np.ndarray, " obs"],
+    redundancy: Float[np.ndarray, " obs"],
+    used: Bool[np.ndarray, " obs"],
+    sat_index: Int[np.ndarray, " obs"],
+    prior_dof: float,
+) -> Float[np.ndarray, " sat"]:
+    """One sigma per satellite, by variance-component estimation with shrinkage.
+
+        var_s = (sum v^2 + nu var_pool) / (sum r + nu)
+
+    over the used measurements of satellite s, v the residual (in units that make all satellites
+    comparable), r its redundancy 1 - h, nu = `prior_dof`. Iterate with the fit until it settles.
+
+    Source: Foerstner, Ein Verfahren zur Schaetzung von Varianz- und Kovarianzkomponenten (1979);
+    the shrinkage is the conjugate prior of a variance.
+    """
+    sat_index = np.asarray(sat_index)
+    squares, spare = residual**2, np.clip(redundancy, 0.0, 1.0)
+    pooled = np.sum(squares[used]) / max(np.sum(spare[used]), 1e-9)
+    num_sat = int(sat_index.max()) + 1
+    sums = np.bincount(sat_index[used], squares[used], num_sat)
+    dof = np.bincount(sat_index[used], spare[used], num_sat)
+    return np.sqrt((sums + prior_dof * pooled) / (dof + prior_dof))
