@@ -53,9 +53,7 @@ _LINE_1 = (
     _Field("blank 33", 33, 33, " ", _BLANK),
     _Field("n_dot/2", 34, 43, r"[ +-](?:\.[0-9]{8}|[0-9]\.[0-9]{7})", "as '-.00000015'"),
     _Field("blank 44", 44, 44, " ", _BLANK),
-    _Field(
-        "n_ddot/6", 45, 52, _POWER, "an assumed decimal point and a power of ten as ' 00000-0'"
-    ),
+    _Field("n_ddot/6", 45, 52, _POWER, "an assumed decimal point and a power of ten as ' 00000-0'"),
     _Field("blank 53", 53, 53, " ", _BLANK),
     _Field("B*", 54, 61, _POWER, "an assumed decimal point and a power of ten as ' 17863-4'"),
     _Field("blank 62", 62, 62, " ", _BLANK),
@@ -72,9 +70,7 @@ _LINE_2 = (
     _Field("blank 17", 17, 17, " ", _BLANK),
     _Field("RAAN", 18, 25, _ANGLE, "degrees as '145.5400'"),
     _Field("blank 26", 26, 26, " ", _BLANK),
-    _Field(
-        "eccentricity", 27, 33, "[ 0-9]{6}[0-9]", "seven decimals without a point as '0001314'"
-    ),
+    _Field("eccentricity", 27, 33, "[ 0-9]{6}[0-9]", "seven decimals without a point as '0001314'"),
     _Field("blank 34", 34, 34, " ", _BLANK),
     _Field("argument of perigee", 35, 42, _ANGLE, "degrees as ' 91.1935'"),
     _Field("blank 43", 43, 43, " ", _BLANK),

@@ -79,9 +79,7 @@ def drifted(elements: KeplerElements, t_s: Scalar) -> KeplerElements:
     )
 
 
-def propagate(
-    elements: KeplerElements, t_s: Scalar
-) -> tuple[Float[Array, "3"], Float[Array, "3"]]:
+def propagate(elements: KeplerElements, t_s: Scalar) -> tuple[Float[Array, "3"], Float[Array, "3"]]:
     """Inertial position [m] and velocity [m/s] at `t_s` seconds after the elements' reference.
 
     The velocity is the exact time derivative of this position, so it contains the drift of the

@@ -48,8 +48,7 @@ class TabulatedOrbits:
     def __post_init__(self):
         if len(self.epoch) < 2 or not np.all(self.epoch[1:] > self.epoch[:-1]):
             raise LeopntError(
-                f"TabulatedOrbits: epoch must hold at least two increasing nodes, got "
-                f"{self.epoch}."
+                f"TabulatedOrbits: epoch must hold at least two increasing nodes, got {self.epoch}."
             )
 
     @property
@@ -142,9 +141,7 @@ def leave_one_out(
     by a factor of some 4 to 1000 where the table is smooth, and shows the noise of the table else.
     """
     if num_points < 2 or num_points % 2:
-        raise LeopntError(
-            f"leave_one_out: num_points must be even and positive, got {num_points}."
-        )
+        raise LeopntError(f"leave_one_out: num_points must be even and positive, got {num_points}.")
     half, num_nodes = num_points // 2, len(table.epoch)
     error_m = np.full(table.pos_ecef_m.shape[:2], np.nan)
     center = np.arange(half, num_nodes - half)
@@ -252,7 +249,5 @@ def _clocks(table: TabulatedOrbits, t_s, interval) -> Float[np.ndarray, "sat epo
     is_cut = (end_s - start_s > _GAP * np.median(np.diff(table.nodes_s))) | (
         table.starts_clock_arc[:, interval + 1]
     )
-    between = np.where(
-        is_cut | (weight < 0) | (weight > 1), np.nan, left + weight * (right - left)
-    )
+    between = np.where(is_cut | (weight < 0) | (weight > 1), np.nan, left + weight * (right - left))
     return np.where(weight == 0, left, np.where(weight == 1, right, between))

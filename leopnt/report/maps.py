@@ -57,9 +57,7 @@ def ellipse_figure(fix: xr.Dataset) -> Figure | None:
         return None
     truth_m = -vector(fix, "error_enu_m", 3)[:2]
     half_m = 1.25 * max(float(np.abs(outer_m).max()), float(np.nanmax(np.abs(truth_m), initial=0)))
-    unit_name, scale = (
-        ("mm", 1e3) if half_m < 0.1 else ("km", 1e-3) if half_m > 2e4 else ("m", 1.0)
-    )
+    unit_name, scale = ("mm", 1e3) if half_m < 0.1 else ("km", 1e-3) if half_m > 2e4 else ("m", 1.0)
     with style.look():
         figure = style.new_figure(6.45)
         axes = style.axes_with_margins(figure, 0.95, 0.9, 1.0, 0.7)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import equinox as eqx
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, ArrayLike, Float, Int
 
 from leopnt.constants import EARTH_ROTATION_RADPS
 from leopnt.frames.geodetic import ecef_to_geodetic, enu_basis, geodetic_to_ecef
@@ -45,7 +47,8 @@ class DopplerTheta(eqx.Module):
         freq_drift_hzps: its rate [Hz/s], also at the reference carrier.
         sat_freq_offset_hz: (sat,) offset of each satellite's transmitter [Hz].
         sat_time_offset_s: (sat,) the satellite is this much ahead of its ephemeris along its orbit:
-            its true state at t is the predicted state at t + offset. 1 s is 7.5 km in LEO.
+            its true state at t is the predicted state at t + offset. 1 s is 7.5 km in LEO. None
+            with `sat_orbit_offset_m` None: the ephemeris is exact (and predictions are cheaper).
         sat_orbit_offset_m: (sat, 2) displacement outward (radial) and along the orbit normal.
     """
 
@@ -56,8 +59,28 @@ class DopplerTheta(eqx.Module):
     freq_offset_hz: Float[Array, "*batch"] = parameter(scale=10.0, unit="Hz")
     freq_drift_hzps: Float[Array, "*batch"] = parameter(scale=0.1, unit="Hz/s")
     sat_freq_offset_hz: Float[Array, "*batch sat"] = parameter(scale=10.0, unit="Hz")
-    sat_time_offset_s: Float[Array, "*batch sat"] = parameter(scale=0.1, unit="s")
-    sat_orbit_offset_m: Float[Array, "*batch sat 2"] = parameter(scale=1e3, unit="m")
+    sat_time_offset_s: Float[Array, "*batch sat"] | None = parameter(scale=0.1, unit="s")
+    sat_orbit_offset_m: Float[Array, "*batch sat 2"] | None = parameter(scale=1e3, unit="m")
+
+    @classmethod
+    def at(cls, rx_pos_ecef_m: Float[ArrayLike, "3"], num_sat: int) -> DopplerTheta:
+        """A receiver at rest, no frequency offsets, exact ephemeris."""
+        return cls(
+            jnp.asarray(rx_pos_ecef_m),
+            jnp.zeros(3),
+            jnp.zeros(()),
+            jnp.zeros(()),
+            jnp.zeros(num_sat),
+            None,
+            None,
+        )
+
+    def with_orbit_errors(self) -> DopplerTheta:
+        """The same with orbit errors of zero, so that they can be estimated or considered."""
+        num_sat = self.sat_freq_offset_hz.shape[-1]
+        return dataclasses.replace(
+            self, sat_time_offset_s=jnp.zeros(num_sat), sat_orbit_offset_m=jnp.zeros((num_sat, 2))
+        )
 
 
 class DopplerLink(eqx.Module):
@@ -138,6 +161,8 @@ def _predict(doppler, theta: DopplerTheta, shared: DopplerShared, link: DopplerL
 
 def _true_orbit(theta: DopplerTheta, link: DopplerLink):
     """Satellite state after its along-track time offset and its radial and normal displacement."""
+    if theta.sat_time_offset_s is None or theta.sat_orbit_offset_m is None:
+        return link.sat_pos_ecef_m, link.sat_vel_ecef_mps
     spin = jnp.array([0.0, 0.0, EARTH_ROTATION_RADPS])
     inertial_mps = link.sat_vel_ecef_mps + jnp.cross(spin, link.sat_pos_ecef_m)
     pos_m, vel_mps = advance(

@@ -92,15 +92,9 @@ def problem(
         np.asarray(log.carrier_hz, float),
         sigma,
     )
-    theta = DopplerTheta(
-        jnp.array([6378137.0, 0.0, 0.0]),
-        jnp.zeros(3),
-        jnp.zeros(()),
-        jnp.zeros(()),
-        jnp.zeros(num_sat),
-        jnp.zeros(num_sat),
-        jnp.zeros((num_sat, 2)),
-    )
+    theta = DopplerTheta.at(np.array([6378137.0, 0.0, 0.0]), num_sat)
+    if options.ageing is not None:
+        theta = theta.with_orbit_errors()
     visible = np.ones(len(log.time_s), bool)
     data = Data(links, np.asarray(log.doppler_hz, float), visible, shared)
     return theta, data, _priors(log, options)
