@@ -23,6 +23,7 @@ from jaxtyping import Float, Int
 
 from leopnt.epochs import Epoch
 from leopnt.errors import FormatError, LeopntError, did_you_mean
+from leopnt.io.textfile import read_bytes
 
 BLOCK_BYTES = 4_000_000
 ROWS_PER_BATCH = 65_536
@@ -97,37 +98,7 @@ def read_measurements(
         return _collect(path, wanted, blocks)
 
 
-def require_sorted(table: MeasurementTable, time_s: Float[np.ndarray, " row"], sat: Labels) -> None:
-    """Refuse times that run backwards, and two measurements of one satellite at one time.
-
-    Raises:
-        FormatError: names the second of the two lines.
-    """
-    back = np.flatnonzero(np.diff(time_s) < 0)
-    if len(back):
-        row = int(back[0]) + 1
-        raise table.error(
-            row,
-            f"time {_shown(time_s[row])} s comes after {_shown(time_s[row - 1])} s of line "
-            f"{table.line[row - 1]}; expected rows sorted by time.",
-        )
-    order = np.lexsort((sat.index, time_s))  # stable: rows of the file stay in order
-    same = (np.diff(time_s[order]) == 0) & (np.diff(sat.index[order]) == 0)
-    if np.any(same):
-        first, row = order[int(np.argmax(same))], order[int(np.argmax(same)) + 1]
-        raise table.error(
-            int(row),
-            f"satellite {sat.names[sat.index[row]]} at time {_shown(time_s[row])} s was measured "
-            f"in line {table.line[first]} already; expected one measurement per satellite and "
-            "time.",
-        )
-
-
-def _shown(value: float) -> str:
-    return repr(float(value))
-
-
-# --- blocks of rows ---------------------------------------------------------------------------------
+# Blocks of rows
 
 
 @dataclass(frozen=True)
@@ -193,30 +164,22 @@ def _require_columns(
         raise FormatError(path, line_number, f"two columns are named {twice[0]!r}.")
 
 
-# --- CSV --------------------------------------------------------------------------------------------
+# CSV
 
 
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[io.BufferedReader]:
-    """The file as bytes, unpacked if it is gzip; its errors as sentences."""
+    """The file as bytes; what goes wrong with it as sentences."""
     try:
-        with path.open("rb") as raw:
+        raw = path.open("rb")
+    except (OSError, ValueError):
+        read_bytes(path)  # says why
+        raise
+    try:
+        with raw:
             yield raw
-    except FileNotFoundError:
-        raise LeopntError(f"{path}: no such file.{_nearby(path)}") from None
-    except IsADirectoryError:
-        raise LeopntError(f"{path} is a folder; expected a CSV or Parquet file.") from None
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise FormatError(path, None, f"a damaged gzip file: {error}.") from None
-    except OSError as error:
-        raise LeopntError(f"{path}: cannot be read: {error.strerror or error}.") from None
-
-
-def _nearby(path: Path) -> str:
-    try:
-        return did_you_mean(path.name, (one.name for one in path.parent.iterdir()))
-    except OSError:
-        return ""
 
 
 def _csv_blocks(
@@ -346,7 +309,7 @@ def _epochs(path: Path, line: np.ndarray, name: str, cells: list[str]) -> Epoch:
         raise
 
 
-# --- Parquet ----------------------------------------------------------------------------------------
+# Parquet
 
 
 def _parquet_blocks(

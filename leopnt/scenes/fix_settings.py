@@ -7,14 +7,15 @@ and hold; `scenes.doppler_scene` reads what they name.
 from __future__ import annotations
 
 import dataclasses
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
-from leopnt.errors import FormatError, LeopntError, did_you_mean
+from leopnt.errors import LeopntError
+from leopnt.io.textfile import read_bytes
+from leopnt.scenes.settings import SettingsTable, field_problems, listed, read_toml, table_of
 
 Unknown = Literal[
     "position",
@@ -44,17 +45,11 @@ Height = Annotated[float, Field(ge=-1e3, le=2e6, description=HEIGHT)]
 Carrier = Annotated[float, Field(ge=SMALLEST_CARRIER_HZ, le=LARGEST_CARRIER_HZ)]
 
 
-class _Table(BaseModel):
-    """A TOML table that refuses keys it does not know and values of another type."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
-
-
 def _column(what: str) -> Any:
     return Field(default=None, description=f"the name of the column that holds {what}")
 
 
-class ColumnSettings(_Table):
+class ColumnSettings(SettingsTable):
     """`[measurement.columns]`: which column of the log holds what; the units are fixed."""
 
     time_s: ColumnName | None = _column("time in seconds")
@@ -79,7 +74,7 @@ class ColumnSettings(_Table):
     )
 
 
-class MeasurementSettings(_Table):
+class MeasurementSettings(SettingsTable):
     """`[measurement]`: the log and what was measured."""
 
     type: Literal["doppler"] = Field(description="'doppler'")
@@ -110,21 +105,19 @@ class MeasurementSettings(_Table):
         default="transmission",
         description="'transmission' or 'reception': the instant the satellite columns hold for",
     )
-    columns: ColumnSettings = Field(
-        default=ColumnSettings(), description="a table of column names"
-    )
+    columns: ColumnSettings = Field(default=ColumnSettings(), description="a table of column names")
 
 
-class SatelliteSettings(_Table):
+class SatelliteSettings(SettingsTable):
     """`[satellites]`: where the satellites were, if the log does not say."""
 
     file: str = Field(min_length=1, description="a TLE, OMM or SP3 file")
     max_age_days: float = Field(
-        default=7.0, gt=0, description="the oldest element set to use, in days, above 0"
+        default=3.5, gt=0, description="the oldest element set to use, in days, above 0"
     )
 
 
-class StartSettings(_Table):
+class StartSettings(SettingsTable):
     """`[estimate.start]`: a guess, used beside the search over the whole Earth."""
 
     latitude_deg: Latitude
@@ -132,7 +125,7 @@ class StartSettings(_Table):
     height_m: Height = 0.0
 
 
-class AgeingSettings(_Table):
+class AgeingSettings(SettingsTable):
     """`[estimate.ageing]`: how far satellites run from their elements, one sigma."""
 
     initial_m: float = Field(default=500.0, ge=0, description="metres, 0 or more")
@@ -140,12 +133,12 @@ class AgeingSettings(_Table):
     per_day2_m: float = Field(default=60.0, ge=0, description="metres per day squared, 0 or more")
 
 
-class EstimateSettings(_Table):
+class EstimateSettings(SettingsTable):
     """`[estimate]`: what is solved for, and what is known."""
 
     unknowns: list[Unknown] = Field(
         default=["position", "frequency_offset"],
-        description="a list out of " + ", ".join(repr(one) for one in get_args(Unknown)),
+        description="a list of names out of " + ", ".join(repr(one) for one in get_args(Unknown)),
     )
     height_m: Height | None = Field(default=None, description=HEIGHT)
     height_sigma_m: float = Field(
@@ -169,7 +162,7 @@ class EstimateSettings(_Table):
     )
 
 
-class TruthSettings(_Table):
+class TruthSettings(SettingsTable):
     """`[truth]`: the surveyed position, used only to print the error."""
 
     latitude_deg: Latitude | None = Field(default=None)
@@ -180,7 +173,7 @@ class TruthSettings(_Table):
     )
 
 
-class OutputSettings(_Table):
+class OutputSettings(SettingsTable):
     """`[output]`: what is written, and where."""
 
     directory: str | None = Field(
@@ -188,11 +181,11 @@ class OutputSettings(_Table):
     )
     formats: list[OutputFormat] = Field(
         default=list(OUTPUT_FORMATS),
-        description="a list out of " + ", ".join(repr(one) for one in OUTPUT_FORMATS),
+        description="a list of names out of " + ", ".join(repr(one) for one in OUTPUT_FORMATS),
     )
 
 
-class FixSettings(_Table):
+class FixSettings(SettingsTable):
     """The whole file."""
 
     title: str = Field(default="", description="text")
@@ -228,158 +221,43 @@ def load_fix_file(path: str | Path) -> FixFile:
     """Read and check the settings of a fix without running it.
 
     Raises:
-        LeopntError: no such file; or one line for every mistake: its place, the value found, what is
+        LeopntError: no such file; or a line for every mistake: its place, the value found, what is
             accepted, and the nearest accepted word.
         FormatError: not TOML.
     """
     path = Path(path)
-    text = _read_text(path)
-    try:
-        raw = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise FormatError(path, None, f"not a TOML file: {error}.") from None
-    problems = [*_field_problems(raw), *_cross_problems(raw), *_missing_files(raw, path.parent)]
+    text, raw = read_toml(path)
+    problems = [
+        *field_problems(FixSettings, raw, carrier_hint),
+        *_cross_problems(raw),
+        *_missing_files(raw, path.parent),
+    ]
     if problems:
-        raise LeopntError(_listed(path, problems))
+        raise LeopntError(listed(path, problems))
     return FixFile(path, text, FixSettings.model_validate(raw))
 
 
-def _read_text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise LeopntError(f"{path}: no such file.{_nearby(path)}") from None
-    except IsADirectoryError:
-        raise LeopntError(f"{path} is a folder; expected a settings file (TOML).") from None
-    except UnicodeDecodeError:
-        raise FormatError(path, None, "is not a text file; expected settings (TOML).") from None
-    except OSError as error:
-        raise LeopntError(f"{path}: cannot be read: {error.strerror or error}.") from None
-
-
-def _nearby(path: Path) -> str:
-    try:
-        return did_you_mean(path.name, (one.name for one in path.parent.iterdir()))
-    except OSError:
-        return ""
-
-
-def _listed(path: Path, problems: list[str]) -> str:
-    if len(problems) == 1:
-        return f"{path}: {problems[0]}"
-    return f"{path}: {len(problems)} mistakes.\n" + "\n".join(f"  {one}" for one in problems)
-
-
-# --- mistakes in single fields ----------------------------------------------------------------------
-
-
-def _field_problems(raw: dict[str, Any]) -> Iterator[str]:
-    try:
-        FixSettings.model_validate(raw)
-    except ValidationError as error:
-        for one in error.errors(include_url=False):
-            yield _sentence(raw, one)
-
-
-def _sentence(raw: dict[str, Any], error: Any) -> str:
-    path = tuple(error["loc"])
-    where = _where(path)
-    if error["type"] == "extra_forbidden":
-        known = list(_model_at(path[:-1]).model_fields)
-        hint = did_you_mean(str(path[-1]), known)
-        return f"{where}: unknown key.{hint} Accepted: {', '.join(known)}."
-    accepted = _accepted(path)
-    if error["type"] == "missing":
-        return f"{where}: missing; expected {accepted}."
-    value = error["input"]
-    hint = _unit_hint(path, value)
-    if error["type"] == "literal_error" and isinstance(value, str):
-        hint = did_you_mean(value, _words(accepted))
-    return f"{where} = {_shown(value)}: expected {accepted}.{hint}"
-
-
-def _where(path: tuple[Any, ...]) -> str:
-    """`[measurement.columns] doppler_hz`, as the user finds it in the file."""
-    tables, rest = [], list(path)
-    while len(rest) > 1 and isinstance(rest[1], str) or (rest and len(rest) > 1 and not tables):
-        if not isinstance(rest[0], str) or isinstance(rest[1], int):
-            break
-        tables.append(str(rest.pop(0)))
-    name = str(rest[0]) + "".join(f"[{one}]" for one in rest[1:])
-    return f"[{'.'.join(tables)}] {name}" if tables else name
-
-
-def _model_at(path: tuple[Any, ...]) -> type[BaseModel]:
-    model: type[BaseModel] = FixSettings
-    for name in path:
-        inside = _models_in(model.model_fields[name].annotation)
-        if inside:
-            model = inside[0]
-    return model
-
-
-def _models_in(annotation: Any) -> list[type[BaseModel]]:
-    options = get_args(annotation) or (annotation,)
-    return [one for one in options if isinstance(one, type) and issubclass(one, BaseModel)]
-
-
-def _accepted(path: tuple[Any, ...]) -> str:
-    """What the field accepts: the description of the last name on the path that has one."""
-    names = [one for one in path if isinstance(one, str)]
-    for end in range(len(names), 0, -1):
-        try:
-            field = _model_at(tuple(names[: end - 1])).model_fields[names[end - 1]]
-        except KeyError:
-            continue
-        if field.description:
-            return field.description
-    raise AssertionError(f"no description for {path}")
-
-
-def _words(accepted: str) -> list[str]:
-    return accepted.split("'")[1::2]
-
-
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
-
-
-def _unit_hint(path: tuple[Any, ...], value: Any) -> str:
-    is_carrier = any("carrier_hz" in str(one) for one in path)
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return carrier_hint(float(value)) if is_carrier and is_number else ""
-
-
-def carrier_hint(value: float) -> str:
-    """In which unit a carrier outside the accepted range seems to be, as a sentence or nothing."""
+def carrier_hint(name: str, value: float) -> str:
+    """For a carrier outside the accepted range: its likely unit, as a sentence, or nothing."""
     for unit, factor, smallest in (("kHz", 1e3, 1e5), ("MHz", 1e6, 1e2), ("GHz", 1e9, 0.1)):
-        if smallest <= value < SMALLEST_CARRIER_HZ:
+        if "carrier_hz" in name and smallest <= value < SMALLEST_CARRIER_HZ:
             return f" {value:.10g} looks like {unit}; write {value * factor:.10g}."
     return ""
 
 
-# --- mistakes across fields -------------------------------------------------------------------------
-
-
-def _table(raw: dict[str, Any], *names: str) -> dict[str, Any]:
-    """A table of the file, empty if it is not there or no table."""
-    for name in names:
-        found = raw.get(name)
-        raw = found if isinstance(found, dict) else {}
-    return raw
+# Mistakes across fields
 
 
 def _cross_problems(raw: dict[str, Any]) -> Iterator[str]:
     yield from _time_problems(raw)
     yield from _state_problems(raw)
     yield from _carrier_problems(raw)
-    yield from _estimate_problems(_table(raw, "estimate"), "satellites" in raw)
-    yield from _truth_problems(_table(raw, "truth"))
+    yield from _estimate_problems(table_of(raw, "estimate"))
+    yield from _truth_problems(table_of(raw, "truth"))
 
 
 def _time_problems(raw: dict[str, Any]) -> Iterator[str]:
-    measurement, columns = _table(raw, "measurement"), _table(raw, "measurement", "columns")
+    measurement, columns = table_of(raw, "measurement"), table_of(raw, "measurement", "columns")
     times = [name for name in ("time_s", "time_utc", "time_unix_s") if name in columns]
     if len(times) > 1:
         yield f"[measurement.columns] {' and '.join(times)}: give one of them."
@@ -398,9 +276,9 @@ def _time_problems(raw: dict[str, Any]) -> Iterator[str]:
 
 
 def _state_problems(raw: dict[str, Any]) -> Iterator[str]:
-    if not _table(raw, "measurement"):
+    if not table_of(raw, "measurement"):
         return
-    columns = _table(raw, "measurement", "columns")
+    columns = table_of(raw, "measurement", "columns")
     given = [name for name in ("sat_pos_ecef_m", "sat_vel_ecef_mps") if name in columns]
     if len(given) == 1:
         other = ({"sat_pos_ecef_m", "sat_vel_ecef_mps"} - set(given)).pop()
@@ -415,12 +293,12 @@ def _state_problems(raw: dict[str, Any]) -> Iterator[str]:
             "[satellites]: missing; expected a table with the name of a TLE, OMM or SP3 file, or "
             "the columns sat_pos_ecef_m and sat_vel_ecef_mps."
         )
-    if "states_at" in _table(raw, "measurement") and not given:
+    if "states_at" in table_of(raw, "measurement") and not given:
         yield "[measurement] states_at: goes with the columns sat_pos_ecef_m and sat_vel_ecef_mps."
 
 
 def _carrier_problems(raw: dict[str, Any]) -> Iterator[str]:
-    measurement, columns = _table(raw, "measurement"), _table(raw, "measurement", "columns")
+    measurement, columns = table_of(raw, "measurement"), table_of(raw, "measurement", "columns")
     in_settings = [n for n in ("carrier_hz", "satellite_carrier_hz") if n in measurement]
     if "carrier_hz" in columns and in_settings:
         yield f"[measurement] {in_settings[0]}: the column carrier_hz gives it already; drop one."
@@ -432,7 +310,7 @@ def _carrier_problems(raw: dict[str, Any]) -> Iterator[str]:
         yield "[measurement] weights = 'given': sigma_hz is given nowhere."
 
 
-def _estimate_problems(estimate: dict[str, Any], has_elements: bool) -> Iterator[str]:
+def _estimate_problems(estimate: dict[str, Any]) -> Iterator[str]:
     unknowns = estimate.get("unknowns", ["position"])
     if not isinstance(unknowns, list):
         return
@@ -454,8 +332,6 @@ def _estimate_problems(estimate: dict[str, Any], has_elements: bool) -> Iterator
         )
     if "height_sigma_m" in estimate and "height_m" not in estimate:
         yield "[estimate] height_sigma_m: goes with height_m, which is not given."
-    if "ageing" in estimate and not has_elements:
-        yield "[estimate] ageing: goes with a [satellites] file, whose age it takes."
 
 
 def _truth_problems(truth: dict[str, Any]) -> Iterator[str]:
@@ -469,7 +345,9 @@ def _truth_problems(truth: dict[str, Any]) -> Iterator[str]:
 
 def _missing_files(raw: dict[str, Any], folder: Path) -> Iterator[str]:
     for table in ("measurement", "satellites"):
-        name = _table(raw, table).get("file")
+        name = table_of(raw, table).get("file")
         if isinstance(name, str) and name and not (folder / name).is_file():
-            what = "is a folder" if (folder / name).is_dir() else "no such file"
-            yield f"[{table}] file = {name!r}: {what}.{_nearby(folder / name)}"
+            try:
+                read_bytes(folder / name)
+            except LeopntError as error:
+                yield f"[{table}] file: {error}"
