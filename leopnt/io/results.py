@@ -141,10 +141,26 @@ def as_json(dataset: xr.Dataset) -> dict[str, Any]:
     return tree
 
 
+def json_text(dataset: xr.Dataset) -> str:
+    """`as_json` of the result as text, one line per key or record."""
+    entries = (f"{_dumps(key)}: {_lines(value)}" for key, value in as_json(dataset).items())
+    return "{\n" + ",\n".join(entries) + "\n}\n"
+
+
 def write_json(dataset: xr.Dataset, path: str | Path) -> Path:
-    """Write `as_json` of the result, indented, with NaN as null."""
-    text = json.dumps(as_json(dataset), indent=1, ensure_ascii=False, allow_nan=False)
-    return write_text(text + "\n", path)
+    """Write `json_text` of the result."""
+    return write_text(json_text(dataset), path)
+
+
+def _lines(value: Any) -> str:
+    if isinstance(value, list) and value and isinstance(value[0], dict):
+        return "[\n" + ",\n".join(map(_dumps, value)) + "\n]"
+    return _dumps(value)
+
+
+def _dumps(value: Any) -> str:
+    """Without indent, which would keep `json` from its fast encoder."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
 
 
 def _described(dataset: xr.Dataset, key: str) -> dict[str, str]:
@@ -163,12 +179,14 @@ def _json_attribute(name: Any, dataset: xr.Dataset) -> Any:
 
 
 def _json_value(values: np.ndarray) -> Any:
-    if values.ndim:
-        return [_json_value(np.asarray(value)) for value in values]
-    value = values.item()
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value if isinstance(value, bool | int | float) else str(value)
+    """Nested lists (or one value) of what JSON knows; text for all that is no number."""
+    if values.dtype.kind == "f" and not np.all(np.isfinite(values)):
+        cleaned = values.astype(object)
+        cleaned[~np.isfinite(values)] = None
+        return cleaned.tolist()
+    if values.dtype.kind not in "fiub":
+        values = values.astype(str)
+    return values.tolist()
 
 
 # GeoJSON

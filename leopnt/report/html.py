@@ -215,8 +215,9 @@ def _table(table: Table) -> str:
     rows = "".join(_row("td", row, table.numeric) for row in table.rows)
     note = f'<p class="note">{escape(table.note)}</p>' if table.note else ""
     title = escape(table.title)
+    bounds = "scroll" if are_facts else "scroll bounded"
     return (
-        f'<div><h3>{title}</h3><div class="scroll" tabindex="0" role="region" '
+        f'<div><h3>{title}</h3><div class="{bounds}" tabindex="0" role="region" '
         f'aria-label="{title}"><table class="{"facts" if are_facts else "list"}">{head}'
         f"<tbody>{rows}</tbody></table></div>{note}</div>\n"
     )

@@ -84,20 +84,30 @@ def has_position(dataset: xr.Dataset) -> bool:
     return math.isfinite(number(dataset, "latitude_deg") + number(dataset, "longitude_deg"))
 
 
+MAX_TRACK_POINTS = 500
 PASS_GAP_S = 600.0
 """Measurements of one satellite further apart than this belong to different passes."""
 
 
 def broken_at_gaps(track: np.ndarray, time_s: np.ndarray) -> np.ndarray:
-    """A track of points (point, 2) without those not finite, with NaN between passes."""
-    finite = np.all(np.isfinite(track), axis=1)
-    gaps = np.flatnonzero(np.diff(time_s[finite]) > PASS_GAP_S) + 1
-    return np.insert(track[finite], gaps, np.nan, axis=0)
+    """A track of points (point, 2) without those not finite, with NaN between passes.
+
+    Long tracks are thinned to about `MAX_TRACK_POINTS`; first and last point stay.
+    """
+    finite = np.flatnonzero(np.all(np.isfinite(track), axis=1))
+    step = 1 + len(finite) // MAX_TRACK_POINTS
+    kept = np.union1d(finite[::step], finite[-1:])
+    gaps = np.flatnonzero(np.diff(time_s[kept]) > PASS_GAP_S) + 1
+    return np.insert(track[kept], gaps, np.nan, axis=0)
 
 
 def measurements_by_satellite(dataset: xr.Dataset) -> Iterator[tuple[str, np.ndarray]]:
     """Each satellite and the indices of its measurements, in the order of the satellite list."""
-    ids = np.array(strings(dataset, "satellite_id", "measurement"))
+    ids = np.array(strings(dataset, "satellite_id", "measurement"), dtype=str)
+    found, inverse = np.unique(ids, return_inverse=True)
+    order = np.argsort(inverse, kind="stable")
+    groups = np.split(order, np.searchsorted(inverse[order], np.arange(1, len(found))))
+    members = dict(zip(found.tolist(), groups, strict=False))
     listed = strings(dataset, "satellite", "satellite") if "satellite" in dataset else []
-    for name in dict.fromkeys([*listed, *ids.tolist()]):
-        yield name, np.flatnonzero(ids == name)
+    for name in dict.fromkeys([*listed, *found.tolist()]):
+        yield name, members.get(name, np.array([], dtype=int))

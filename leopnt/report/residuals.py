@@ -11,8 +11,10 @@ from leopnt.report.reading import column, flags, measurements_by_satellite, numb
 
 MAX_LANES = 18
 LANE_IN = 0.72
+CROWDED = 3000
+"""Above this number of points in a lane they are drawn small, and as one image inside an SVG."""
 MAX_VALUES = 6
-"""Values written out per lane; more triangles than this stand without."""
+"""More triangles than this in one lane stand without their values."""
 
 
 def residual_figure(fix: xr.Dataset) -> Figure | None:
@@ -36,7 +38,8 @@ def _time_label(fix: xr.Dataset) -> str:
 
 def _subtitle(fix: xr.Dataset) -> str:
     rms = words.quantity(number(fix, "residual_rms"), unit(fix, "residual_rms"))
-    return f"{words.use_sentence(fix).rstrip('.')}; rms {rms}"
+    counts = words.use_sentence(fix).rstrip(".")
+    return f"{counts}; rms {rms}" if len(counts) < 65 else counts
 
 
 def _time_limits(time_s: np.ndarray) -> tuple[float, float]:
@@ -93,9 +96,10 @@ def _draw_lane(
         center + residual[used],
         "o",
         color=style.satellite_color(color_index),
-        markersize=4.2,
+        markersize=4.2 if len(time_s) < CROWDED else 2.0,
         markeredgewidth=0.0,
         alpha=0.85,
+        rasterized=len(time_s) > CROWDED,
     )
     _draw_rejected(axes, time_s[~used], residual[~used], lane, unit(fix, "residual"))
 
@@ -106,11 +110,19 @@ def _draw_band(
     if not len(time_s):
         return
     order = np.argsort(time_s, kind="stable")
+    order = order[_where_it_changes(sigma[order])]
     at = np.concatenate([limits[:1], time_s[order], limits[1:]])
     reach = 3.0 * np.concatenate([sigma[order[:1]], sigma[order], sigma[order[-1:]]])
     axes.fill_between(
         at, center - reach, center + reach, color=style.BAND, linewidth=0.0, step="mid"
     )
+
+
+def _where_it_changes(sigma: np.ndarray) -> np.ndarray:
+    """Indices of the first and last value and of those that differ from a neighbor, thinned."""
+    differs = np.diff(sigma) != 0.0
+    kept = np.flatnonzero(np.append(True, differs) | np.append(differs, True))
+    return kept[:: 1 + len(kept) // CROWDED]
 
 
 def _draw_rejected(
@@ -136,7 +148,7 @@ def _draw_rejected(
         edge = center + np.copysign(0.72 * half, residual[i])
         shape = "^" if residual[i] > 0 else "v"
         axes.plot(time_s[i], edge, shape, color=style.REJECTED_COLOR, markersize=7)
-    for i in far[np.argsort(-np.abs(residual[far]))][:MAX_VALUES].tolist():
+    for i in far.tolist() if len(far) <= MAX_VALUES else ():
         _write_value(axes, float(time_s[i]), center, float(residual[i]), half, unit_name)
 
 
@@ -175,6 +187,8 @@ def _name_lane(
         **where,
     )
     count = f"{int(used.sum())} of {len(used)} used"
+    if len(used) > 999:
+        count = f"{len(used)}, {100.0 * used.mean():.1f} % used"
     axes.annotate(
         count, (1.0, center), (8.0, -7.0), color=style.GRAY, fontsize=9.0, va="center", **where
     )
@@ -225,16 +239,15 @@ def _together(fix: xr.Dataset) -> Figure:
     half = 1.1 * max(3.5, float(np.nanmax(np.abs(ratio[used]), initial=0.0)))
     axes.set_xlim(*limits)
     axes.fill_between(limits, -3.0, 3.0, color=style.BAND, linewidth=0.0)
-    crowded = len(ratio) > 20_000
     axes.plot(
         time_s[used],
         ratio[used],
         "o",
         color=style.BLUE,
-        markersize=3.0 if len(ratio) < 5000 else 1.5,
+        markersize=3.0 if len(ratio) < CROWDED else 1.5,
         markeredgewidth=0.0,
         alpha=0.5,
-        rasterized=crowded,
+        rasterized=len(ratio) > CROWDED,
     )
     _draw_rejected(axes, time_s[~used], ratio[~used], (0.0, half), "sigma")
     axes.set_ylim(-half, half)

@@ -194,7 +194,7 @@ def _finite(track: np.ndarray) -> np.ndarray:
 
 def _dense(track: np.ndarray) -> np.ndarray:
     """The track with four points between neighbors, so that no label slips in between."""
-    fine = np.arange(0.0, len(track) - 0.9, 0.2)
+    fine = np.arange(0.0, len(track) - 0.9, max(0.2, len(track) / 200.0))
     index = np.arange(len(track))
     return _finite(np.stack([np.interp(fine, index, axis) for axis in track.T], axis=-1))
 

@@ -118,7 +118,7 @@ def heading(axes: Axes, title: str, subtitle: str = "") -> None:
 _NO_METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))
 _DOCTYPE = re.compile(rb"<!DOCTYPE[^>]*>\s*")
 _COORDINATES = re.compile(rb' (?:d|x|y)="[^"]*"')
-_LONG_DECIMAL = re.compile(rb"(\.\d\d)\d+")
+_EXTRA_DECIMALS = re.compile(rb"(?<=\.\d\d)\d+")
 
 
 def svg_bytes(figure: Figure) -> bytes:
@@ -131,7 +131,7 @@ def svg_bytes(figure: Figure) -> bytes:
     with look():
         FigureCanvasSVG(figure).print_svg(buffer, metadata=_NO_METADATA)
     plain = _DOCTYPE.sub(b"", buffer.getvalue())
-    return _COORDINATES.sub(lambda found: _LONG_DECIMAL.sub(rb"\1", found[0]), plain)
+    return _COORDINATES.sub(lambda found: _EXTRA_DECIMALS.sub(b"", found[0]), plain)
 
 
 def png_bytes(figure: Figure, dpi: int = DPI) -> bytes:

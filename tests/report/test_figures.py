@@ -216,3 +216,16 @@ def test_unknown_name_in_the_room_is_an_attribute_error():
     with pytest.raises(AttributeError, match="no attribute 'plot'"):
         leopnt.report.plot  # noqa: B018
     assert "figures" in dir(leopnt.report)
+
+
+def test_a_hundred_thousand_measurements_stay_a_small_picture(fix):
+    rng = np.random.default_rng(5)
+    long = fix.isel(measurement=np.sort(rng.integers(0, 218, 100_000)))
+    residual = rng.normal(0.0, 5.5, 100_000)
+    long = long.assign(
+        time_s=("measurement", np.linspace(377.0, 412.0, 100_000)),
+        residual=("measurement", residual),
+        used=("measurement", np.abs(residual) < 20.0),
+    )
+    sizes = {name: len(style.svg_bytes(figure)) for name, figure in fix_figures(long).items()}
+    assert max(sizes.values()) < 600_000, sizes

@@ -137,27 +137,29 @@ def assemble(
     alternatives: list[Alternative],
 ) -> DopplerFix:
     """Collect a finished estimate and everything that judges it."""
-    estimate, used = snooped.estimate, np.asarray(snooped.used)
+    estimate, count = snooped.estimate, len(log.time_s)
     place = place_of(estimate.theta.rx_pos_ecef_m, log.sat_pos_ecef_m)
-    judged = _judge(options.model, estimate.theta, data, used, priors, options.unknowns)
-    predicted = predicted_hz(options.model, estimate.theta, data)
+    judged = _judge(options.model, estimate.theta, data, snooped.used, priors, options.unknowns)
+    covariance = _covariance(log, options, estimate, data, snooped.used, priors)
+    # From here on without the padding of the link axis.
+    used, axes = np.asarray(snooped.used)[:count], place.axes
+    check = jax.tree.map(lambda leaf: np.asarray(leaf)[:count], snooped.check)
+    predicted = predicted_hz(options.model, estimate.theta, data)[:count]
     num_priors = sum(jax.eval_shape(p.residual, estimate.theta).size for p in priors)
-    z = np.asarray(snooped.check.whitened)[:, 0]
     dof = int(used.sum()) + num_priors - estimate.unknowns.size
-    chi2 = chi_square(float(np.sum(z[used] ** 2)), dof)
+    chi2 = chi_square(float(np.sum(check.whitened[used, 0] ** 2)), dof)
     status = _status(estimate, alternatives)
-    axes, covariance = place.axes, _covariance(log, options, estimate, data, used, priors)
     return DopplerFix(
         log=log,
         options=options,
         estimate=estimate,
         status=status,
         used=used,
-        rejection=_rejections(options, used, snooped.check, place.el_rad),
-        sigma_hz=np.asarray(data.links.sigma_hz),
+        rejection=_rejections(options, used, check, place.el_rad),
+        sigma_hz=np.asarray(data.links.sigma_hz)[:count],
         predicted_hz=predicted,
         residual_hz=np.asarray(log.doppler_hz) - predicted,
-        check=snooped.check,
+        check=check,
         az_rad=place.az_rad,
         el_rad=place.el_rad,
         lat_rad=place.lat_rad,

@@ -11,6 +11,7 @@ from jaxtyping import Array, Bool, Float
 from leopnt.frames.geodetic import geodetic_to_ecef
 from leopnt.inference.model import Data, Model
 from leopnt.methods.doppler_fix.model import DopplerTheta
+from leopnt.methods.doppler_fix.padding import bucket, padded
 
 GRID_POINTS = 6000
 """Points of the coarse grid: 290 km apart, well inside the basin of a LEO pass (about 1000 km)."""
@@ -77,12 +78,15 @@ def _scan(model: Model, theta: DopplerTheta, data: Data, basis, height_m):
         at = eqx.tree_at(lambda t: t.rx_pos_ecef_m, theta, position_m)
         predicted = jax.vmap(lambda link: model.predict_link(at, data.shared, link))(data.links)
         z = (data.observations - predicted) / data.links.sigma_hz
+        z = jnp.where(data.mask, z, 0.0)
         z = z - basis @ (basis.T @ z)
         offset = data.links.sat_pos_ecef_m - position_m
         sine = (offset @ position_m) / (
             jnp.linalg.norm(offset, axis=1) * jnp.linalg.norm(position_m)
         )
-        return jnp.mean(jnp.clip(z * z, 0.0, 1e12)), jnp.mean(sine > _HORIZON_SINE)
+        count = jnp.sum(data.mask)
+        in_sight = data.mask & (sine > _HORIZON_SINE)
+        return jnp.sum(jnp.clip(z * z, 0.0, 1e12)) / count, jnp.sum(in_sight) / count
 
     return positions_m, *jax.lax.map(one, positions_m, batch_size=500)
 
@@ -117,7 +121,9 @@ def search_globe(
     sigma_hz = np.asarray(links.sigma_hz)
     elapsed_s = links.time_s - np.asarray(data.shared.reference_s)
     basis = nuisance_basis(free, links.sat_index, elapsed_s, sigma_hz)
-    small = Data(links, observed, None, data.shared)
+    length = bucket(len(chosen), SEARCH_LINKS)
+    small = padded(Data(links, observed, None, data.shared), length)
+    basis = np.concatenate([basis, np.zeros((length - len(chosen), basis.shape[1]))])
     grid, cost, sight = _scan(model, theta, small, basis, float(height_m))
     return pick_separated(
         np.asarray(grid), np.asarray(cost), np.asarray(sight), num_candidates, separation_m

@@ -19,13 +19,15 @@ from leopnt.inference.model import Data, Model
 from leopnt.inference.priors import AbstractPrior, FunctionPrior, GaussianPrior
 from leopnt.inference.status import Status
 from leopnt.methods.doppler_fix.model import DopplerLink, DopplerShared, DopplerTheta, height_m
-from leopnt.methods.doppler_fix.options import (
-    CommonSigma,
-    FixOptions,
-    GivenSigma,
-    PerSatelliteSigma,
+from leopnt.methods.doppler_fix.options import FixOptions, PerSatelliteSigma
+from leopnt.methods.doppler_fix.padding import bucket, padded
+from leopnt.methods.doppler_fix.result import (
+    Alternative,
+    DopplerFix,
+    assemble,
+    place_of,
+    predicted_hz,
 )
-from leopnt.methods.doppler_fix.result import Alternative, DopplerFix, assemble, predicted_hz
 from leopnt.methods.doppler_fix.search import distinct, search_globe, spread_links
 from leopnt.methods.doppler_fix.weights import robust_scale, satellite_sigmas
 from leopnt.scenes.doppler_checks import check_log
@@ -71,16 +73,18 @@ def fix(log: DopplerLog, options: FixOptions | None = None) -> DopplerFix:
     theta, data, priors = problem(log, options)
     candidates = local_solutions(theta, data, priors, options)
     best = candidates[int(np.argmin(robust_costs(candidates)))]
-    data = _with_sigma(data, np.asarray(data.links.sigma_hz) * _trusted_scale(options, best.scale))
-    snooped, data = _settle(log, options, best.estimate.theta, data, priors)
+    snooped, data = _settle(options, best, data, priors)
     return assemble(log, options, snooped, data, priors, _rank(candidates, log))
 
 
 def problem(
     log: DopplerLog, options: FixOptions
 ) -> tuple[DopplerTheta, Data, tuple[AbstractPrior, ...]]:
-    """Theta of zeros at the Earth's surface, data and priors, as arrays for the engine."""
-    num_sat = len(log.satellites)
+    """Theta of zeros at the Earth's surface, data and priors, as arrays for the engine.
+
+    The link axis is padded (invisible links) to one of a few lengths, and so is the satellite axis
+    where it holds no unknowns: logs of similar size share one compiled kernel.
+    """
     mean_s = float(np.mean(log.time_s))
     shared = DopplerShared(jnp.asarray(mean_s), jnp.asarray(float(np.median(log.carrier_hz))))
     sigma = np.ones(len(log.time_s)) if log.sigma_hz is None else np.asarray(log.sigma_hz)
@@ -92,12 +96,15 @@ def problem(
         np.asarray(log.carrier_hz, float),
         sigma,
     )
+    per_satellite = {"sat_freq_offset_hz", "sat_time_offset_s"} & set(options.unknowns)
+    exact = bool(per_satellite) or options.ageing is not None
+    num_sat = len(log.satellites) if exact else bucket(len(log.satellites), 8)
     theta = DopplerTheta.at(np.array([6378137.0, 0.0, 0.0]), num_sat)
     if options.ageing is not None:
         theta = theta.with_orbit_errors()
     visible = np.ones(len(log.time_s), bool)
     data = Data(links, np.asarray(log.doppler_hz, float), visible, shared)
-    return theta, data, _priors(log, options)
+    return theta, padded(data, bucket(len(log.time_s), 64)), _priors(log, options)
 
 
 def _priors(log: DopplerLog, options: FixOptions) -> tuple[AbstractPrior, ...]:
@@ -136,7 +143,7 @@ def local_solutions(
     links, observed, visible = jax.tree.map(
         lambda leaf: np.asarray(leaf)[chosen], (data.links, data.observations, data.visible)
     )
-    small = Data(links, observed, visible, data.shared)
+    small = padded(Data(links, observed, visible, data.shared), bucket(len(chosen), 64))
     found = [_refine(_at(theta, start), small, priors, options) for start in starts]
     usable = [c for c in found if np.all(np.isfinite(c.whitened))]
     return usable or found[:1]
@@ -162,14 +169,15 @@ def _refine(start: DopplerTheta, data: Data, priors, options: FixOptions) -> Can
     return Candidate(estimate, _whitened(options.model, estimate.theta, data), scale)
 
 
-def _settle(
-    log: DopplerLog, options: FixOptions, theta: DopplerTheta, data: Data, priors
-) -> tuple[Snooped, Data]:
+def _settle(options: FixOptions, best: Candidate, data: Data, priors) -> tuple[Snooped, Data]:
     """Alternate rejection and weighting until neither changes anything."""
-    data = _masked_low(options, theta, data)
+    base_hz, theta = np.asarray(data.links.sigma_hz), best.estimate.theta
+    data = _with_sigma(
+        _masked_low(options, theta, data), base_hz * _trusted_scale(options, best.scale)
+    )
     for _ in range(5):
         snooped = _snoop(options, theta, data, priors)
-        sigma_hz = _new_sigma(log, options, snooped, data)
+        sigma_hz = _new_sigma(options, snooped, data, base_hz)
         change = np.max(np.abs(sigma_hz / np.asarray(data.links.sigma_hz) - 1.0))
         theta, data = snooped.estimate.theta, _with_sigma(data, sigma_hz)
         if change < 1e-3:
@@ -201,24 +209,21 @@ def _final(options: FixOptions, theta, data: Data, used, priors) -> Snooped:
     return Snooped(estimate, used, checked(options.model, estimate, part), 0)
 
 
-def _new_sigma(log: DopplerLog, options: FixOptions, snooped: Snooped, data: Data) -> np.ndarray:
+def _new_sigma(options: FixOptions, snooped: Snooped, data: Data, base_hz) -> np.ndarray:
+    """Sigmas that the residuals of the used links call for; `base_hz` as the log gave them."""
     old = np.asarray(data.links.sigma_hz)
-    weights = options.weights
-    if isinstance(weights, GivenSigma):
-        return old
     z = np.asarray(snooped.check.whitened)[:, 0]
     redundancy = 1.0 - np.asarray(snooped.check.leverage)[:, 0]
     used = snooped.used
-    if isinstance(weights, PerSatelliteSigma):
-        relative = old if log.sigma_hz is None else old / np.asarray(log.sigma_hz)
-        base = old / relative
-        residual = z * relative
-        new = satellite_sigmas(residual, redundancy, used, log.sat_index, weights.prior_dof)
-        return base * new[np.asarray(log.sat_index)]
-    assert isinstance(weights, CommonSigma)
-    spare = max(float(np.sum(redundancy[used])), 0.0)
-    if spare < 1e-6:
+    spare = float(np.sum(redundancy[used]))
+    if options.weights.trusts_log or spare < 1e-6:
         return old
+    if isinstance(options.weights, PerSatelliteSigma):
+        sat_index = np.asarray(data.links.sat_index)
+        relative = satellite_sigmas(
+            z * old / base_hz, redundancy, used, sat_index, options.weights.prior_dof
+        )
+        return base_hz * relative[sat_index]
     return old * np.sqrt(np.sum(z[used] ** 2) / spare)
 
 
@@ -226,12 +231,8 @@ def _masked_low(options: FixOptions, theta: DopplerTheta, data: Data) -> Data:
     """Leave out links below the elevation mask, as seen from the solution."""
     if options.mask_rad is None:
         return data
-    from leopnt.frames.geodetic import azel
-
-    _, el = jax.vmap(azel, in_axes=(0, None))(
-        jnp.asarray(data.links.sat_pos_ecef_m), theta.rx_pos_ecef_m
-    )
-    visible = np.asarray(data.mask) & (np.asarray(el) >= options.mask_rad)
+    place = place_of(theta.rx_pos_ecef_m, data.links.sat_pos_ecef_m)
+    visible = np.asarray(data.mask) & (place.el_rad >= options.mask_rad)
     return Data(data.links, data.observations, visible, data.shared)
 
 
