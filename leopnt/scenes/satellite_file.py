@@ -52,6 +52,11 @@ class AbstractSatelliteFile(abc.ABC):
     def norad_cat_id(self) -> Int[np.ndarray, " sat"]:
         """Catalogue numbers, 0 where the file has none."""
 
+    @property
+    @abc.abstractmethod
+    def epoch(self) -> Epoch:
+        """A typical time of the file: the median of its element epochs, the start of its table."""
+
     @abc.abstractmethod
     def find(self, label: str) -> int:
         """Index of the satellite that a log calls `label`; unknown or ambiguous ones raise."""
@@ -132,6 +137,11 @@ class ElementFile(AbstractSatelliteFile):
         _, first = np.unique(self.elements.norad_cat_id, return_index=True)
         return np.sort(first)
 
+    @property
+    def epoch(self) -> Epoch:
+        order = np.lexsort((self.elements.epoch.fraction_s, self.elements.epoch.tai_s))
+        return self.elements.epoch[order[len(order) // 2]]
+
     def find(self, label: str) -> int:
         """By catalogue number, else by name, capitals or not."""
         numbers = self.norad_cat_id
@@ -204,6 +214,10 @@ class TableFile(AbstractSatelliteFile):
     @property
     def norad_cat_id(self) -> Int[np.ndarray, " sat"]:
         return np.zeros(len(self.table.name), dtype=np.int64)
+
+    @property
+    def epoch(self) -> Epoch:
+        return self.table.epoch[0]
 
     def find(self, label: str) -> int:
         """By SP3 id, as G01 or L56."""
