@@ -16,7 +16,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -152,12 +152,13 @@ def _require_columns(
 ) -> None:
     missing = [name for name in wanted.names() if name not in there]
     if missing:
-        named = ", ".join(repr(name) + did_you_mean(name, there) for name in missing)
-        shown = ", ".join(repr(name) for name in there[:40]) or "none"
+        named = ", ".join(repr(name) for name in missing)
+        hints = "".join(did_you_mean(name, there) for name in missing)
+        shown = ", ".join(repr(name) for name in there[:40])
         raise FormatError(
             path,
             line_number,
-            f"no column {named.rstrip('.')}. The columns there are: {shown}.",
+            f"no column{'s' * (len(missing) > 1)} {named}.{hints} The columns there are: {shown}.",
         )
     twice = [name for name in wanted.names() if there.count(name) > 1]
     if twice:
@@ -202,7 +203,7 @@ def _csv_blocks(
                 progress(raw.tell(), total)
 
 
-def _data_lines(path: Path, text: IO[str]) -> Iterator[tuple[int, str]]:
+def _data_lines(path: Path, text: Iterable[str]) -> Iterator[tuple[int, str]]:
     """Lines that are not blank and no comment, with their numbers."""
     number = 0
     try:
@@ -214,7 +215,7 @@ def _data_lines(path: Path, text: IO[str]) -> Iterator[tuple[int, str]]:
     except UnicodeDecodeError as error:
         found = error.object[error.start : error.start + 1]
         raise FormatError(
-            path, None, f"byte {found!r} after line {number} is not UTF-8; save the log as UTF-8."
+            path, None, f"byte {found!r} (line {number + 1} or later) is not UTF-8; save it as UTF-8."
         ) from None
 
 

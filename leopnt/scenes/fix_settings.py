@@ -37,10 +37,11 @@ SMALLEST_CARRIER_HZ, LARGEST_CARRIER_HZ = 1e7, 3e11
 
 ColumnName = Annotated[str, Field(min_length=1)]
 ThreeColumns = Annotated[list[ColumnName], Field(min_length=3, max_length=3)]
-Latitude = Annotated[float, Field(ge=-90, le=90, description="degrees north, -90 to 90")]
-Longitude = Annotated[float, Field(ge=-180, le=360, description="degrees east, -180 to 360")]
+LATITUDE, LONGITUDE = "degrees north, -90 to 90", "degrees east, -180 to 360"
 HEIGHT = "metres above the WGS 84 ellipsoid, -1000 to 2000000"
 CARRIER = f"the transmitted carrier in Hz, {SMALLEST_CARRIER_HZ:g} to {LARGEST_CARRIER_HZ:g}"
+Latitude = Annotated[float, Field(ge=-90, le=90, description=LATITUDE)]
+Longitude = Annotated[float, Field(ge=-180, le=360, description=LONGITUDE)]
 Height = Annotated[float, Field(ge=-1e3, le=2e6, description=HEIGHT)]
 Carrier = Annotated[float, Field(ge=SMALLEST_CARRIER_HZ, le=LARGEST_CARRIER_HZ)]
 
@@ -165,8 +166,8 @@ class EstimateSettings(SettingsTable):
 class TruthSettings(SettingsTable):
     """`[truth]`: the surveyed position, used only to print the error."""
 
-    latitude_deg: Latitude | None = Field(default=None)
-    longitude_deg: Longitude | None = Field(default=None)
+    latitude_deg: Latitude | None = Field(default=None, description=LATITUDE)
+    longitude_deg: Longitude | None = Field(default=None, description=LONGITUDE)
     height_m: Height | None = Field(default=None, description=HEIGHT)
     ecef_m: Annotated[list[float], Field(min_length=3, max_length=3)] | None = Field(
         default=None, description="three ECEF coordinates in metres"
