@@ -1,5 +1,6 @@
 """A receiver position from logged Doppler: `fix(log, options)`."""
 
+from leopnt.methods.doppler_fix import simulate
 from leopnt.methods.doppler_fix.model import (
     FIRST_ORDER,
     RELATIVISTIC,

@@ -25,6 +25,7 @@ _UNIT_OF = {
     "freq_drift_hzps": "Hz/s",
     "sat_freq_offset_hz": "Hz",
     "sat_time_offset_s": "s",
+    "sat_orbit_offset_m": "m",
 }
 
 

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float
 
+from leopnt.constants import EARTH_GM_M3PS2
 from leopnt.frames.geodetic import azel, ecef_to_geodetic, enu_basis
 from leopnt.inference.consider import consider_covariance
 from leopnt.inference.consistency import ChiSquare, ResidualCheck, Snooped, chi_square
@@ -18,7 +19,7 @@ from leopnt.inference.fisher import Information, fisher_information
 from leopnt.inference.least_squares import Estimate
 from leopnt.inference.model import Data, predict
 from leopnt.inference.status import Status
-from leopnt.methods.doppler_fix.options import CommonSigma, FixOptions, GivenSigma
+from leopnt.methods.doppler_fix.options import CommonSigma, EphemerisAgeing, FixOptions, GivenSigma
 from leopnt.scenes.doppler_log import DopplerLog
 
 if TYPE_CHECKING:
@@ -237,9 +238,9 @@ def _judge_kernel(model, theta, data: Data, used, priors, free):
 def _covariance(log, options: FixOptions, estimate: Estimate, data: Data, used, priors):
     """Position covariance, with the ephemeris error considered if it was not estimated."""
     where = estimate.unknowns.slice("rx_pos_ecef_m")
-    if options.ageing is None:
-        return np.asarray(estimate.covariance)[where, where]
     considered, covariance = _considered(log, options)
+    if not considered:
+        return np.asarray(estimate.covariance)[where, where]
     total = _consider_kernel(
         options.model,
         estimate.theta,
@@ -270,15 +271,22 @@ def _consider_kernel(model, theta, data: Data, visible, priors, free, considered
 
 def _considered(log: DopplerLog, options: FixOptions):
     """Names and covariance of the ephemeris errors that the fix did not estimate."""
-    assert options.ageing is not None
+    if options.ageing is None:
+        return (), None
+    along_s, cross_m = orbit_sigmas(log, options.ageing)
+    sigmas = {"sat_time_offset_s": along_s, "sat_orbit_offset_m": np.repeat(cross_m, 2)}
+    names = tuple(name for name in sigmas if name not in options.unknowns)
+    if not names:
+        return (), None
+    return names, jnp.diag(jnp.asarray(np.concatenate([sigmas[n] for n in names]) ** 2))
+
+
+def orbit_sigmas(log: DopplerLog, ageing: EphemerisAgeing) -> tuple[np.ndarray, np.ndarray]:
+    """Sigma of each satellite's time offset [s] and of its radial and normal displacement [m]."""
     age_s = np.zeros(len(log.satellites)) if log.ephemeris_age_s is None else log.ephemeris_age_s
-    along_m = options.ageing.along_track_m(age_s)
-    cross_m = np.repeat(options.ageing.cross_share * along_m, 2)
-    if "sat_time_offset_s" in options.unknowns:
-        return ("sat_orbit_offset_m",), jnp.diag(jnp.asarray(cross_m**2))
-    speed_mps = np.sqrt(3.986004418e14 / np.median(np.linalg.norm(log.sat_pos_ecef_m, axis=1)))
-    variances = np.concatenate([(along_m / speed_mps) ** 2, cross_m**2])
-    return ("sat_time_offset_s", "sat_orbit_offset_m"), jnp.diag(jnp.asarray(variances))
+    along_m = ageing.along_track_m(np.asarray(age_s))
+    radius_m = np.median(np.linalg.norm(log.sat_pos_ecef_m, axis=1))
+    return along_m / np.sqrt(EARTH_GM_M3PS2 / radius_m), ageing.cross_share * along_m
 
 
 def _dop(cofactor: np.ndarray, axes: np.ndarray) -> np.ndarray:

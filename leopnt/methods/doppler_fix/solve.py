@@ -8,9 +8,8 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool
 
-from leopnt.constants import EARTH_GM_M3PS2
 from leopnt.errors import LeopntError
 from leopnt.inference.consistency import Snooped, checked, data_snooping
 from leopnt.inference.least_squares import Estimate, LevenbergMarquardt, solve
@@ -25,6 +24,7 @@ from leopnt.methods.doppler_fix.result import (
     Alternative,
     DopplerFix,
     assemble,
+    orbit_sigmas,
     place_of,
     predicted_hz,
 )
@@ -36,6 +36,9 @@ from leopnt.scenes.doppler_log import DopplerLog
 _SOLVER = LevenbergMarquardt(max_iterations=60)
 _PLAIN = 1e8
 """Cauchy scale at which every weight is 1 to the last bit: least squares by the same kernel."""
+PER_SATELLITE = {"sat_freq_offset_hz": 1, "sat_time_offset_s": 1, "sat_orbit_offset_m": 2}
+"""Fields with a satellite axis, and their components."""
+
 _CAUCHY = 2.385
 _REFINE_LINKS = 4000
 _ROBUST_ROUNDS = 2
@@ -96,7 +99,7 @@ def problem(
         np.asarray(log.carrier_hz, float),
         sigma,
     )
-    per_satellite = {"sat_freq_offset_hz", "sat_time_offset_s"} & set(options.unknowns)
+    per_satellite = PER_SATELLITE.keys() & set(options.unknowns)
     exact = bool(per_satellite) or options.ageing is not None
     num_sat = len(log.satellites) if exact else bucket(len(log.satellites), 8)
     theta = DopplerTheta.at(np.array([6378137.0, 0.0, 0.0]), num_sat)
@@ -112,23 +115,17 @@ def _priors(log: DopplerLog, options: FixOptions) -> tuple[AbstractPrior, ...]:
     priors: list[AbstractPrior] = []
     if options.height is not None:
         priors.append(FunctionPrior(height_m, options.height.height_m, options.height.sigma_m))
-    if "sat_time_offset_s" in options.unknowns:
-        sigma_s = along_track_sigma_s(log, options)
-        priors.append(GaussianPrior("sat_time_offset_s", jnp.zeros(num_sat), jnp.asarray(sigma_s)))
+    if options.ageing is not None:
+        along_s, cross_m = orbit_sigmas(log, options.ageing)
+        if "sat_time_offset_s" in options.unknowns:
+            priors.append(GaussianPrior("sat_time_offset_s", jnp.zeros(num_sat), along_s))
+        if "sat_orbit_offset_m" in options.unknowns:
+            both_m = np.stack([cross_m, cross_m], axis=1)
+            priors.append(GaussianPrior("sat_orbit_offset_m", jnp.zeros((num_sat, 2)), both_m))
     if "sat_freq_offset_hz" in options.unknowns and options.sat_freq_sigma_hz is not None:
         sigma_hz = jnp.full(num_sat, float(options.sat_freq_sigma_hz))
         priors.append(GaussianPrior("sat_freq_offset_hz", jnp.zeros(num_sat), sigma_hz))
     return tuple(priors)
-
-
-def along_track_sigma_s(log: DopplerLog, options: FixOptions) -> Float[np.ndarray, " sat"]:
-    """A-priori sigma of each satellite's time offset [s], from the age of its elements."""
-    if options.ageing is None:
-        return np.zeros(len(log.satellites))
-    age_s = np.zeros(len(log.satellites)) if log.ephemeris_age_s is None else log.ephemeris_age_s
-    radius_m = np.linalg.norm(log.sat_pos_ecef_m, axis=1)
-    speed_mps = np.sqrt(EARTH_GM_M3PS2 / np.median(radius_m))
-    return options.ageing.along_track_m(np.asarray(age_s)) / speed_mps
 
 
 def local_solutions(
@@ -261,14 +258,15 @@ def _plausible(candidate: Candidate, log: DopplerLog) -> bool:
 
 
 def _check_count(log: DopplerLog, options: FixOptions) -> None:
+    num_sat = len(log.satellites)
     sizes = {"rx_pos_ecef_m": 3, "rx_vel_ecef_mps": 3}
-    per_sat = {"sat_freq_offset_hz", "sat_time_offset_s"}
-    unknowns = sum(
-        len(log.satellites) if n in per_sat else sizes.get(n, 1) for n in options.unknowns
-    )
-    priors = (options.height is not None) + len(log.satellites) * (
-        ("sat_time_offset_s" in options.unknowns)
-        + ("sat_freq_offset_hz" in options.unknowns and options.sat_freq_sigma_hz is not None)
+    sizes |= {name: size * num_sat for name, size in PER_SATELLITE.items()}
+    unknowns = sum(sizes.get(name, 1) for name in options.unknowns)
+    with_prior = {"sat_time_offset_s", "sat_orbit_offset_m"}
+    if options.sat_freq_sigma_hz is not None:
+        with_prior.add("sat_freq_offset_hz")
+    priors = (options.height is not None) + sum(
+        sizes[name] for name in with_prior & set(options.unknowns)
     )
     equations = len(log.time_s) + priors
     if equations < unknowns:
