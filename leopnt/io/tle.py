@@ -247,9 +247,7 @@ def _number(source: str | Path, line_number: int, fields: dict, key: str, conver
     try:
         return convert(fields[key])
     except ValueError:
-        raise FormatError(
-            source, line_number, f"{key}: {fields[key]!r} is not a number."
-        ) from None
+        raise FormatError(source, line_number, f"{key}: {fields[key]!r} is not a number.") from None
 
 
 def unusable_ephemeris_type(kind: str) -> str:

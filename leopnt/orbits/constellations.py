@@ -250,9 +250,7 @@ def _circular(axis_m: float, inclination_rad: float, node_rad, latitude_rad) -> 
 IRIDIUM = walker_star("IRIDIUM", 66, 6, 2, 86.4 * _DEG, 781e3, node_spread_rad=6 * 31.6 * _DEG)
 """66/6/2 star, 86.4 deg, 781 km, planes 31.6 deg apart (as flown in December 2025)."""
 
-ONEWEB = walker_star(
-    "ONEWEB", 588, 12, 1, 87.9 * _DEG, 1_200e3, node_spread_rad=12 * 15.225 * _DEG
-)
+ONEWEB = walker_star("ONEWEB", 588, 12, 1, 87.9 * _DEG, 1_200e3, node_spread_rad=12 * 15.225 * _DEG)
 """588 active satellites in 12 planes of 49, 87.9 deg, 1200 km, planes 15.225 deg apart (as flown
 in December 2025). The phasing is ours; the operator does not publish it."""
 

@@ -89,9 +89,7 @@ class MeanElements:
         rows = _rows_by_key(self.name)
         return self[_look_up(rows, list(names), "satellite named")]
 
-    def numbered(
-        self, norad_cat_ids: Iterable[int] | Int[np.ndarray, " wanted"]
-    ) -> "MeanElements":
+    def numbered(self, norad_cat_ids: Iterable[int] | Int[np.ndarray, " wanted"]) -> "MeanElements":
         """Sets of these catalog numbers, in the order given."""
         rows = _rows_by_key(self.norad_cat_id.tolist())
         return self[_look_up(rows, [int(n) for n in norad_cat_ids], "satellite numbered")]

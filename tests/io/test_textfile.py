@@ -22,9 +22,7 @@ def test_paths_that_cannot_be_read_are_named(tmp_path):
     with pytest.raises(LeopntError, match="is a folder; expected a file"):
         read_bytes(tmp_path)
     (tmp_path / "orbits.sp3").write_text("x")
-    with pytest.raises(
-        LeopntError, match=r"orbit\.sp3: no such file\. Did you mean 'orbits\.sp3'"
-    ):
+    with pytest.raises(LeopntError, match=r"orbit\.sp3: no such file\. Did you mean 'orbits\.sp3'"):
         read_bytes(tmp_path / "orbit.sp3")
     with pytest.raises(LeopntError, match="cannot be read"):
         read_bytes(tmp_path / "a\0b")

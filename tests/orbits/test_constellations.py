@@ -45,9 +45,7 @@ def plane_gaps_deg(elements, width_deg=8.0):
     n = elements.mean_motion_radps
     axis_m = (3.986_004_418e14 / n**2) ** (1 / 3)
     drift = -1.5 * EARTH_J2 * n * (EARTH_EQUATORIAL_RADIUS_M / axis_m) ** 2
-    node = elements.raan_rad + drift * np.cos(elements.inclination_rad) * noon.since(
-        elements.epoch
-    )
+    node = elements.raan_rad + drift * np.cos(elements.inclination_rad) * noon.since(elements.epoch)
     node = np.sort(np.rad2deg(node) % 360.0)
     groups = np.split(node, np.flatnonzero(np.diff(node) > width_deg) + 1)
     return np.diff([np.mean(group) for group in groups if len(group) > 5])

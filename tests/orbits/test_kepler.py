@@ -272,9 +272,7 @@ def test_advance_is_smooth_at_zero():
     np.testing.assert_allclose(position(zero), pos, rtol=1e-15)
     np.testing.assert_allclose(jax.jit(jax.jacfwd(position))(zero), vel, rtol=1e-15)
     gravity = j2_gravity(0.0, np.concatenate([pos, vel]))[3:]
-    np.testing.assert_allclose(
-        jax.jit(jax.jacfwd(jax.jacfwd(position)))(zero), gravity, rtol=1e-12
-    )
+    np.testing.assert_allclose(jax.jit(jax.jacfwd(jax.jacfwd(position)))(zero), gravity, rtol=1e-12)
 
 
 def test_advance_there_and_back_returns():
