@@ -10,6 +10,7 @@ import platform
 import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import SupportsFloat
 
 import click
 
@@ -141,10 +142,10 @@ def _earth_orientation() -> list[Finding]:
     return [Finding("Earth orientation", found, remedy), leap]
 
 
-def _date(mjd: float) -> str:
+def _date(mjd: SupportsFloat) -> str:
     import numpy as np
 
-    return str(np.datetime64(int(mjd) - _UNIX_MJD, "D"))
+    return str(np.datetime64(int(float(mjd)) - _UNIX_MJD, "D"))
 
 
 def _bundled_data() -> list[Finding]:

@@ -33,7 +33,7 @@ from leopnt.scenes.satellite_file import read_satellite_file
 
 _SPIN = np.array([0.0, 0.0, EARTH_ROTATION_RADPS])
 _LARGEST_VELOCITY_MISFIT = 0.03
-_LONGEST_PAIR_S = 60.0
+_LONGEST_PAIR_M, _LONGEST_PAIR_S = 5e5, 5e3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -321,7 +321,7 @@ def require_ecef_velocity(log: DopplerLog) -> None:
     """Refuse velocity columns that are not the derivative of the position columns.
 
     Catches inertial velocities (0.5 km/s off in LEO), swapped columns and times in another unit:
-    neighboring positions of a satellite, up to 60 s apart, are compared with the mean of their
+    neighboring positions of a satellite, up to 500 km apart, are compared with the mean of their
     velocities; the median difference may be 3 % of the orbital speed. Logs without such neighbors
     pass.
 
@@ -332,11 +332,13 @@ def require_ecef_velocity(log: DopplerLog) -> None:
     first, second = order[:-1], order[1:]
     step_s = log.time_s[second] - log.time_s[first]
     is_pair = (log.sat_index[first] == log.sat_index[second]) & (step_s > 0.0)
-    is_pair &= step_s <= _LONGEST_PAIR_S
-    first, second, step_s = first[is_pair], second[is_pair], step_s[is_pair, None]
+    is_pair &= step_s <= _LONGEST_PAIR_S  # less than one revolution
+    apart_m = log.sat_pos_ecef_m[second] - log.sat_pos_ecef_m[first]
+    is_pair &= np.linalg.norm(apart_m, axis=1) <= _LONGEST_PAIR_M
+    first, second = first[is_pair], second[is_pair]
     if not len(first):
         return
-    moved = (log.sat_pos_ecef_m[second] - log.sat_pos_ecef_m[first]) / step_s
+    moved = apart_m[is_pair] / step_s[is_pair, None]
     stated = 0.5 * (log.sat_vel_ecef_mps[second] + log.sat_vel_ecef_mps[first])
     turning = np.cross(_SPIN, log.sat_pos_ecef_m[second])
     misfit = _relative(moved - stated, moved + turning)
