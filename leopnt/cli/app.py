@@ -1,7 +1,7 @@
 """Commands, and what becomes of errors: one sentence and an exit code.
 
-    0  done                      1  not solved, or `doctor` found a problem (results are written)
-    2  bad input or options      3  a defect in leopnt
+0  done                      1  not solved, or `doctor` found a problem (results are written)
+2  bad input or options      3  a defect in leopnt
 """
 
 import sys

@@ -1,17 +1,17 @@
 """Prior knowledge as extra rows: on a field of theta, or on any function of it."""
 
 import abc
-import dataclasses
 from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 from jax.scipy.linalg import solve_triangular
 from jaxtyping import Array, Float
 
 from leopnt.errors import LeopntError, did_you_mean
-from leopnt.inference.parameters import specs_of
+from leopnt.inference.parameters import Unknowns, field_difference, specs_of
 from leopnt.noise.base import check_positive
 
 
@@ -21,6 +21,19 @@ class AbstractPrior(eqx.Module):
     @abc.abstractmethod
     def residual(self, theta: Any) -> Float[Array, " row"]:
         """Whitened misfit: N(0, I) when theta is right; cost |residual|^2 / 2."""
+
+
+def prior_rows(
+    prior: AbstractPrior, unknowns: Unknowns, theta: Any
+) -> tuple[Float[Array, " row"], Float[Array, "row param"]]:
+    """Whitened misfit of a prior at `theta`, and its Jacobian in scaled unknowns."""
+
+    def misfit(delta):
+        value = prior.residual(unknowns.displace(theta, delta))
+        return value, value
+
+    rows, residual = jax.jacfwd(misfit, has_aux=True)(jnp.zeros(unknowns.size))
+    return residual, rows
 
 
 class GaussianPrior(AbstractPrior):
@@ -67,15 +80,9 @@ class FunctionPrior(AbstractPrior):
 
 
 def _misfit(theta: Any, name: str, mean: Any) -> Float[Array, " size"]:
-    names = [f.name for f in dataclasses.fields(theta)]
-    if name not in names:
+    specs = specs_of(theta)
+    if name not in specs:
         raise LeopntError(
-            f"prior: theta has no field {name!r}; it has {names}." + did_you_mean(name, names)
+            f"prior: theta has no field {name!r}; it has {list(specs)}." + did_you_mean(name, specs)
         )
-    spec = specs_of(theta)[name]
-    value = getattr(theta, name)
-    if spec.retract is None:
-        return jnp.ravel(value - mean)
-    if spec.local is None:
-        raise LeopntError(f"prior on {name!r}: declare `local` (inverse of retract) on the field.")
-    return spec.local(mean, value)
+    return field_difference(name, specs[name], mean, getattr(theta, name))

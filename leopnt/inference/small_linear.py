@@ -62,23 +62,29 @@ def factor(
     size = matrix.shape[0]
     if size > UNROLL_LIMIT:
         return _factor_library(matrix)
+    low, regular = _factor_entries(matrix)
+    zero = jnp.zeros_like(matrix[0, 0])
+    return _assemble(lambda i, j: low.get((i, j), zero), size), regular
+
+
+def _factor_entries(matrix: Float[Array, "param param"]):
+    """Entries of the lower factor by place, and whether every pivot is information."""
     low: dict[tuple[int, int], Array] = {}
     regular = jnp.asarray(True)
-    for j in range(size):
+    for j in range(matrix.shape[0]):
         pivot = matrix[j, j] - sum(low[j, k] ** 2 for k in range(j))
         good = pivot > PIVOT_FLOOR
         regular = regular & good
         inverse = jax.lax.rsqrt(jnp.where(good, pivot, 1.0))
         low[j, j] = jnp.where(good, pivot, 1.0) * inverse
-        for i in range(j + 1, size):
+        for i in range(j + 1, matrix.shape[0]):
             dot = sum(low[i, k] * low[j, k] for k in range(j))
             low[i, j] = (matrix[i, j] - dot) * inverse
-    zero = jnp.zeros_like(matrix[0, 0])
-    return _assemble(low, size, zero), regular
+    return low, regular
 
 
-def _assemble(low, size, zero):
-    return jnp.stack([jnp.stack([low.get((i, j), zero) for j in range(size)]) for i in range(size)])
+def _assemble(entry, size: int) -> Float[Array, "param param"]:
+    return jnp.stack([jnp.stack([entry(i, j) for j in range(size)]) for i in range(size)])
 
 
 def _factor_library(matrix):
@@ -92,26 +98,35 @@ def solve_lower(
     low: Float[Array, "param param"], rhs: Float[Array, "param *cols"]
 ) -> Float[Array, "param *cols"]:
     """Solve L x = rhs by forward substitution."""
-    size = low.shape[0]
-    if size > UNROLL_LIMIT:
+    if low.shape[0] > UNROLL_LIMIT:
         return solve_triangular(low, rhs, lower=True)
-    x: list[Array] = []
-    for i in range(size):
-        x.append((rhs[i] - sum(low[i, k] * x[k] for k in range(i))) / low[i, i])
-    return jnp.stack(x)
+    return jnp.stack(_forward(low, rhs))
 
 
 def solve_upper(
     low: Float[Array, "param param"], rhs: Float[Array, "param *cols"]
 ) -> Float[Array, "param *cols"]:
     """Solve L^T x = rhs by back substitution."""
-    size = low.shape[0]
-    if size > UNROLL_LIMIT:
+    if low.shape[0] > UNROLL_LIMIT:
         return solve_triangular(low, rhs, lower=True, trans=1)
+    return jnp.stack(_backward(low, rhs))
+
+
+def _forward(low, rhs) -> list[Array]:
+    """L^-1 rhs, entry by entry; `low` is a matrix or its entries by place."""
+    x: list[Array] = []
+    for i in range(rhs.shape[0]):
+        x.append((rhs[i] - sum(low[i, k] * x[k] for k in range(i))) / low[i, i])
+    return x
+
+
+def _backward(low, rhs) -> list[Array]:
+    """L^-T rhs, entry by entry."""
+    size = len(rhs)
     x: dict[int, Array] = {}
     for i in reversed(range(size)):
         x[i] = (rhs[i] - sum(low[k, i] * x[k] for k in range(i + 1, size))) / low[i, i]
-    return jnp.stack([x[i] for i in range(size)])
+    return [x[i] for i in range(size)]
 
 
 def solve_spd(
@@ -123,9 +138,12 @@ def solve_spd(
     nothing where it was not.
     """
     scaled, d = equilibrate(matrix)
-    low, regular = factor(scaled)
     column = d.reshape(d.shape + (1,) * (rhs.ndim - 1))
-    return column * solve_upper(low, solve_lower(low, column * rhs)), regular
+    if matrix.shape[0] > UNROLL_LIMIT:
+        low, regular = _factor_library(scaled)
+        return column * solve_upper(low, solve_lower(low, column * rhs)), regular
+    entries, regular = _factor_entries(scaled)
+    return column * jnp.stack(_backward(entries, _forward(entries, column * rhs))), regular
 
 
 def inverse_spd(
@@ -133,10 +151,29 @@ def inverse_spd(
 ) -> tuple[Float[Array, "param param"], Bool[Array, ""]]:
     """Inverse of a symmetric positive definite matrix, NaN where it is singular."""
     scaled, d = equilibrate(matrix)
-    low, regular = factor(scaled)
-    root = solve_lower(low, jnp.eye(matrix.shape[0]))
-    inverse = d[:, None] * gram(root) * d[None, :]
-    return jnp.where(regular, inverse, jnp.nan), regular
+    size = matrix.shape[0]
+    if size > UNROLL_LIMIT:
+        low, regular = _factor_library(scaled)
+        inverse = gram(solve_lower(low, jnp.eye(size)))
+    else:
+        entries, regular = _factor_entries(scaled)
+        inverse = _inverse_entries(entries, size)
+    return jnp.where(regular, inverse * d[:, None] * d[None, :], jnp.nan), regular
+
+
+def _inverse_entries(low: dict[tuple[int, int], Array], size: int) -> Float[Array, "param param"]:
+    """(L L^T)^-1 = L^-T L^-1 from the entries of L, skipping the zeros of L^-1."""
+    root: dict[tuple[int, int], Array] = {}
+    for j in range(size):
+        root[j, j] = 1.0 / low[j, j]
+        for i in range(j + 1, size):
+            root[i, j] = -sum(low[i, k] * root[k, j] for k in range(j, i)) / low[i, i]
+    entry = {
+        (i, j): sum(root[k, i] * root[k, j] for k in range(j, size))
+        for i in range(size)
+        for j in range(i, size)
+    }
+    return _assemble(lambda i, j: entry[min(i, j), max(i, j)], size)
 
 
 def eliminate_columns(rows: Float[Array, "row param"], count: int) -> Float[Array, "row param"]:

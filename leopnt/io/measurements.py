@@ -215,7 +215,9 @@ def _data_lines(path: Path, text: Iterable[str]) -> Iterator[tuple[int, str]]:
     except UnicodeDecodeError as error:
         found = error.object[error.start : error.start + 1]
         raise FormatError(
-            path, None, f"byte {found!r} (line {number + 1} or later) is not UTF-8; save it as UTF-8."
+            path,
+            None,
+            f"byte {found!r} (line {number + 1} or later) is not UTF-8; save it as UTF-8.",
         ) from None
 
 

@@ -108,9 +108,7 @@ def doppler_scene(file: FixFile, progress: Progress | None = None) -> DopplerSce
     check_log(given)
     if settings.satellites is None:
         require_ecef_velocity(given)
-    at_reception = (
-        settings.satellites is not None or settings.measurement.states_at == "reception"
-    )
+    at_reception = settings.satellites is not None or settings.measurement.states_at == "reception"
     return DopplerScene(file, given, at_reception, truth_ecef(settings))
 
 

@@ -102,9 +102,7 @@ def test_small_blocks_give_the_same_table(monkeypatch):
         labels=["sat_id"],
         progress=lambda done, total: calls.append((done, total)),
     )
-    assert np.array_equal(
-        whole.numbers["doppler_meas_hz"], parts.numbers["doppler_meas_hz"]
-    )
+    assert np.array_equal(whole.numbers["doppler_meas_hz"], parts.numbers["doppler_meas_hz"])
     assert whole.labels["sat_id"].names == parts.labels["sat_id"].names
     assert np.array_equal(whole.labels["sat_id"].index, parts.labels["sat_id"].index)
     assert np.array_equal(whole.line, parts.line)
