@@ -292,7 +292,7 @@ def test_a_tle_of_another_year_gets_its_sentence(capsys, tmp_path):
 
 def test_a_folder_that_cannot_be_made_gets_its_sentence(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(leopnt.errors.LeopntError, match="cannot make the folder '.*file/deep': "):
+    with pytest.raises(leopnt.errors.LeopntError, match=r"cannot make the folder '.*file/deep': "):
         session.make_folder(tmp_path / "file" / "deep")
 
 

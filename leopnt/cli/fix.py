@@ -35,7 +35,7 @@ def fix(
     quiet: bool,
     debug: bool,
 ) -> int:
-    """Solve a receiver position from the log that FILE (settings, TOML) names.
+    r"""Solve a receiver position from the log that FILE (settings, TOML) names.
 
     Prints the fix with its uncertainty, and writes JSON, NetCDF, GeoJSON, KML, figures and a
     report. With --json files are written only where --out says.

@@ -65,7 +65,7 @@ class Duration(click.ParamType):
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON, nothing else.")
 @session.common_options
 def sky(file: Path, out: Path | None, formats, as_json: bool, quiet: bool, debug: bool, **where):
-    """Show what of FILE (TLE, OMM or SP3) is up over a place and time.
+    r"""Show what of FILE (TLE, OMM or SP3) is up over a place and time.
 
     Prints the satellites that rise above the mask, with DOP; writes JSON, NetCDF, figures and a
     report into --out.

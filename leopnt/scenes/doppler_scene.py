@@ -1,10 +1,10 @@
 """Settings and files to a Doppler log ready for a fix.
 
-Satellite states must hold at transmission, and how long a signal flew depends on where the receiver
-is. Logs with states at transmission in their columns need no more. For states at reception (columns,
-TLE, OMM, SP3) `DopplerScene.log()` first takes each satellite to be in the zenith: its flight time
-is then short by at most 10 ms for LEO, 75 m of orbit, which moves a fix by less than that. A second
-`log(position)` with the position found leaves nothing but the receiver's error over c.
+Satellite states must hold at transmission, and how long a signal flew depends on where the
+receiver is. Logs with states at transmission in their columns need no more. For states at reception
+(columns, TLE, OMM, SP3) `DopplerScene.log()` first takes each satellite to be in the zenith: its
+flight time is then short by at most 10 ms for LEO, 75 m of orbit. A second `log(position)` with the
+position found leaves nothing but the receiver's error over c.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ def doppler_scene(file: FixFile, progress: Progress | None = None) -> DopplerSce
     given = DopplerLog(
         time_s=time_s,
         satellites=satellites.names,
-        sat_index=satellites.index,
+        sat_index=satellites.sat_index,
         doppler_hz=table.numbers[settings.measurement.columns.doppler_hz],
         sat_pos_ecef_m=satellites.pos_ecef_m,
         sat_vel_ecef_mps=satellites.vel_ecef_mps,
@@ -224,7 +224,7 @@ def _sigmas(settings: FixSettings, table: MeasurementTable) -> np.ndarray | None
 
 class _Satellites(NamedTuple):
     names: tuple[str, ...]
-    index: np.ndarray
+    sat_index: np.ndarray
     pos_ecef_m: np.ndarray
     vel_ecef_mps: np.ndarray
     age_s: np.ndarray | None

@@ -114,7 +114,8 @@ def test_dop_is_that_of_the_geometry_matrix():
     assert 6 < up.sum() < 20
 
 
-def test_dop_over_many_epochs_equals_that_of_each_alone(rng=np.random.default_rng(1)):
+def test_dop_over_many_epochs_equals_that_of_each_alone():
+    rng = np.random.default_rng(1)
     az, el = rng.uniform(0, 2 * np.pi, (30, 700)), rng.uniform(-1.5, 1.5, (30, 700))
     whole = dop_history(az, el, el > 0.2)
     for i in (0, 255, 256, 699):
@@ -147,7 +148,9 @@ def test_old_elements_are_left_out_and_counted():
     )
     view = sky(scene)
     assert view.warnings
-    assert "satellites were left out: no state within 0.6 days of their elements" in view.warnings[0]
+    assert (
+        "satellites were left out: no state within 0.6 days of their elements" in view.warnings[0]
+    )
 
 
 def test_no_satellite_at_all_is_an_error_that_names_the_date():

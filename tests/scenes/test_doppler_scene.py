@@ -8,8 +8,8 @@ from simulated_log import CARRIER_HZ, IRIDIUM, RX_POS_ECEF_M, START, csv_text, s
 
 from leopnt.epochs import Epoch, TimeScale
 from leopnt.errors import LeopntError
-from leopnt.orbits.sgp4 import propagate
 from leopnt.io.tle import read_tle
+from leopnt.orbits.sgp4 import propagate
 from leopnt.scenes.doppler_log import DopplerLog
 from leopnt.scenes.doppler_scene import (
     load_doppler_scene,
@@ -138,9 +138,7 @@ def test_states_at_reception_are_moved_to_transmission(tmp_path, truth):
     part = {k: np.array(v)[mine] for k, v in truth.items()}
     part |= {"pos_m": state.pos_ecef_m, "vel_mps": state.vel_ecef_mps}
     log = state_log(part, time_s=part["received_s"])
-    scene = scene_of(
-        tmp_path, log, STATES, f'carrier_hz = {CARRIER_HZ}\nstates_at = "reception"'
-    )
+    scene = scene_of(tmp_path, log, STATES, f'carrier_hz = {CARRIER_HZ}\nstates_at = "reception"')
     moved = scene.log(RX_POS_ECEF_M).sat_pos_ecef_m
     assert np.max(np.linalg.norm(moved - truth["pos_m"][mine], axis=1)) < 1e-3
 
@@ -179,7 +177,9 @@ def test_carriers_and_sigmas_come_from_settings_or_columns(tmp_path, truth):
     by_column = scene_of(tmp_path, log, columns, "").log()
     assert np.all(by_column.carrier_hz == 1.6e9)
     assert np.array_equal(by_column.sigma_hz, truth["sent_s"] + 1)
-    measurement = f"carrier_hz = 1.5e9\nsatellite_carrier_hz = {{ {names[1]} = 1.7e9 }}\nsigma_hz = 5"
+    measurement = (
+        f"carrier_hz = 1.5e9\nsatellite_carrier_hz = {{ {names[1]} = 1.7e9 }}\nsigma_hz = 5"
+    )
     by_name = scene_of(tmp_path, log, STATES, measurement).log()
     assert np.all(by_name.carrier_hz == np.where(truth["number"] == names[1], 1.7e9, 1.5e9))
     assert np.all(by_name.sigma_hz == 5.0)

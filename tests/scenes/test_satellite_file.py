@@ -62,7 +62,10 @@ def test_formats_are_told_from_their_content(tmp_path):
 
 
 def test_omm_and_tle_of_one_satellite_agree():
-    tle, omm = read_satellite_file(IRIDIUM), read_satellite_file(DATA / "tle_2025" / "omm_sample.json")
+    tle, omm = (
+        read_satellite_file(IRIDIUM),
+        read_satellite_file(DATA / "tle_2025" / "omm_sample.json"),
+    )
     both = sorted(set(tle.names) & set(omm.names))
     assert both
     states = [f.states(f.find(both[0]), NOON + np.zeros(1), DAY_S).pos_ecef_m for f in (tle, omm)]
@@ -135,14 +138,14 @@ def test_elements_of_another_year_are_refused():
 
 def test_an_epoch_outside_the_table_is_refused():
     file = read_satellite_file(STELLA)
-    with pytest.raises(LeopntError, match="stella.* the table has no position of L56 at 2025-12-28"):
+    with pytest.raises(LeopntError, match="the table has no position of L56 at 2025-12-28"):
         file.states(0, NOON + np.zeros(1), DAY_S)
 
 
 def test_blocks_leave_out_what_is_too_old_or_not_there():
     file = read_satellite_file(IRIDIUM)
     blocks = list(file.blocks(NOON + np.array([0.0, 40 * DAY_S]), DAY_S))
-    assert np.concatenate([b.index for b in blocks]).tolist() == list(range(len(file.names)))
+    assert np.concatenate([b.sat_index for b in blocks]).tolist() == list(range(len(file.names)))
     valid = np.concatenate([b.is_valid for b in blocks])
     assert valid[:, 0].sum() > 60
     assert not valid[:, 1].any()
