@@ -7,6 +7,7 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.scipy.linalg import solve_triangular
 from jaxtyping import Array, Float
 
@@ -44,7 +45,7 @@ class GaussianPrior(AbstractPrior):
 
     name: str = eqx.field(static=True)
     mean: Any
-    sigma: Float[Array, "..."] | float
+    sigma: Float[Array | np.ndarray, "..."] | float
 
     def __check_init__(self):
         check_positive("GaussianPrior", "sigma", self.sigma)
@@ -69,8 +70,8 @@ class FunctionPrior(AbstractPrior):
     """`function(theta)` is `mean` within `sigma`: a known height, a distance, a map line."""
 
     function: Callable[[Any], Array] = eqx.field(static=True)
-    mean: Float[Array, "..."] | float
-    sigma: Float[Array, "..."] | float
+    mean: Float[Array | np.ndarray, "..."] | float
+    sigma: Float[Array | np.ndarray, "..."] | float
 
     def __check_init__(self):
         check_positive("FunctionPrior", "sigma", self.sigma)

@@ -33,6 +33,7 @@ def fix_dataset(fix: DopplerFix, *, truth_ecef_m, title, input_file, input_text)
     """Assemble the dataset; see `DopplerFix.to_dataset`."""
     variables = {
         **_measurements(fix),
+        **_ground(fix),
         **_satellites(fix),
         **_position(fix),
         **_unknowns(fix),
@@ -71,6 +72,17 @@ def _measurements(fix: DopplerFix) -> dict:
         "azimuth_deg": _entry(
             m, np.mod(np.degrees(fix.az_rad), 360.0), "azimuth of the satellite", "deg"
         ),
+    }
+
+
+def _ground(fix: DopplerFix) -> dict:
+    """Point of the Earth under each satellite, for maps (geocentric latitude)."""
+    x, y, z = np.asarray(fix.log.sat_pos_ecef_m).T
+    lat, lon = np.degrees(np.arctan2(z, np.hypot(x, y))), np.degrees(np.arctan2(y, x))
+    m = "measurement"
+    return {
+        "satellite_latitude_deg": _entry(m, lat, "latitude under the satellite", "deg"),
+        "satellite_longitude_deg": _entry(m, lon, "longitude under the satellite", "deg"),
     }
 
 
@@ -142,7 +154,12 @@ def _quality(fix: DopplerFix) -> dict:
         "pdop": _entry((), float(np.hypot(hdop, vdop)), "position dilution of precision", "m/Hz"),
         "chi2": _entry((), fix.chi2.value, "sum of squared whitened residuals", "1"),
         "chi2_dof": _entry((), fix.chi2.dof, "degrees of freedom", "1"),
-        "chi2_p_value": _entry((), fix.chi2.p_value, "probability of a larger chi-square", "1"),
+        "chi2_p_value": _entry(
+            (),
+            fix.chi2.p_value if fix.options.weights.trusts_log else float("nan"),
+            "probability of a larger chi-square; NaN where sigma came from these residuals",
+            "1",
+        ),
         "residual_rms": _entry((), fix.residual_rms_hz, "rms of the used residuals", "Hz"),
         "iterations": _entry((), int(fix.estimate.num_iterations), "steps of the last solve", "1"),
     }
@@ -163,7 +180,10 @@ def _candidates(fix: DopplerFix) -> dict:
         "candidate_latitude_deg": _entry(c, lat, "latitude of a local solution", "deg"),
         "candidate_longitude_deg": _entry(c, lon, "longitude of a local solution", "deg"),
         "candidate_rms": _entry(
-            c, np.array([a.scale for a in fix.alternatives]) * base, "robust residual scale", "Hz"
+            c,
+            np.array([a.scale for a in fix.alternatives]) * base,
+            "robust scale of the residuals",
+            "Hz",
         ),
         "candidate_is_solution": _entry(
             c, np.array([a.is_solution for a in fix.alternatives]), "kept as the solution"
@@ -206,7 +226,7 @@ def _attributes(fix: DopplerFix, title: str, input_file: str, input_text: str) -
         "reference_epoch": "" if epoch is None else str(epoch.to_iso(TimeScale.UTC)),
         "warnings": json.dumps(list(fix.warnings)),
         "leopnt_version": leopnt.__version__,
-        "created": now.isoformat(),
+        "created": now.isoformat().replace("+00:00", "Z"),
         "input_file": input_file,
         "input_text": input_text,
         "provenance": json.dumps(provenance),

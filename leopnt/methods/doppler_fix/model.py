@@ -6,6 +6,7 @@ import dataclasses
 
 import equinox as eqx
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Int
 
 from leopnt.constants import EARTH_ROTATION_RADPS
@@ -94,12 +95,12 @@ class DopplerLink(eqx.Module):
         sigma_hz: standard deviation of the measurement.
     """
 
-    time_s: Float[Array, "*link"]
-    sat_index: Int[Array, "*link"]
-    sat_pos_ecef_m: Float[Array, "*link 3"]
-    sat_vel_ecef_mps: Float[Array, "*link 3"]
-    carrier_hz: Float[Array, "*link"]
-    sigma_hz: Float[Array, "*link"]
+    time_s: Float[Array | np.ndarray, "*link"]
+    sat_index: Int[Array | np.ndarray, "*link"]
+    sat_pos_ecef_m: Float[Array | np.ndarray, "*link 3"]
+    sat_vel_ecef_mps: Float[Array | np.ndarray, "*link 3"]
+    carrier_hz: Float[Array | np.ndarray, "*link"]
+    sigma_hz: Float[Array | np.ndarray, "*link"]
 
 
 class DopplerShared(eqx.Module):
@@ -134,7 +135,7 @@ def predict_relativistic(
 
 def link_noise(shared: DopplerShared, link: DopplerLink) -> Gaussian:
     """Independent Gaussian noise with the link's own sigma."""
-    return Gaussian(link.sigma_hz)
+    return Gaussian(jnp.asarray(link.sigma_hz))
 
 
 FIRST_ORDER = Model(predict_first_order, link_noise)
@@ -164,10 +165,9 @@ def _true_orbit(theta: DopplerTheta, link: DopplerLink):
     if theta.sat_time_offset_s is None or theta.sat_orbit_offset_m is None:
         return link.sat_pos_ecef_m, link.sat_vel_ecef_mps
     spin = jnp.array([0.0, 0.0, EARTH_ROTATION_RADPS])
-    inertial_mps = link.sat_vel_ecef_mps + jnp.cross(spin, link.sat_pos_ecef_m)
-    pos_m, vel_mps = advance(
-        link.sat_pos_ecef_m, inertial_mps, theta.sat_time_offset_s[link.sat_index]
-    )
+    pos_m = jnp.asarray(link.sat_pos_ecef_m)
+    inertial_mps = link.sat_vel_ecef_mps + jnp.cross(spin, pos_m)
+    pos_m, vel_mps = advance(pos_m, inertial_mps, theta.sat_time_offset_s[link.sat_index])
     up = pos_m / jnp.linalg.norm(pos_m)
     normal = jnp.cross(pos_m, vel_mps)
     normal = normal / jnp.linalg.norm(normal)

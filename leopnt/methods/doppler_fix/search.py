@@ -6,7 +6,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Bool, Float
 
 from leopnt.frames.geodetic import geodetic_to_ecef
 from leopnt.inference.model import Data, Model
@@ -153,10 +153,11 @@ def pick_separated(
 
 
 def distinct(
-    positions_m: Float[Array, "candidate 3"], cost: Float[Array, " candidate"], separation_m: float
+    positions_m: Float[np.ndarray, "candidate 3"],
+    cost: Float[np.ndarray, " candidate"],
+    separation_m: float,
 ) -> Bool[np.ndarray, " candidate"]:
     """True for solutions that no better solution lies within `separation_m` of."""
-    positions_m, cost = np.asarray(positions_m), np.asarray(cost)
     keep = np.zeros(len(cost), bool)
     for i in np.argsort(cost, kind="stable"):
         near = np.linalg.norm(positions_m - positions_m[i], axis=-1) < separation_m

@@ -172,13 +172,14 @@ def _settle(options: FixOptions, best: Candidate, data: Data, priors) -> tuple[S
     data = _with_sigma(
         _masked_low(options, theta, data), base_hz * _trusted_scale(options, best.scale)
     )
+    snooped = _snoop(options, theta, data, priors)
     for _ in range(5):
-        snooped = _snoop(options, theta, data, priors)
         sigma_hz = _new_sigma(options, snooped, data, base_hz)
         change = np.max(np.abs(sigma_hz / np.asarray(data.links.sigma_hz) - 1.0))
         theta, data = snooped.estimate.theta, _with_sigma(data, sigma_hz)
         if change < 1e-3:
             break
+        snooped = _snoop(options, theta, data, priors)
     return _final(options, theta, data, snooped.used, priors), data
 
 
