@@ -7,7 +7,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 import leopnt
@@ -16,7 +15,6 @@ from leopnt.cli.doctor import Finding
 from leopnt.errors import LeopntWarning
 
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "tests" / "scenes"))
 sys.path.insert(0, str(ROOT / "tests" / "report"))
 
 HONG_KONG = ROOT / "examples" / "iridium_hong_kong.toml"
@@ -152,42 +150,27 @@ def test_json_is_the_result_and_nothing_else(demo, cache, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_fix_with_a_mirror_exits_with_1_and_still_writes(cache, tmp_path):
-    from simulated_log import CARRIER_HZ, IRIDIUM, START, csv_text, simulated
+def test_a_fix_that_is_not_solved_exits_with_1_and_is_written_all_the_same(
+    capsys, tmp_path, monkeypatch
+):
+    from synthetic_results import make_unsolved_fix
 
-    truth = simulated()
-    names = np.array(truth["name"])
-    mine = names == max(set(truth["name"]), key=truth["name"].count)
-    noise_hz = np.random.default_rng(0).normal(0.0, 200.0, mine.sum())
-    log = {
-        "time_utc": (START + truth["received_s"][mine]).to_iso(digits=9),
-        "satellite": names[mine],
-        "doppler_hz": truth["doppler_hz"][mine] + noise_hz,
-    }
-    (tmp_path / "log.csv").write_text(csv_text(log))
-    (tmp_path / "fix.toml").write_text(
-        f"""[measurement]
-type = "doppler"
-file = "log.csv"
-carrier_hz = {CARRIER_HZ}
-sigma_hz = 200.0
-[measurement.columns]
-time_utc = "time_utc"
-[satellites]
-file = '{IRIDIUM}'
-[estimate]
-height_m = 61.0
-[output]
-directory = "there"
-formats = ["json"]
-"""
-    )
-    code, out, err = run_alone(cache, "fix", tmp_path / "fix.toml", cwd=tmp_path)
+    from leopnt.scenes.doppler_scene import load_doppler_scene
+
+    output = '\n[output]\ndirectory = "there"\nformats = ["json", "kml"]\n'
+    scene = load_doppler_scene(copied(tmp_path, settings=lambda text: text + output))
+    found = (scene, make_unsolved_fix())
+    monkeypatch.setattr(importlib.import_module("leopnt.cli.fix"), "_solve", lambda *_: found)
+    monkeypatch.chdir(tmp_path)
+    code, out, err = run(capsys, "fix", "fix.toml")
     assert code == 1
-    assert err.startswith("not solved: ")
-    assert "Doppler fix of log.csv" in out
-    assert [p.name for p in (tmp_path / "there").iterdir()] == ["fix.json"]
+    assert err == "not solved: fewer usable satellites than unknowns.\n"
+    assert "Not converged: fewer usable satellites than unknowns." in out
+    assert sorted(p.name for p in (tmp_path / "there").iterdir()) == ["fix.json", "fix.kml"]
     assert not (tmp_path / "out").exists()
+    code, out, err = run(capsys, "fix", "fix.toml", "--format", "nc", "--quiet")
+    assert (code, out) == (1, "")
+    assert (tmp_path / "there" / "fix.nc").exists()
 
 
 def copied(folder, log=None, settings=None):
@@ -285,8 +268,8 @@ def test_a_tle_of_another_year_gets_its_sentence(capsys, tmp_path):
         f'reference_epoch = "2024-05-05T00:00:00Z"\n[satellites]\nfile = "{GPS}"\n'
     )
     err = complaint(capsys, "fix", path)
-    assert "2024-05-05T00:00:01Z is 60" in err
-    assert "days before the elements of NAVSTAR 46 (USA 145) (38833)" in err
+    assert "2024-05-05T00:00:01Z is 597.8 days before" in err
+    assert "the elements of NAVSTAR 46 (USA 145) (38833)" in err
     assert "Take element sets of the date, or raise max_age_days." in err
 
 
