@@ -83,7 +83,7 @@ class _Kernel:
     def __init__(self, unknowns: tuple[str, ...], num_sat: int):
         self.unknowns, self.num_sat = unknowns, num_sat
 
-    def __call__(self, truth, offset, data: Data, shared):
+    def __call__(self, truth, offset, data: Data):
         from leopnt.inference.linearize import normal_equations
         from leopnt.inference.parameters import Unknowns
 
