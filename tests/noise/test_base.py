@@ -43,7 +43,7 @@ CASES = {
     "Rician, none": (Rician(0.7), jnp.asarray(0.0)),
     "Rician, strong": (Rician(0.5), jnp.asarray(15.0)),
     "Rician, opposite sign": (Rician(0.7), jnp.asarray(-0.9)),
-    "Rician, vector": (Rician(1.3), AMPLITUDES),
+    "Rician, vector": (Rician(jnp.array([1.3, 0.8, 2.0])), AMPLITUDES),
     "StudentT": (StudentT(0.7, 4.0), jnp.asarray(1.3)),
     "StudentT, Cauchy": (StudentT(2.0, 1.0), jnp.asarray(-3.0)),
     "StudentT, vector": (StudentT(jnp.array([0.2, 1.0, 3.0]), 5.0), VECTOR),
