@@ -206,7 +206,8 @@ def triangular_root(rows: Float[Array, "row param"]) -> Float[Array, "param para
     Works on the rows: what J^T J loses at a condition number of 1e8 is resolved up to 1e13, and any
     number that comes from the scale of the columns alone. Own version because batched library QR
     called from two threads can block for good on two cores. A dependent column (see
-    `COLUMN_FLOOR`) leaves a zero on the diagonal.
+    `COLUMN_FLOOR`) leaves a zero on the diagonal; the rest of its row may hold information about
+    later columns.
     """
     count, size = rows.shape
     if count < size:
