@@ -16,11 +16,12 @@ from leopnt.inference.losses import Cauchy
 from leopnt.inference.model import Data, Model
 from leopnt.inference.priors import AbstractPrior
 from leopnt.inference.status import Status
+from leopnt.methods.doppler_fix.judge import predicted_hz, prior_square
 from leopnt.methods.doppler_fix.model import DopplerTheta
 from leopnt.methods.doppler_fix.options import FixOptions
 from leopnt.methods.doppler_fix.padding import bucket, padded
-from leopnt.methods.doppler_fix.result import Alternative, predicted_hz
 from leopnt.methods.doppler_fix.search import is_plausible, search_globe, spread_links
+from leopnt.methods.doppler_fix.verdict import Alternative
 from leopnt.methods.doppler_fix.weights import robust_scale
 
 _SOLVER = LevenbergMarquardt(max_iterations=60)
@@ -227,16 +228,6 @@ def whitened(model: Model, theta: DopplerTheta, data: Data) -> Float[np.ndarray,
     """Residuals of the visible links over their sigmas."""
     residual = np.asarray(data.observations) - predicted_hz(model, theta, data)
     return (residual / np.asarray(data.links.sigma_hz))[np.asarray(data.mask)]
-
-
-def prior_square(theta: DopplerTheta, priors: tuple[AbstractPrior, ...]) -> float:
-    """Squared misfit of the priors, in sigmas."""
-    return float(_prior_kernel(theta, priors)) if priors else 0.0
-
-
-@eqx.filter_jit
-def _prior_kernel(theta, priors):
-    return sum(jnp.sum(prior.residual(theta) ** 2) for prior in priors)
 
 
 def with_sigma(data: Data, sigma_hz: np.ndarray) -> Data:

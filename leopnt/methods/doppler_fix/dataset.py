@@ -13,7 +13,7 @@ import xarray as xr
 import leopnt
 from leopnt.epochs import TimeScale
 from leopnt.inference.status import Status
-from leopnt.methods.doppler_fix.result import place_of
+from leopnt.methods.doppler_fix.judge import geodetic_of
 
 if TYPE_CHECKING:
     from leopnt.methods.doppler_fix.result import DopplerFix
@@ -167,9 +167,8 @@ def _quality(fix: DopplerFix) -> dict:
 
 def _candidates(fix: DopplerFix) -> dict:
     c = "candidate"
-    places = [place_of(a.position_ecef_m, fix.log.sat_pos_ecef_m) for a in fix.alternatives]
-    lat = np.degrees([p.lat_rad for p in places])
-    lon = np.degrees([p.lon_rad for p in places])
+    places = [geodetic_of(a.position_ecef_m) for a in fix.alternatives]
+    lat, lon, _ = np.degrees(np.reshape(places, (-1, 3))).T
     notes = [
         "the solution" if a.is_solution else f"chi-square {a.cost_above:.1f} above the solution"
         for a in fix.alternatives
@@ -193,12 +192,12 @@ def _candidates(fix: DopplerFix) -> dict:
 
 
 def _truth(fix: DopplerFix, truth_ecef_m: np.ndarray) -> dict:
-    true = place_of(truth_ecef_m, fix.log.sat_pos_ecef_m)
+    lat_rad, lon_rad, height_m = geodetic_of(truth_ecef_m)
     error = fix.error_enu_m(truth_ecef_m)
     return {
-        "truth_latitude_deg": _entry((), np.degrees(true.lat_rad), "true latitude", "deg"),
-        "truth_longitude_deg": _entry((), np.degrees(true.lon_rad), "true longitude", "deg"),
-        "truth_height_m": _entry((), true.height_m, "true height above the ellipsoid", "m"),
+        "truth_latitude_deg": _entry((), np.degrees(lat_rad), "true latitude", "deg"),
+        "truth_longitude_deg": _entry((), np.degrees(lon_rad), "true longitude", "deg"),
+        "truth_height_m": _entry((), height_m, "true height above the ellipsoid", "m"),
         "error_enu_m": _entry("enu", error, "solution minus truth", "m"),
         "error_horizontal_m": _entry((), float(np.hypot(*error[:2])), "horizontal error", "m"),
         "error_3d_m": _entry((), float(np.linalg.norm(error)), "error in three dimensions", "m"),

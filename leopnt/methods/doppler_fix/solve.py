@@ -20,10 +20,11 @@ from leopnt.methods.doppler_fix.candidates import (
     whitened,
     with_sigma,
 )
+from leopnt.methods.doppler_fix.judge import orbit_sigmas, place_of
 from leopnt.methods.doppler_fix.model import DopplerLink, DopplerShared, DopplerTheta, height_m
 from leopnt.methods.doppler_fix.options import FixOptions, PerSatelliteSigma
 from leopnt.methods.doppler_fix.padding import bucket, padded
-from leopnt.methods.doppler_fix.result import DopplerFix, assemble, orbit_sigmas, place_of
+from leopnt.methods.doppler_fix.result import DopplerFix, assemble
 from leopnt.methods.doppler_fix.weights import satellite_sigmas
 from leopnt.scenes.doppler_checks import check_log
 from leopnt.scenes.doppler_log import DopplerLog
@@ -148,6 +149,7 @@ def _snoop(options: FixOptions, theta, data: Data, priors, used) -> Snooped:
         theta,
         data,
         threshold=options.snooping_sigmas,
+        max_share=0.5,
         groups=np.asarray(data.links.sat_index),
         first=used,
     )
