@@ -4,6 +4,7 @@
 2  bad input or options      3  a defect in leopnt
 """
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -51,6 +52,9 @@ def _run(words: list[str]) -> int:
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted.", err=True)
         return INTERRUPTED
+    except BrokenPipeError:  # the reader of our output, such as `head`, has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except LeopntError as error:
         if "--debug" in words:
             raise

@@ -10,6 +10,7 @@ import platform
 import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import SupportsFloat
 
 import click
 
@@ -18,6 +19,7 @@ from leopnt.cli import session
 
 EOP_OLD_DAYS = 60.0
 _UNIX_MJD = 40_587
+_USER_EXTRA = re.compile(r"""extra == ["'](parquet|viz|zarr)["']""")
 
 
 @dataclass(frozen=True)
@@ -69,9 +71,7 @@ def _dependencies() -> list[Finding]:
     for requirement in importlib.metadata.requires("leopnt") or []:
         name = re.split(r"[^A-Za-z0-9_.-]", requirement, maxsplit=1)[0]
         is_optional = "extra ==" in requirement
-        is_for_users = not is_optional or re.search(r"""extra == ["'](parquet|viz|zarr)["']""",
-                                                    requirement)  # fmt: skip
-        if not is_for_users:
+        if is_optional and not _USER_EXTRA.search(requirement):
             continue
         try:
             findings.append(Finding(name, importlib.metadata.version(name)))
@@ -141,10 +141,10 @@ def _earth_orientation() -> list[Finding]:
     return [Finding("Earth orientation", found, remedy), leap]
 
 
-def _date(mjd: float) -> str:
+def _date(mjd: SupportsFloat) -> str:
     import numpy as np
 
-    return str(np.datetime64(int(mjd) - _UNIX_MJD, "D"))
+    return str(np.datetime64(int(float(mjd)) - _UNIX_MJD, "D"))
 
 
 def _bundled_data() -> list[Finding]:

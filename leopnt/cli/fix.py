@@ -73,10 +73,10 @@ def _solve(file: Path, quiet: bool):
     with session.progress_bar("Solving", quiet=quiet):
         from leopnt.methods.doppler_fix.from_file import fix_scene
 
-        solved = fix_scene(scene)
+        solved, settings = fix_scene(scene), scene.file.settings
         dataset = solved.to_dataset(
             truth_ecef_m=scene.truth_ecef_m,
-            title=scene.file.settings.title or f"Doppler fix of {scene.file.path.stem}",
+            title=settings.title or f"Doppler fix of {Path(settings.measurement.file).name}",
             input_file=str(scene.file.path),
             input_text=scene.file.text,
         )

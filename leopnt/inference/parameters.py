@@ -128,7 +128,7 @@ class Unknowns:
         """Places of several fields, in the order asked for."""
         names = (names,) if isinstance(names, str) else tuple(names)
         every = np.arange(self.size)
-        return np.concatenate([every[self.slice(n)] for n in names])
+        return np.concatenate([every[:0], *(every[self.slice(n)] for n in names)])
 
     def labels(self) -> list[str]:
         """One label per scalar unknown: the name, with an index where the field has several."""

@@ -8,6 +8,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jax.scipy.linalg import solve_triangular
 from jaxtyping import Array, Float
 
@@ -45,13 +46,19 @@ class GaussianPrior(AbstractPrior):
 
     name: str = eqx.field(static=True)
     mean: Any
-    sigma: Float[Array | np.ndarray, "..."] | float
+    sigma: Float[Array, "..."] | float
 
     def __check_init__(self):
         check_positive("GaussianPrior", "sigma", self.sigma)
 
     def residual(self, theta: Any) -> Float[Array, " row"]:
-        return _misfit(theta, self.name, self.mean) / jnp.ravel(jnp.asarray(self.sigma))
+        misfit, sigma = _misfit(theta, self.name, self.mean), jnp.ravel(jnp.asarray(self.sigma))
+        if sigma.size not in (1, misfit.size):
+            raise LeopntError(
+                f"prior: {self.name!r} has {misfit.size} components, sigma {sigma.size}; "
+                "accepted: one, or one per component."
+            )
+        return misfit / sigma
 
 
 class GaussianCovariancePrior(AbstractPrior):
@@ -60,6 +67,9 @@ class GaussianCovariancePrior(AbstractPrior):
     name: str = eqx.field(static=True)
     mean: Any
     covariance: Float[Array, "size size"]
+
+    def __check_init__(self):
+        _check_definite(self.covariance)
 
     def residual(self, theta: Any) -> Float[Array, " row"]:
         factor = jnp.linalg.cholesky(self.covariance)
@@ -70,14 +80,27 @@ class FunctionPrior(AbstractPrior):
     """`function(theta)` is `mean` within `sigma`: a known height, a distance, a map line."""
 
     function: Callable[[Any], Array] = eqx.field(static=True)
-    mean: Float[Array | np.ndarray, "..."] | float
-    sigma: Float[Array | np.ndarray, "..."] | float
+    mean: Float[Array, "..."] | float
+    sigma: Float[Array, "..."] | float
 
     def __check_init__(self):
         check_positive("FunctionPrior", "sigma", self.sigma)
 
     def residual(self, theta: Any) -> Float[Array, " row"]:
         return jnp.atleast_1d((self.function(theta) - self.mean) / self.sigma)
+
+
+def _check_definite(covariance: Any) -> None:
+    """Refuse a concrete matrix that is no covariance; traced values pass."""
+    if isinstance(covariance, Tracer):
+        return
+    matrix = np.asarray(covariance)
+    symmetric = np.allclose(matrix, matrix.T, rtol=1e-10, atol=0.0)
+    if not symmetric or not np.all(np.linalg.eigvalsh(matrix) > 0):
+        raise LeopntError(
+            "GaussianCovariancePrior: covariance must be symmetric positive definite, got "
+            f"{matrix.tolist()!r}."
+        )
 
 
 def _misfit(theta: Any, name: str, mean: Any) -> Float[Array, " size"]:

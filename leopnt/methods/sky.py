@@ -99,11 +99,11 @@ def sky(scene: SkyScene, progress: Callable[[int, int], None] | None = None) -> 
     for block in scene.satellites.blocks(scene.epoch, scene.max_age_s):
         look = look_angles(block.state, rx_pos_m)
         rises = np.any(look.el_rad >= scene.mask_rad, axis=1)  # NaN is not
-        kept.append(block.index[rises])
+        kept.append(block.sat_index[rises])
         looks.append(LookAngles(*(column[rises] for column in look)))
         num_without += int(np.sum(~np.any(block.is_valid, axis=1)))
         if progress:
-            progress(int(block.index[-1]) + 1, num_satellites)
+            progress(int(block.sat_index[-1]) + 1, num_satellites)
     if num_without == num_satellites:
         raise LeopntError(_nothing_there(scene))
     index = np.concatenate(kept)
@@ -196,9 +196,9 @@ def _nothing_there(scene: SkyScene) -> str:
     return (
         f"none of the {len(file.names)} satellites has a state between "
         f"{first.to_iso(digits=0)} and {scene.epoch[-1].to_iso(digits=0)}: the file is of "
-        f"{file.epoch.to_iso(digits=0)}, {abs(days):.1f} days {'earlier' if days > 0 else 'later'}, "
-        f"and elements may be {scene.max_age_s / DAY_S:g} days old. Choose a start near that date, "
-        "take elements of the date, or raise max_age_days."
+        f"{file.epoch.to_iso(digits=0)}, {abs(days):.1f} days {'earlier' if days > 0 else 'later'},"
+        f" and elements may be {scene.max_age_s / DAY_S:g} days old. Choose a start near that "
+        "date, take elements of the date, or raise max_age_days."
     )
 
 

@@ -33,8 +33,8 @@ class Rician(AbstractNoise):
 
     def sample(self, key: PRNGKeyArray, prediction: Float[Array, "..."]) -> Float[Array, "..."]:
         check_real(self, prediction)
-        parts = self.sigma * jax.random.normal(key, (2, *jnp.shape(prediction)))
-        return jnp.hypot(prediction + parts[0], parts[1])
+        parts = jax.random.normal(key, (2, *jnp.shape(prediction)))
+        return jnp.hypot(prediction + self.sigma * parts[0], self.sigma * parts[1])
 
     def nll(
         self, observation: Float[Array, "..."], prediction: Float[Array, "..."]

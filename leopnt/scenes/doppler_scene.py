@@ -1,10 +1,10 @@
 """Settings and files to a Doppler log ready for a fix.
 
-Satellite states must hold at transmission, and how long a signal flew depends on where the receiver
-is. Logs with states at transmission in their columns need no more. For states at reception (columns,
-TLE, OMM, SP3) `DopplerScene.log()` first takes each satellite to be in the zenith: its flight time
-is then short by at most 10 ms for LEO, 75 m of orbit, which moves a fix by less than that. A second
-`log(position)` with the position found leaves nothing but the receiver's error over c.
+Satellite states must hold at transmission, and how long a signal flew depends on where the
+receiver is. Logs with states at transmission in their columns need no more. For states at reception
+(columns, TLE, OMM, SP3) `DopplerScene.log()` first takes each satellite to be in the zenith: its
+flight time is then short by at most 10 ms for LEO, 75 m of orbit. A second `log(position)` with the
+position found leaves nothing but the receiver's error over c.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from leopnt.scenes.satellite_file import read_satellite_file
 
 _SPIN = np.array([0.0, 0.0, EARTH_ROTATION_RADPS])
 _LARGEST_VELOCITY_MISFIT = 0.03
-_LONGEST_PAIR_S = 60.0
+_LONGEST_PAIR_M, _LONGEST_PAIR_S = 5e5, 5e3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,7 +94,7 @@ def doppler_scene(file: FixFile, progress: Progress | None = None) -> DopplerSce
     given = DopplerLog(
         time_s=time_s,
         satellites=satellites.names,
-        sat_index=satellites.index,
+        sat_index=satellites.sat_index,
         doppler_hz=table.numbers[settings.measurement.columns.doppler_hz],
         sat_pos_ecef_m=satellites.pos_ecef_m,
         sat_vel_ecef_mps=satellites.vel_ecef_mps,
@@ -224,7 +224,7 @@ def _sigmas(settings: FixSettings, table: MeasurementTable) -> np.ndarray | None
 
 class _Satellites(NamedTuple):
     names: tuple[str, ...]
-    index: np.ndarray
+    sat_index: np.ndarray
     pos_ecef_m: np.ndarray
     vel_ecef_mps: np.ndarray
     age_s: np.ndarray | None
@@ -319,7 +319,7 @@ def require_ecef_velocity(log: DopplerLog) -> None:
     """Refuse velocity columns that are not the derivative of the position columns.
 
     Catches inertial velocities (0.5 km/s off in LEO), swapped columns and times in another unit:
-    neighboring positions of a satellite, up to 60 s apart, are compared with the mean of their
+    neighboring positions of a satellite, up to 500 km apart, are compared with the mean of their
     velocities; the median difference may be 3 % of the orbital speed. Logs without such neighbors
     pass.
 
@@ -330,11 +330,13 @@ def require_ecef_velocity(log: DopplerLog) -> None:
     first, second = order[:-1], order[1:]
     step_s = log.time_s[second] - log.time_s[first]
     is_pair = (log.sat_index[first] == log.sat_index[second]) & (step_s > 0.0)
-    is_pair &= step_s <= _LONGEST_PAIR_S
-    first, second, step_s = first[is_pair], second[is_pair], step_s[is_pair, None]
+    is_pair &= step_s <= _LONGEST_PAIR_S  # less than one revolution
+    apart_m = log.sat_pos_ecef_m[second] - log.sat_pos_ecef_m[first]
+    is_pair &= np.linalg.norm(apart_m, axis=1) <= _LONGEST_PAIR_M
+    first, second = first[is_pair], second[is_pair]
     if not len(first):
         return
-    moved = (log.sat_pos_ecef_m[second] - log.sat_pos_ecef_m[first]) / step_s
+    moved = apart_m[is_pair] / step_s[is_pair, None]
     stated = 0.5 * (log.sat_vel_ecef_mps[second] + log.sat_vel_ecef_mps[first])
     turning = np.cross(_SPIN, log.sat_pos_ecef_m[second])
     misfit = _relative(moved - stated, moved + turning)

@@ -31,7 +31,7 @@ StatesAt = Literal["transmission", "reception"]
 ScaleName = Literal["UTC", "GPST", "GST", "BDT", "TAI", "TT"]
 OutputFormat = Literal["json", "nc", "geojson", "kml", "png", "html"]
 
-OUTPUT_FORMATS: tuple[str, ...] = get_args(OutputFormat)
+OUTPUT_FORMATS: tuple[OutputFormat, ...] = get_args(OutputFormat)
 
 SMALLEST_CARRIER_HZ, LARGEST_CARRIER_HZ = 1e7, 3e11
 

@@ -34,7 +34,7 @@ _SP3_HEAD = re.compile(r"#[a-d][PV ]")
 class SatelliteBlock(NamedTuple):
     """Some satellites at all epochs; NaN where `is_valid` is False."""
 
-    index: Int[np.ndarray, " sat"]
+    sat_index: Int[np.ndarray, " sat"]
     state: SatelliteState
     is_valid: Bool[np.ndarray, "sat epoch"]
 
@@ -123,12 +123,12 @@ class ElementFile(AbstractSatelliteFile):
     source: str
     elements: MeanElements
 
-    @functools.cached_property
+    @property
     def names(self) -> tuple[str, ...]:
         rows, numbers = self._first_rows, self.norad_cat_id
         return tuple(self.elements.name[i] or str(n) for i, n in zip(rows, numbers, strict=True))
 
-    @functools.cached_property
+    @property
     def norad_cat_id(self) -> Int[np.ndarray, " sat"]:
         return self.elements.norad_cat_id[self._first_rows]
 

@@ -128,8 +128,8 @@ def parquet(folder, **columns):
 
 def test_parquet_gives_the_same_table_as_csv(tmp_path):
     text = read_small(written(tmp_path, SMALL))
-    path = parquet(tmp_path, sat=["A", "B", "A"], doppler_hz=[100.25, -7e3, 99.0], time_s=[1.5, 2.5, 3.5])  # fmt: skip
-    binary = read_small(path)
+    columns = {"sat": ["A", "B", "A"], "doppler_hz": [100.25, -7e3, 99.0]}
+    binary = read_small(parquet(tmp_path, **columns, time_s=[1.5, 2.5, 3.5]))
     assert binary.numbers["doppler_hz"].tolist() == text.numbers["doppler_hz"].tolist()
     assert binary.labels["sat"].names == text.labels["sat"].names
     assert binary.line.tolist() == [1, 2, 3]  # rows, not lines

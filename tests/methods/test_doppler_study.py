@@ -5,7 +5,7 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
-from conftest import study_size
+from study_sizes import study_size
 
 from leopnt.epochs import Epoch
 from leopnt.frames.geodetic import geodetic_to_ecef

@@ -4,6 +4,7 @@ import functools
 
 import jax
 import jax.numpy as jnp
+import jaxtyping
 import numpy as np
 import pytest
 
@@ -42,7 +43,7 @@ CASES = {
     "Rician, none": (Rician(0.7), jnp.asarray(0.0)),
     "Rician, strong": (Rician(0.5), jnp.asarray(15.0)),
     "Rician, opposite sign": (Rician(0.7), jnp.asarray(-0.9)),
-    "Rician, vector": (Rician(1.3), AMPLITUDES),
+    "Rician, vector": (Rician(jnp.array([1.3, 0.8, 2.0])), AMPLITUDES),
     "StudentT": (StudentT(0.7, 4.0), jnp.asarray(1.3)),
     "StudentT, Cauchy": (StudentT(2.0, 1.0), jnp.asarray(-3.0)),
     "StudentT, vector": (StudentT(jnp.array([0.2, 1.0, 3.0]), 5.0), VECTOR),
@@ -292,6 +293,14 @@ def test_the_real_form_holds_every_part_and_comes_back(value):
     np.testing.assert_array_equal(back, value)
     assert back.shape == value.shape
     assert back.dtype == value.dtype
+
+
+@pytest.fixture
+def untyped():
+    """Call the package as users do: without the run-time type checks of the test suite."""
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)
 
 
 # --- what a user may get wrong ---

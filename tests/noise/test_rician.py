@@ -48,16 +48,18 @@ def test_information_has_its_limits_and_is_even():
 
 
 def test_information_has_smooth_derivatives_through_zero():
+    @jax.jit
     def information(s):
         return rician_information(s[None])[0]
 
     zero = jnp.asarray(0.0)
-    assert jax.grad(information)(zero) == 0.0
-    np.testing.assert_allclose(jax.grad(jax.grad(information))(zero), 2.0, rtol=1e-12)
+    slope = jax.jit(jax.grad(information))
+    assert slope(zero) == 0.0
+    np.testing.assert_allclose(jax.jit(jax.grad(slope))(zero), 2.0, rtol=1e-12)
     s, step = 0.8, 1e-3
     below, above = (information_by_adaptive_quadrature(s + x) for x in (-step, step))
     difference = (above - below) / (2 * step)
-    np.testing.assert_allclose(jax.grad(information)(jnp.asarray(s)), difference, rtol=1e-5)
+    np.testing.assert_allclose(slope(jnp.asarray(s)), difference, rtol=1e-5)
 
 
 @pytest.mark.parametrize("amplitude", [0.0, 0.3, 1.5, 40.0])

@@ -5,6 +5,7 @@ from decimal import Decimal, localcontext
 
 import jax
 import jax.numpy as jnp
+import jaxtyping
 import numpy as np
 import pytest
 
@@ -263,6 +264,7 @@ def test_doppler_scales_with_the_carrier(doppler):
 def test_gradient_by_receiver_position_is_that_of_differences(doppler):
     pos, vel, rx, rx_vel = passes(LEO_M, 1, seed=6)[0].states_ecef(Decimal(0))
 
+    @jax.jit
     def of_rx(x):
         return doppler(pos, vel, x, rx_vel, CARRIER_HZ)
 
@@ -274,7 +276,7 @@ def test_gradient_by_receiver_position_is_that_of_differences(doppler):
         np.testing.assert_allclose(
             gradient[i], difference, rtol=0, atol=1e-8 * CARRIER_HZ * 2.5e-11
         )
-    assert np.all(np.isfinite(jax.hessian(of_rx)(rx)))
+    assert np.all(np.isfinite(jax.jit(jax.hessian(of_rx))(rx)))
 
 
 @pytest.mark.parametrize("doppler", ALL)
@@ -284,6 +286,14 @@ def test_doppler_runs_compiled_and_batched(doppler):
     batched = jax.jit(jax.vmap(doppler, in_axes=(0, 0, 0, 0, None)))(*stacked, CARRIER_HZ)
     one_by_one = [doppler(*s, CARRIER_HZ) for s in states]
     np.testing.assert_allclose(batched, one_by_one, rtol=0, atol=1e-10)
+
+
+@pytest.fixture
+def untyped():
+    """Call the package as users do: without the run-time type checks of the test suite."""
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)
 
 
 GOOD = {

@@ -122,7 +122,7 @@ def _scan(model: Model, theta: DopplerTheta, data: Data, basis, height_m):
         z = (data.observations - predicted) / data.links.sigma_hz
         z = jnp.where(data.mask, z, 0.0)
         z = z - basis @ (basis.T @ z)
-        offset = data.links.sat_pos_ecef_m - position_m
+        offset = data.links.sat_pos_ecef_m - position_m[None, :]
         sine = (offset @ position_m) / (
             jnp.linalg.norm(offset, axis=1) * jnp.linalg.norm(position_m)
         )

@@ -102,9 +102,11 @@ def _priors(log: DopplerLog, options: FixOptions) -> tuple[AbstractPrior, ...]:
     if options.ageing is not None:
         along_s, cross_m = orbit_sigmas(log, options.ageing)
         if "sat_time_offset_s" in options.unknowns:
-            priors.append(GaussianPrior("sat_time_offset_s", jnp.zeros(num_sat), along_s))
+            priors.append(
+                GaussianPrior("sat_time_offset_s", jnp.zeros(num_sat), jnp.asarray(along_s))
+            )
         if "sat_orbit_offset_m" in options.unknowns:
-            both_m = np.stack([cross_m, cross_m], axis=1)
+            both_m = jnp.stack([jnp.asarray(cross_m)] * 2, axis=1)
             priors.append(GaussianPrior("sat_orbit_offset_m", jnp.zeros((num_sat, 2)), both_m))
     if "sat_freq_offset_hz" in options.unknowns and options.sat_freq_sigma_hz is not None:
         sigma_hz = jnp.full(num_sat, float(options.sat_freq_sigma_hz))
