@@ -1,7 +1,6 @@
 """Settings that every test shares: strict JAX, and the evidence recorder."""
 
 import json
-import os
 from pathlib import Path
 
 import jax
@@ -21,11 +20,6 @@ KINDS = (
     "real data",
     "own",
 )
-
-
-def study_size(reduced: int, full: int) -> int:
-    """Trials of a statistical study: reduced in `make test`, full in `make study-test`."""
-    return full if os.environ.get("LEOPNT_STUDY_SIZE") == "full" else reduced
 
 
 @pytest.fixture

@@ -335,8 +335,8 @@ def data_sets() -> list[Path]:
 @pytest.mark.parametrize("folder", data_sets(), ids=lambda p: p.name)
 def test_a_data_set_states_source_and_license(folder):
     readme = (folder / "README.md").read_text()
-    assert re.search(r"^- Source", readme, re.MULTILINE)
-    assert re.search(r"^- Licen[sc]e", readme, re.MULTILINE)
+    assert re.search(r"^(- )?Source: ", readme, re.MULTILINE)
+    assert re.search(r"^(- )?Licen[sc]e: ", readme, re.MULTILINE)
     assert f"`{folder.name}`" in (DOCS / "data.md").read_text()
     named = [p.name for p in folder.iterdir() if p.name != "README.md"]
     assert [name for name in named if f"`{name}`" not in readme] == []

@@ -20,11 +20,15 @@ from leopnt.inference.least_squares import (
     solve,
 )
 from leopnt.inference.losses import Cauchy, Huber
-from leopnt.inference.misspecified import MisspecifiedBound, misspecified_bound
+from leopnt.inference.misspecified import (
+    MisspecifiedBound,
+    misspecified_bound,
+    misspecified_bound_from_draws,
+)
 from leopnt.inference.model import Data, Model, nll, predict, simulate
 from leopnt.inference.parameters import Unknowns, parameter
 from leopnt.inference.priors import FunctionPrior, GaussianCovariancePrior, GaussianPrior
-from leopnt.inference.status import Status
+from leopnt.inference.status import Status, count_statuses
 
 __all__ = [
     "BancroftRoots",
@@ -52,10 +56,12 @@ __all__ = [
     "check_residuals",
     "chi_square",
     "consider_covariance",
+    "count_statuses",
     "data_snooping",
     "dilution",
     "fisher_information",
     "misspecified_bound",
+    "misspecified_bound_from_draws",
     "nll",
     "parameter",
     "predict",

@@ -29,7 +29,7 @@ def batch_map(
     tile: int = DEFAULT_TILE,
     threads: int | None = None,
 ) -> PyTree:
-    """Apply `function(*one, shared)` to every problem of a batch.
+    """Apply `function(*one)`, or `function(*one, shared)`, to every problem of a batch.
 
     The batch is cut into tiles of `tile` problems (the last one padded by repetition), so that the
     compiled kernel and its rounding are the same for every batch size; tiles run on a thread pool
@@ -39,7 +39,8 @@ def batch_map(
         function: pure JAX function of one problem, defined at module level (the compiled kernel is
             cached by its identity). Must not use the library QR or SVD when threads > 1.
         batched: pytrees whose arrays have a leading batch axis.
-        shared: pytree passed to every call as it is.
+        shared: pytree passed to every call as it is, last; None: no such argument.
+        tile: problems per tile; another tile may round differently.
         threads: default: number of cores, at most 8 (one on an accelerator).
 
     Returns:
@@ -58,11 +59,10 @@ def batch_stream(
 ) -> Iterator[PyTree]:
     """As `batch_map`, results piece by piece in order, never more than a few pieces in memory."""
     count = _batch_size(batched)
-    if tile < 1:
-        raise LeopntError(f"tile: got {tile}; accepted: 1 or more problems per kernel call.")
-    threads = _default_threads() if threads is None else threads
+    for name, value in (("tile", tile), ("threads", threads)):
+        if value is not None and value < 1:
+            raise LeopntError(f"{name}: got {value}; accepted: 1 or more.")
     span = tile * min(_TILES_PER_CALL, -(-count // tile))
-    starts = range(0, count, span)
     kernel = _kernel(function, tile)
 
     def run(start: int) -> PyTree:
@@ -71,11 +71,14 @@ def batch_stream(
         result = kernel(piece, shared)
         return jax.tree.map(lambda leaf: np.asarray(leaf)[: stop - start], result)
 
-    if threads <= 1 or len(starts) == 1:
+    return _in_order(run, range(0, count, span), threads or _default_threads())
+
+
+def _in_order(run: Callable[[int], PyTree], starts: range, threads: int) -> Iterator[PyTree]:
+    if threads == 1 or len(starts) == 1:
         yield from map(run, starts)
         return
-    run_first = run(starts[0])  # compile once, not once per thread
-    yield run_first
+    yield run(starts[0])  # compile once, not once per thread
     with ThreadPoolExecutor(threads) as pool:
         pending = []
         for start in starts[1:]:
@@ -93,7 +96,8 @@ def _kernel(function: Callable[..., PyTree], tile: int):
     @jax.jit
     def kernel(piece, shared):
         def one_tile(problems):
-            return jax.vmap(lambda *one: function(*one, shared))(*problems)
+            common = () if shared is None else (shared,)
+            return jax.vmap(lambda *one: function(*one, *common))(*problems)
 
         tiles = jax.tree.map(lambda leaf: leaf.reshape(-1, tile, *leaf.shape[1:]), piece)
         results = jax.lax.map(one_tile, tiles)
@@ -112,12 +116,14 @@ def _cut(leaf: Any, start: int, stop: int, span: int):
 
 
 def _batch_size(batched: tuple) -> int:
-    sizes = {leaf.shape[0] for leaf in jax.tree.leaves(batched)}
-    if len(sizes) != 1:
+    sizes = {np.shape(leaf)[:1] for leaf in jax.tree.leaves(batched)}
+    if len(sizes) != 1 or () in sizes:
+        found = ", ".join(str(s[0]) if s else "none (a scalar)" for s in sorted(sizes))
         raise LeopntError(
-            f"batched: arrays differ in their leading batch axis: lengths {sorted(sizes)}."
+            "batched: every array needs the same leading batch axis; found lengths: "
+            f"{found or 'no arrays at all'}."
         )
-    size = sizes.pop()
+    (size,) = sizes.pop()
     if not size:
         raise LeopntError("batched: the batch is empty; give at least one problem.")
     return size
@@ -126,7 +132,6 @@ def _batch_size(batched: tuple) -> int:
 def _default_threads() -> int:
     if jax.default_backend() != "cpu":
         return 1
-    return min(
-        8,
-        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
-    )
+    if hasattr(os, "sched_getaffinity"):
+        return min(8, len(os.sched_getaffinity(0)))
+    return min(8, os.cpu_count() or 1)

@@ -13,7 +13,8 @@ class BancroftRoots(NamedTuple):
     """Both roots of Bancroft's quadratic.
 
     rx_pos_ecef_m (2, 3), clock_bias_m (2,), radius_misfit_m (2,): distance from the Earth's
-    surface; the first root is the one closer to it. NaN where no real root exists.
+    surface; the first root is the one closer to it. NaN (misfit infinite) where no real root exists
+    or the satellites do not determine one.
     """
 
     rx_pos_ecef_m: Float[Array, "2 3"]
@@ -40,14 +41,14 @@ def bancroft(
 
     Source: Bancroft, IEEE Trans. Aerosp. Electron. Syst. AES-21 (1985) 56.
     """
-    weight = jnp.ones(pseudoranges_m.shape) if visible is None else visible.astype(float)
     unit_m = 1e7
     rows = jnp.column_stack([sat_pos_ecef_m, pseudoranges_m]) / unit_m
+    ones = jnp.ones(pseudoranges_m.shape)
+    if visible is not None:
+        rows, ones = jnp.where(visible[:, None], rows, 0.0), jnp.where(visible, ones, 0.0)
     metric = jnp.array([1.0, 1.0, 1.0, -1.0])
-    alpha = 0.5 * jnp.sum(rows * rows * metric, axis=1)
-    weighted = rows * weight[:, None]
-    sides = jnp.stack([weighted.T @ jnp.ones_like(alpha), weighted.T @ alpha], axis=1)
-    solution, regular = solve_spd(weighted.T @ rows, sides)
+    alpha = 0.5 * jnp.sum(rows * rows * metric[None, :], axis=1)
+    solution, regular = solve_spd(rows.T @ rows, rows.T @ jnp.stack([ones, alpha], axis=1))
     u, v = solution[:, 0], solution[:, 1]
     quadratic = jnp.sum(u * u * metric)
     linear = jnp.sum(u * v * metric) - 1.0
@@ -56,9 +57,9 @@ def bancroft(
     # q from the sign-stable form, so that a vanishing quadratic term does no harm.
     q = -(linear + jnp.where(linear >= 0, root, -root))
     lambdas = jnp.stack([q / quadratic, constant / q])
-    y = (lambdas[:, None] * u + v) * metric * unit_m
+    y = jnp.where(regular, (lambdas[:, None] * u[None, :] + v) * metric[None, :] * unit_m, jnp.nan)
     position, clock = y[:, :3], y[:, 3]
     misfit = jnp.abs(jnp.linalg.norm(position, axis=1) - EARTH_EQUATORIAL_RADIUS_M)
-    misfit = jnp.where(jnp.isfinite(misfit) & regular, misfit, jnp.inf)
+    misfit = jnp.where(jnp.isfinite(misfit), misfit, jnp.inf)
     order = jnp.argsort(misfit)
     return BancroftRoots(position[order], clock[order], misfit[order])

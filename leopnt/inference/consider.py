@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import jax
+import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, PyTree
 
-from leopnt.inference.linearize import whitened_rows
-from leopnt.inference.model import Model
+from leopnt.errors import LeopntError
+from leopnt.inference.linearize import sum_chunks, whitened_rows
+from leopnt.inference.model import Model, check_links, with_array_floats
 from leopnt.inference.parameters import Unknowns
-from leopnt.inference.priors import AbstractPrior
+from leopnt.inference.priors import AbstractPrior, prior_rows
 from leopnt.inference.small_linear import inverse_spd
 
 
@@ -34,29 +35,63 @@ def consider_covariance(
         P_c = P + S C S^T,   S = -P A_f^T A_c      (A: whitened rows of free and considered fields)
 
     Args:
-        considered: fields held at the values in `theta` by the estimator.
+        considered: fields held at the values in `theta` by the estimator; none of them free.
         considered_covariance: their true covariance C, SI, order of `considered`.
+        visible: False marks padding and rejected links.
         priors: on the free fields, as given to the estimator.
         link_weight: robust or down-weighting factors on each link's information, if any were used.
 
     Source: Tapley, Schutz & Born, Statistical Orbit Determination (2004), eq. 6.4.14.
     """
     free_unknowns = Unknowns.of(theta, free)
-    other = Unknowns.of(theta, considered)
-    rows_f = whitened_rows(model, free_unknowns, theta, links, shared)
-    rows_c = whitened_rows(model, other, theta, links, shared)
-    weight = jnp.ones(rows_f.shape[0]) if link_weight is None else link_weight
-    if visible is not None:
-        weight = jnp.where(visible, weight, 0.0)
-    weighted = jnp.where(weight[:, None, None] > 0, rows_f * weight[:, None, None], 0.0)
-    normal = jnp.einsum("lop,loq->pq", weighted, jnp.where(weight[:, None, None] > 0, rows_f, 0.0))
-    cross = jnp.einsum("lop,loc->pc", weighted, jnp.where(weight[:, None, None] > 0, rows_c, 0.0))
+    unknowns = Unknowns.of(theta, _names(free) + _names(considered))
+    weight = jnp.ones(check_links(links, shared, visible)) if link_weight is None else link_weight
+    _check_covariance(considered_covariance, unknowns.size - free_unknowns.size)
+    given = with_array_floats((model, theta, links, shared, tuple(priors)))
+    return _consider(free_unknowns, unknowns, weight, visible, considered_covariance, *given)
+
+
+@eqx.filter_jit
+def _consider(
+    free: Unknowns,
+    unknowns: Unknowns,
+    weight,
+    visible,
+    covariance,
+    model,
+    theta,
+    links,
+    shared,
+    priors,
+):
+    size = free.size
+
+    def part(tree, visible):
+        links, weight = tree
+        counts = weight > 0 if visible is None else visible & (weight > 0)
+        rows = whitened_rows(model, unknowns, theta, links, shared)
+        rows = jnp.where(counts[:, None, None], rows * jnp.sqrt(weight)[:, None, None], 0.0)
+        return jnp.einsum("lop,loq->pq", rows[..., :size], rows)
+
+    products = sum_chunks(part, (links, weight), visible)
+    normal, cross = products[:, :size], products[:, size:]
     for prior in priors:
-        misfit = lambda d, prior=prior: prior.residual(free_unknowns.displace(theta, d))  # noqa: E731
-        rows = jax.jacfwd(misfit)(jnp.zeros(free_unknowns.size))
+        rows = prior_rows(prior, free, theta)[1]
         normal = normal + rows.T @ rows
     cofactor, _ = inverse_spd(normal)
-    scale_f, scale_c = jnp.asarray(free_unknowns.scale_vector), jnp.asarray(other.scale_vector)
-    sensitivity = -(cofactor @ cross) * scale_f[:, None] / scale_c[None, :]
-    formal = cofactor * scale_f[:, None] * scale_f[None, :]
-    return formal + sensitivity @ considered_covariance @ sensitivity.T
+    scale = jnp.asarray(unknowns.scale_vector)
+    sensitivity = -(cofactor @ cross) * scale[:size, None] / scale[None, size:]
+    formal = cofactor * scale[:size, None] * scale[None, :size]
+    return formal + sensitivity @ covariance @ sensitivity.T
+
+
+def _names(names: Sequence[str] | str) -> tuple[str, ...]:
+    return (names,) if isinstance(names, str) else tuple(names)
+
+
+def _check_covariance(covariance, size: int) -> None:
+    if jnp.shape(covariance) != (size, size):
+        raise LeopntError(
+            f"considered_covariance has shape {jnp.shape(covariance)}; the considered fields have "
+            f"{size} components, so accepted is ({size}, {size})."
+        )

@@ -82,12 +82,17 @@ def check_residuals(
 
 
 class Snooped(NamedTuple):
-    """Result of `data_snooping`: the final estimate, which links it used, and the last check."""
+    """Result of `data_snooping`: the final estimate, which links it used, and the last check.
+
+    settled: False where it gave up, because too many links contradict, the choice went in circles
+    or the rounds ran out: the model or its sigmas are wrong, or the start is.
+    """
 
     estimate: Estimate
     used: Bool[np.ndarray, " link"]
     check: ResidualCheck
     rounds: int
+    settled: bool = True
 
 
 def data_snooping(
@@ -100,12 +105,14 @@ def data_snooping(
     max_share: float = 0.3,
     max_rounds: int = 30,
     groups: Int[np.ndarray, " link"] | None = None,
+    first: Bool[np.ndarray, " link"] | None = None,
 ) -> Snooped:
     """Reject the links that contradict the others, and re-admit those rejected wrongly.
 
     Every round solves, computes normalized residuals, drops of every group the worst link above
     `threshold` sigma and those at least half as bad (smaller ones may be its victims), and takes
-    back rejected links that now fit within the threshold. Start from a robust estimate.
+    back rejected links that now fit within the threshold. Gross errors spoil the first solution
+    and hide in it: give the links that a robust estimate trusts as `first`.
 
     Args:
         solve_visible: (start, visible) -> Estimate.
@@ -113,28 +120,26 @@ def data_snooping(
         max_share: stop rejecting when this share of the links is out: then it is the model that
             is wrong, not the data.
         groups: label of each link (satellite number, say); default: one group.
+        first: links to begin with, out of the visible ones; default: all of them.
     """
-    visible = np.asarray(data.mask).copy()
+    visible = np.asarray(data.mask) if first is None else np.asarray(data.mask) & first
     allowed = np.asarray(data.mask).copy()
     labels = np.zeros(len(visible), int) if groups is None else np.asarray(groups)
-    seen: set[bytes] = set()
+    seen = {visible.tobytes()}
     estimate = solve_visible(start, visible)
-    check = _checked_visible(model, estimate, data, visible)
-    for round_number in range(1, max_rounds + 1):
+    rounds = 0
+    while True:
+        rounds += 1
+        check = _checked_visible(model, estimate, data, visible)
         badness = np.max(np.abs(np.asarray(check.normalized)), axis=1)
         wanted = _next_mask(badness, visible, allowed, labels, threshold)
-        out = np.sum(allowed & ~wanted)
-        if (
-            np.array_equal(wanted, visible)
-            or wanted.tobytes() in seen
-            or out > max_share * allowed.sum()
-        ):
-            return Snooped(estimate, visible, check, round_number)
+        settled = bool(np.array_equal(wanted, visible))
+        too_many = np.sum(allowed & ~wanted) > max_share * allowed.sum()
+        if settled or too_many or wanted.tobytes() in seen or rounds >= max_rounds:
+            return Snooped(estimate, visible, check, rounds, settled)
         seen.add(wanted.tobytes())
         visible = wanted
         estimate = solve_visible(estimate.theta, visible)
-        check = _checked_visible(model, estimate, data, visible)
-    return Snooped(estimate, visible, check, max_rounds)
 
 
 @eqx.filter_jit

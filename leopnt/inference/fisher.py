@@ -16,10 +16,10 @@ from jaxtyping import Array, Bool, Float, PyTree
 
 from leopnt.errors import LeopntError
 from leopnt.geometry.dop import Dop, dop_from_cofactor
-from leopnt.inference.linearize import LINK_CHUNK, whitened_rows
-from leopnt.inference.model import Model, num_links
+from leopnt.inference.linearize import LINK_CHUNK, split_chunks, whitened_rows
+from leopnt.inference.model import Model, check_links, num_links, with_array_floats
 from leopnt.inference.parameters import Unknowns
-from leopnt.inference.priors import AbstractPrior
+from leopnt.inference.priors import AbstractPrior, prior_rows
 from leopnt.inference.small_linear import (
     eliminate_columns,
     inverse_of_root,
@@ -66,7 +66,7 @@ class Information(eqx.Module):
         before = jnp.sqrt(jnp.sum(ordered[:, len(drop) :] ** 2, axis=0))
         after = jnp.sqrt(jnp.sum(rows**2, axis=0))
         rows = jnp.where((after > 1e-13 * before)[None, :], rows, 0.0)
-        return rows / self.unknowns.scale_vector[keep]
+        return rows / self.unknowns.scale_vector[None, keep]
 
     def efim(
         self, interest: str | Sequence[str], known: Sequence[str] = ()
@@ -93,10 +93,10 @@ class Information(eqx.Module):
             interest = [n for n in self.unknowns.names if n not in known]
         keep = self.unknowns.indices(interest)
         scale = self.unknowns.scale_vector[keep]
-        rows = self.efim_rows(interest, known) * scale
+        rows = self.efim_rows(interest, known) * scale[None, :]
         length = jnp.sqrt(jnp.sum(rows**2, axis=0))
         safe = jnp.where(length > 0, length, 1.0)
-        cofactor, _ = inverse_of_root(triangular_root(rows / safe))
+        cofactor, _ = inverse_of_root(triangular_root(rows / safe[None, :]))
         unit = scale / safe
         return jnp.where(jnp.all(length > 0), cofactor * unit[:, None] * unit[None, :], jnp.nan)
 
@@ -123,33 +123,39 @@ def fisher_information(
     2 Re(J^H J) / sigma^2. Source: Kay, Estimation Theory (1993), eqs. 3.31 and 15.52.
     """
     unknowns = Unknowns.of(theta, free)
+    check_links(links, shared, visible)
+    given = with_array_floats((model, theta, links, shared, tuple(priors)))
+    return Information(_root(unknowns, visible, *given), unknowns)
+
+
+@eqx.filter_jit
+def _root(unknowns: Unknowns, visible, model: Model, theta, links, shared, priors):
     root = _root_of_links(model, unknowns, theta, links, shared, visible)
-    blocks = [root]
-    for prior in priors:
-        misfit = lambda d, prior=prior: prior.residual(unknowns.displace(theta, d))  # noqa: E731
-        blocks.append(jax.jacfwd(misfit)(jnp.zeros(unknowns.size)))
-    if priors:
-        root = _equilibrated_root(jnp.concatenate(blocks))
-    return Information(root, unknowns)
+    if not priors:
+        return root
+    rows = [prior_rows(prior, unknowns, theta)[1] for prior in priors]
+    return _equilibrated_root(jnp.concatenate([root, *rows]))
 
 
 def _root_of_links(model, unknowns, theta, links, shared, visible):
-    count = num_links(links)
-    root = jnp.zeros((0, unknowns.size))
-    for start in range(0, count, LINK_CHUNK):
-        piece = jax.tree.map(lambda leaf, s=start: leaf[s : s + LINK_CHUNK], links)
-        rows = whitened_rows(model, unknowns, theta, piece, shared)
-        if visible is not None:
-            rows = jnp.where(visible[start : start + LINK_CHUNK, None, None], rows, 0.0)
+    def extend(root, tile):
+        links, mask = tile
+        rows = whitened_rows(model, unknowns, theta, links, shared)
+        if mask is not None:
+            rows = jnp.where(mask[:, None, None], rows, 0.0)
         rows = rows.reshape(-1, unknowns.size)
-        root = _equilibrated_root(jnp.concatenate([root, rows]))
-    return root
+        return _equilibrated_root(jnp.concatenate([root, rows])), None
+
+    nothing = jnp.zeros((unknowns.size, unknowns.size))
+    if num_links(links) <= LINK_CHUNK:
+        return extend(nothing[:0], (links, visible))[0]
+    return jax.lax.scan(extend, nothing, split_chunks(links, visible))[0]
 
 
 def _equilibrated_root(rows: Float[Array, "row param"]) -> Float[Array, "param param"]:
     length = jnp.sqrt(jnp.sum(rows**2, axis=0))
     safe = jnp.where(length > 0, length, 1.0)
-    return triangular_root(rows / safe) * safe
+    return triangular_root(rows / safe[None, :]) * safe[None, :]
 
 
 def _outer(scale: np.ndarray) -> np.ndarray:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -14,14 +15,18 @@ from jaxtyping import Array, Bool, Float, Int
 
 from leopnt.inference.linearize import Normal, normal_equations
 from leopnt.inference.losses import AbstractLoss
-from leopnt.inference.model import Data, Model
+from leopnt.inference.model import Data, Model, check_data, with_array_floats
 from leopnt.inference.parameters import Unknowns
 from leopnt.inference.priors import AbstractPrior
 from leopnt.inference.small_linear import inverse_spd, solve_spd
 from leopnt.inference.status import Status
+from leopnt.noise.base import check_positive
 
 _GROWTH_LIMIT = 3
 _STEP_FLOOR = 1e-12
+_NEAR = 1e-2
+_COST_ROUNDING = 1e-14
+_DAMPING_MIN = 1e-15
 _DAMPING_MAX = 1e12
 
 
@@ -31,10 +36,30 @@ class AbstractSolver(eqx.Module):
     tolerance: eqx.AbstractVar[float]
     max_iterations: eqx.AbstractVar[int]
 
-    @property
     @abc.abstractmethod
-    def initial_damping(self) -> float:
-        """Levenberg-Marquardt damping at the start; 0: undamped."""
+    def run(self, problem: Problem, start: Any, enough: Bool[Array, ""]) -> End:
+        """Iterate from `start`; where not `enough`, only linearize there."""
+
+
+class Problem(NamedTuple):
+    """What a solver needs to know about the model.
+
+    linearize: values -> `Normal` there; move: (values, scaled tangent) -> values. `values` is a
+    pytree that the solver passes on and never looks into.
+    """
+
+    linearize: Callable[[Any], Normal]
+    move: Callable[[Any, Float[Array, " param"]], Any]
+
+
+class End(NamedTuple):
+    """Where and how a solver ended; `normal` belongs to `values`."""
+
+    values: Any
+    normal: Normal
+    num_iterations: Int[Array, ""]
+    step_sigma: Float[Array, ""]
+    status: Status
 
 
 class GaussNewton(AbstractSolver):
@@ -47,9 +72,25 @@ class GaussNewton(AbstractSolver):
     tolerance: float = eqx.field(default=1e-5, static=True)
     max_iterations: int = eqx.field(default=20, static=True)
 
-    @property
-    def initial_damping(self) -> float:
-        return 0.0
+    def __check_init__(self):
+        _check_solver(self)
+
+    def run(self, problem: Problem, start: Any, enough: Bool[Array, ""]) -> End:
+        state = jax.lax.while_loop(
+            lambda s: s.running,
+            functools.partial(_gn_step, self, problem),
+            _Newton(
+                start,
+                jax.tree.map(_zeros, jax.eval_shape(problem.linearize, start)),
+                jnp.asarray(jnp.inf),
+                jnp.asarray(0),
+                jnp.asarray(0),
+                Status.where(enough, Status.max_iterations, Status.too_few_measurements),
+                enough,
+                jnp.asarray(True),
+            ),
+        )
+        return End(state.values, state.normal, state.iteration, state.last_step, state.status)
 
 
 FisherScoring = GaussNewton
@@ -66,9 +107,38 @@ class LevenbergMarquardt(AbstractSolver):
     max_iterations: int = eqx.field(default=100, static=True)
     damping: float = eqx.field(default=1e-3, static=True)
 
-    @property
-    def initial_damping(self) -> float:
-        return self.damping
+    def __check_init__(self):
+        _check_solver(self)
+        check_positive("LevenbergMarquardt", "damping", self.damping)
+
+    def run(self, problem: Problem, start: Any, enough: Bool[Array, ""]) -> End:
+        normal = jax.tree.map(_zeros, jax.eval_shape(problem.linearize, start))
+        state = jax.lax.while_loop(
+            lambda s: s.running,
+            functools.partial(_lm_step, self, problem),
+            _Damped(
+                start,
+                normal,
+                start,
+                jnp.asarray(self.damping),
+                jnp.asarray(jnp.inf),
+                jnp.asarray(0),
+                Status.where(enough, Status.max_iterations, Status.too_few_measurements),
+                enough,
+                jnp.asarray(True),
+            ),
+        )
+        return End(state.values, state.normal, state.iteration, state.last_step, state.status)
+
+
+def _check_solver(solver: AbstractSolver) -> None:
+    owner = type(solver).__name__
+    check_positive(owner, "tolerance", solver.tolerance)
+    check_positive(owner, "max_iterations", solver.max_iterations)
+
+
+def _zeros(like: jax.ShapeDtypeStruct) -> Array:
+    return jnp.zeros(like.shape, like.dtype)
 
 
 class Estimate(eqx.Module):
@@ -112,25 +182,29 @@ class Estimate(eqx.Module):
 
 
 class _Newton(NamedTuple):
-    """Loop state of undamped steps."""
+    """Loop state of undamped steps. While `moving` a pass steps; the last one only linearizes."""
 
-    theta: Any
+    values: Any
+    normal: Normal
     last_step: Float[Array, ""]
     growth: Int[Array, ""]
     iteration: Int[Array, ""]
     status: Status
+    moving: Bool[Array, ""]
     running: Bool[Array, ""]
 
 
 class _Damped(NamedTuple):
-    """Loop state of Levenberg-Marquardt."""
+    """Loop state of Levenberg-Marquardt: `normal` belongs to `values`, `trial` is judged next."""
 
-    theta: Any
+    values: Any
     normal: Normal
+    trial: Any
     damping: Float[Array, ""]
     last_step: Float[Array, ""]
     iteration: Int[Array, ""]
     status: Status
+    moving: Bool[Array, ""]
     running: Bool[Array, ""]
 
 
@@ -148,7 +222,8 @@ def solve(
 
         minimize  sum_links nll(observation, prediction(theta)) + sum_priors |residual|^2 / 2
 
-    Pure and traceable: wrap it in `jax.vmap` for batches (see `solve_batch`) and `eqx.filter_jit`.
+    Compiled once for each `predict_link`, shape of `data` and choice of `free`. Pure and traceable:
+    batches go through `batch_map`, or `jax.vmap`.
 
     Args:
         start: theta to start from, every field set.
@@ -159,39 +234,25 @@ def solve(
 
     Nothing raises for a hopeless geometry or a diverged start: see `Estimate.status`.
     """
+    check_data(data)
     unknowns = Unknowns.of(start, free)
-    return _solve(model, start, data, unknowns, solver or GaussNewton(), tuple(priors), loss)
+    given = with_array_floats((model, start, data, tuple(priors), loss))
+    return _solve(unknowns, solver or GaussNewton(), *given)
 
 
-def _solve(model, start, data, unknowns, solver, priors, loss) -> Estimate:
-    def linear(theta):
+@eqx.filter_jit
+def _solve(unknowns: Unknowns, solver, model, start, data, priors, loss) -> Estimate:
+    # Only the free fields go round the loop: the fixed ones may be anything.
+    def linearize(values):
+        theta = unknowns.put(start, values)
         return normal_equations(model, unknowns, theta, data, priors, loss)
 
+    def move(values, delta):
+        return unknowns.take(unknowns.displace(unknowns.put(start, values), delta))
+
     enough = _num_equations(start, data, priors) >= unknowns.size
-    run = _run_damped if solver.initial_damping else _run_newton
-    return run(start, linear, unknowns, solver, enough)
-
-
-def _run_newton(start, linear, unknowns, solver, enough) -> Estimate:
-    status = Status.where(enough, Status.max_iterations, Status.too_few_measurements)
-    zero = jnp.asarray(0)
-    state = jax.lax.while_loop(
-        lambda s: s.running & (s.iteration < solver.max_iterations),
-        lambda s: _gn_step(s, unknowns, linear, solver.tolerance),
-        _Newton(start, jnp.asarray(jnp.inf), zero, zero, status, enough),
-    )
-    return _estimate(state, linear(state.theta), unknowns)
-
-
-def _run_damped(start, linear, unknowns, solver, enough) -> Estimate:
-    status = Status.where(enough, Status.max_iterations, Status.too_few_measurements)
-    damping, far = jnp.asarray(float(solver.initial_damping)), jnp.asarray(jnp.inf)
-    state = jax.lax.while_loop(
-        lambda s: s.running & (s.iteration < solver.max_iterations),
-        lambda s: _lm_step(s, unknowns, linear, solver.tolerance),
-        _Damped(start, linear(start), damping, far, jnp.asarray(0), status, enough),
-    )
-    return _estimate(state, state.normal, unknowns)
+    end = solver.run(Problem(linearize, move), unknowns.take(start), enough)
+    return _estimate(end, unknowns.put(start, end.values), unknowns)
 
 
 def _num_equations(start, data: Data, priors) -> Int[Array, ""]:
@@ -203,53 +264,88 @@ def _num_equations(start, data: Data, priors) -> Int[Array, ""]:
     return jnp.sum(data.visible) * per_link + of_priors
 
 
-def _gn_step(state: _Newton, unknowns: Unknowns, linear, tolerance: float) -> _Newton:
-    normal = linear(state.theta)
+def _gn_step(solver: GaussNewton, problem: Problem, state: _Newton) -> _Newton:
+    normal = problem.linearize(state.values)
     delta, regular = solve_spd(normal.information, normal.gradient)
     length = jnp.sqrt(jnp.abs(jnp.sum(delta * normal.gradient)))
     finite = jnp.isfinite(length)
     growth = jnp.where(length > state.last_step, state.growth + 1, 0)
-    theta = unknowns.displace(state.theta, jnp.where(regular & finite, delta, 0.0))
-    done = (length < tolerance) | (jnp.max(jnp.abs(delta)) < _STEP_FLOOR)
+    done = _settled(solver.tolerance, state, delta, length)
     status = _first(
         (~finite, Status.not_finite),
         (~regular, Status.unobservable),
         (done, Status.converged),
         (growth >= _GROWTH_LIMIT, Status.diverged),
     )
-    running = finite & regular & ~done & (growth < _GROWTH_LIMIT)
-    return _Newton(theta, length, growth, state.iteration + 1, status, running)
+    step = jnp.where(state.moving & regular & finite, delta, 0.0)
+    iteration = state.iteration + state.moving
+    on = regular & finite & ~done & (growth < _GROWTH_LIMIT) & (iteration < solver.max_iterations)
+    return _Newton(
+        problem.move(state.values, step),
+        normal,
+        jnp.where(state.moving, length, state.last_step),
+        growth,
+        iteration,
+        Status.where(state.moving, status, state.status),
+        state.moving & on,
+        state.moving,
+    )
 
 
-def _lm_step(state: _Damped, unknowns: Unknowns, linear, tolerance: float) -> _Damped:
-    information, gradient, cost = state.normal
-    diagonal = jnp.diag(information)
-    damped = information + jnp.diag(state.damping * jnp.where(diagonal > 0, diagonal, 1.0))
-    delta, _ = solve_spd(damped, gradient)
-    length = jnp.sqrt(jnp.abs(jnp.sum(delta * gradient)))
-    delta = jnp.where(jnp.isfinite(delta), delta, 0.0)
-    trial_theta = unknowns.displace(state.theta, delta)
-    trial = linear(trial_theta)
-    finite = jnp.isfinite(cost)
-    small = (length < tolerance) | (jnp.max(jnp.abs(delta)) < _STEP_FLOOR)
-    # At the floor of rounding the cost no longer tells better from worse.
-    better = (trial.cost <= cost) | (small & jnp.isfinite(trial.cost))
-    done = small & (state.damping <= 1.0)
-    stuck = state.damping > _DAMPING_MAX
-    status = _first((~finite, Status.not_finite), (done, Status.converged), (stuck, Status.stalled))
+def _settled(tolerance: float, state: _Newton, delta, length) -> Bool[Array, ""]:
+    """No step worth taking remains after this one.
+
+    Either it is none itself; or its contraction, length/last_step, predicts that the next one is
+    none; or steps do not shrink any more, far below a sigma: the rounding of the prediction.
+    """
+    none = (length < tolerance) | (jnp.max(jnp.abs(delta)) < _STEP_FLOOR)
+    last = state.last_step
+    near = (length < _NEAR) & (state.iteration > 0)
+    return none | near & ((length * length < tolerance * last) | (length >= last))
+
+
+def _lm_step(solver: LevenbergMarquardt, problem: Problem, state: _Damped) -> _Damped:
+    trial, cost = problem.linearize(state.trial), state.normal.cost
+    first = state.iteration == 0
+    step = state.last_step
+    # Where the expected gain drowns in the rounding of the cost, the cost is no judge.
+    blind = step**2 < _COST_ROUNDING * jnp.abs(cost)
+    small = step < solver.tolerance
+    better = (trial.cost <= cost) | ((small | blind) & jnp.isfinite(trial.cost))
 
     def keep(new, old):
-        return jnp.where(better, new, old)
+        return jnp.where(better | first, new, old)
 
+    values = jax.tree.map(keep, state.trial, state.values)
+    normal = jax.tree.map(keep, trial, state.normal)
+    finite = jnp.isfinite(normal.cost)
+    done = small & (state.damping <= 1.0)
+    stuck = state.damping > _DAMPING_MAX
+    factor = jnp.where(first, 1.0, jnp.where(better, 0.1, 10.0))
+    damping = jnp.maximum(state.damping * factor, _DAMPING_MIN)
+    delta, length = _damped_step(normal, damping)
+    status = _first((~finite, Status.not_finite), (done, Status.converged), (stuck, Status.stalled))
+    on = state.moving & finite & ~done & ~stuck & (state.iteration < solver.max_iterations)
     return _Damped(
-        jax.tree.map(keep, trial_theta, state.theta),
-        jax.tree.map(keep, trial, state.normal),
-        jnp.maximum(state.damping * jnp.where(better, 0.1, 10.0), 1e-15),
-        length,
-        state.iteration + 1,
-        status,
-        finite & ~done & ~stuck,
+        values,
+        normal,
+        problem.move(values, delta),
+        damping,
+        jnp.where(on, length, step),
+        state.iteration + on,
+        Status.where(state.moving, status, state.status),
+        state.moving,
+        on,
     )
+
+
+def _damped_step(normal: Normal, damping: Float[Array, ""]):
+    """Levenberg-Marquardt step, 0 where not finite, and its length in predicted sigmas."""
+    diagonal = jnp.diag(normal.information)
+    added = jnp.diag(damping * jnp.where(diagonal > 0, diagonal, 1.0))
+    delta, _ = solve_spd(normal.information + added, normal.gradient)
+    length = jnp.sqrt(jnp.abs(jnp.sum(delta * normal.gradient)))
+    return jnp.where(jnp.isfinite(delta), delta, 0.0), length
 
 
 def _first(*cases) -> Status:
@@ -260,20 +356,20 @@ def _first(*cases) -> Status:
     return status
 
 
-def _estimate(state: _Newton | _Damped, normal: Normal, unknowns: Unknowns) -> Estimate:
-    inverse, regular = inverse_spd(normal.information)
-    judged = (state.status == Status.converged) & ~regular
-    status = Status.where(judged, Status.unobservable, state.status)
+def _estimate(end: End, theta: Any, unknowns: Unknowns) -> Estimate:
+    inverse, regular = inverse_spd(end.normal.information)
+    judged = (end.status == Status.converged) & ~regular
+    status = Status.where(judged, Status.unobservable, end.status)
     usable = regular & (status != Status.too_few_measurements)
     scale = jnp.asarray(unknowns.scale_vector)
     outer = scale[:, None] * scale[None, :]
     return Estimate(
-        state.theta,
+        theta,
         jnp.where(usable, inverse * outer, jnp.nan),
-        normal.information / outer,
-        normal.cost,
-        state.iteration,
-        state.last_step,
+        end.normal.information / outer,
+        end.normal.cost,
+        end.num_iterations,
+        end.step_sigma,
         status,
         unknowns,
     )

@@ -5,6 +5,7 @@ Jacobian of all links never exists for large sets.
 """
 
 import functools
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -14,7 +15,7 @@ from jaxtyping import Array, Bool, Float
 from leopnt.inference.losses import AbstractLoss
 from leopnt.inference.model import Data, Model
 from leopnt.inference.parameters import Unknowns
-from leopnt.inference.priors import AbstractPrior
+from leopnt.inference.priors import AbstractPrior, prior_rows
 from leopnt.inference.small_linear import UNROLL_LIMIT, gram, gram_of_columns
 from leopnt.noise.base import as_real, from_real
 
@@ -83,14 +84,8 @@ def prior_normal(unknowns: Unknowns, theta: Any, priors: tuple[AbstractPrior, ..
     """Contribution of the priors to the sums."""
     total = _zero(unknowns.size)
     for prior in priors:
-
-        def misfit(delta, prior=prior):
-            return prior.residual(unknowns.displace(theta, delta))
-
-        zero = jnp.zeros(unknowns.size)
-        residual, rows = misfit(zero), jax.jacfwd(misfit)(zero)
-        one = Normal(gram(rows), -rows.T @ residual, 0.5 * residual @ residual)
-        total = _add(total, one)
+        residual, rows = prior_rows(prior, unknowns, theta)
+        total = _add(total, Normal(gram(rows), -rows.T @ residual, 0.5 * residual @ residual))
     return total
 
 
@@ -107,89 +102,92 @@ def normal_equations(
     With a `loss`, each link counts with rho'(s), s its squared whitened residual, and the cost is
     the sum of rho(s)/2.
     """
-    count = data.observations.shape[0]
-    if count <= LINK_CHUNK:
-        total = _sum_links(model, unknowns, theta, data, loss)
-    else:
-        total = _scan_links(model, unknowns, theta, data, loss)
+
+    def part(tree, visible):
+        links, observations = tree
+        tile = Data(links, observations, visible, data.shared)
+        return _sum_links(model, unknowns, theta, tile, loss)
+
+    total = sum_chunks(part, (data.links, data.observations), data.visible)
     return _add(total, prior_normal(unknowns, theta, priors)) if priors else total
 
 
-def _one_link(model, unknowns, theta, shared, loss, link, observation):
-    """Whitened Jacobian columns, J^T score and cost of one link."""
-    prediction, jacobian = link_jacobian(model, unknowns, theta, shared, link)
-    noise = model.noise_of(shared, link)
-    columns = [noise.whiten(jacobian[:, i], prediction) for i in range(unknowns.size)]
-    if loss is None:
-        score = noise.score(observation, prediction)
-        pull = [jnp.sum(jacobian[:, i] * score) for i in range(unknowns.size)]
-        return columns, pull, noise.nll(observation, prediction)
-    z = noise.whiten(as_real(observation) - as_real(prediction), prediction)
-    square = jnp.sum(z * z)
-    weight = loss.weight(square)
-    root = jnp.sqrt(weight)
-    pull = [weight * jnp.sum(column * z) for column in columns]
-    return [root * column for column in columns], pull, 0.5 * loss.value(square)
+def sum_chunks(part: Callable[[Any, Any], Any], tree: Any, visible: Any) -> Any:
+    """`part(tree, visible)` over all links, added up over chunks of `LINK_CHUNK`.
+
+    Args:
+        part: (slice of `tree`, its mask or None) -> pytree of sums over the links that it is given.
+    """
+    if _length(tree) <= LINK_CHUNK:
+        return part(tree, visible)
+
+    def step(total, tile):
+        return jax.tree.map(jnp.add, total, part(*tile)), None
+
+    tiles = split_chunks(tree, visible)
+    like = jax.eval_shape(part, *jax.tree.map(lambda leaf: leaf[0], tiles))
+    zero = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), like)
+    return jax.lax.scan(step, zero, tiles)[0]
 
 
-def _one_link_wide(model, unknowns, theta, shared, loss, link, observation):
-    """As `_one_link` for many unknowns: rows (obs, param) and pull (param,) as arrays."""
-    prediction, jacobian = link_jacobian(model, unknowns, theta, shared, link)
-    noise = model.noise_of(shared, link)
-    rows = noise.whiten(jacobian, prediction)
-    if loss is None:
-        score = noise.score(observation, prediction)
-        return rows, jacobian.T @ score, noise.nll(observation, prediction)
-    z = noise.whiten(as_real(observation) - as_real(prediction), prediction)
-    square = z @ z
-    weight = loss.weight(square)
-    return jnp.sqrt(weight) * rows, weight * (rows.T @ z), 0.5 * loss.value(square)
-
-
-def _sum_links(model, unknowns, theta, data: Data, loss) -> Normal:
-    one = _one_link if unknowns.size <= UNROLL_LIMIT else _one_link_wide
-
-    def each(link, observation):
-        return one(model, unknowns, theta, data.shared, loss, link, observation)
-
-    terms = jax.vmap(each)(data.links, data.observations)
-    if data.visible is not None:
-        terms = jax.tree.map(functools.partial(_masked, data.visible), terms)
-    rows, pull, cost = terms
-    if one is _one_link:
-        gradient = jnp.stack([jnp.sum(x) for x in pull])
-        return Normal(gram_of_columns(rows), gradient, jnp.sum(cost))
-    information = gram(jnp.reshape(rows, (-1, unknowns.size)))
-    return Normal(information, jnp.sum(jnp.asarray(pull), axis=0), jnp.sum(cost))
-
-
-def _masked(visible: Bool[Array, " link"], value: Float[Array, "link ..."]):
-    return jnp.where(visible.reshape(-1, *(1,) * (value.ndim - 1)), value, 0.0)
-
-
-def _scan_links(model, unknowns, theta, data: Data, loss) -> Normal:
-    count = data.observations.shape[0]
+def split_chunks(tree: Any, visible: Bool[Array, " link"] | None) -> tuple[Any, Array]:
+    """Arrays (link, ...) as (chunk, LINK_CHUNK, ...), and the mask of links that count."""
+    count = _length(tree)
     chunks = -(-count // LINK_CHUNK)
     pad = chunks * LINK_CHUNK - count
 
     def split(leaf):
         # Padding repeats the last link, a harmless state, and is masked out.
+        leaf = jnp.asarray(leaf)
         filled = jnp.concatenate([leaf, jnp.repeat(leaf[-1:], pad, axis=0)]) if pad else leaf
         return filled.reshape(chunks, LINK_CHUNK, *leaf.shape[1:])
 
     mask = jnp.arange(chunks * LINK_CHUNK).reshape(chunks, LINK_CHUNK) < count
-    tiles = (
-        jax.tree.map(split, data.links),
-        split(data.observations),
-        mask & split(data.mask),
-    )
+    return jax.tree.map(split, tree), mask if visible is None else mask & split(visible)
 
-    def step(total, tile):
-        links, observations, visible = tile
-        part = Data(links, observations, visible, data.shared)
-        return _add(total, _sum_links(model, unknowns, theta, part, loss)), None
 
-    return jax.lax.scan(step, _zero(unknowns.size), tiles)[0]
+def _length(tree: Any) -> int:
+    return jax.tree.leaves(tree)[0].shape[0]
+
+
+def _one_link(model, unknowns, theta, shared, loss, link, observation):
+    """Whitened rows (obs, param), J^T score (param,) and cost of one link."""
+    prediction, jacobian = link_jacobian(model, unknowns, theta, shared, link)
+    noise = model.noise_of(shared, link)
+    rows = noise.whiten(jacobian, prediction)
+    if loss is None:
+        score = noise.score(observation, prediction)
+        return rows, _pull(jacobian, score), noise.nll(observation, prediction)
+    z = noise.whiten(as_real(observation) - as_real(prediction), prediction)
+    square = jnp.sum(z * z)
+    weight = loss.weight(square)
+    return jnp.sqrt(weight) * rows, _pull(rows, weight * z), 0.5 * loss.value(square)
+
+
+def _pull(rows: Float[Array, "obs param"], score: Float[Array, " obs"]):
+    """rows^T score: (param,), or one scalar per unknown where few are written out."""
+    if rows.shape[1] > UNROLL_LIMIT:
+        return rows.T @ score
+    return [jnp.sum(rows[:, i] * score) for i in range(rows.shape[1])]
+
+
+def _sum_links(model, unknowns, theta, data: Data, loss) -> Normal:
+    def each(link, observation):
+        return _one_link(model, unknowns, theta, data.shared, loss, link, observation)
+
+    terms = jax.vmap(each)(data.links, data.observations)
+    if data.visible is not None:
+        terms = jax.tree.map(functools.partial(_masked, data.mask), terms)
+    rows, pull, cost = terms
+    if isinstance(pull, list):
+        information = gram_of_columns([rows[..., i] for i in range(unknowns.size)])
+        return Normal(information, jnp.stack([jnp.sum(x) for x in pull]), jnp.sum(cost))
+    information = gram(rows.reshape(-1, unknowns.size))
+    return Normal(information, jnp.sum(pull, axis=0), jnp.sum(cost))
+
+
+def _masked(visible: Bool[Array, " link"], value: Float[Array, "link ..."]):
+    return jnp.where(visible.reshape(-1, *(1,) * (value.ndim - 1)), value, 0.0)
 
 
 def _zero(size: int) -> Normal:

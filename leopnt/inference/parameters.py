@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from leopnt.errors import LeopntError, did_you_mean
+from leopnt.noise.base import check_positive
 
 _KEY = "leopnt.parameter"
 
@@ -52,6 +53,7 @@ def parameter(
     """
     if (retract is None) != (tangent_size is None):
         raise LeopntError("parameter: give retract and tangent_size together, or neither.")
+    check_positive("parameter", "scale", np.asarray(scale, float))
     spec = ParameterSpec(scale, unit, retract, local, tangent_size)
     return eqx.field(metadata={_KEY: spec}, **field_options)
 
@@ -126,7 +128,7 @@ class Unknowns:
         """Places of several fields, in the order asked for."""
         names = (names,) if isinstance(names, str) else tuple(names)
         every = np.arange(self.size)
-        return np.concatenate([every[self.slice(n)] for n in names])
+        return np.concatenate([every[:0], *(every[self.slice(n)] for n in names)])
 
     def labels(self) -> list[str]:
         """One label per scalar unknown: the name, with an index where the field has several."""
@@ -136,11 +138,30 @@ class Unknowns:
             for i in range(size)
         ]
 
+    def take(self, theta: Any) -> tuple:
+        """Values of the chosen fields."""
+        return tuple(jnp.asarray(getattr(theta, name)) for name in self.names)
+
+    def put(self, theta: Any, values: tuple) -> Any:
+        """Theta with other values in the chosen fields."""
+        return eqx.tree_at(lambda t: [getattr(t, n) for n in self.names], theta, list(values))
+
     def displace(self, theta: Any, delta: Float[Array, " param"]) -> Any:
         """Theta moved by a scaled tangent vector."""
         specs = specs_of(theta)
         moved = [self._moved(name, getattr(theta, name), specs[name], delta) for name in self.names]
-        return eqx.tree_at(lambda t: [getattr(t, n) for n in self.names], theta, moved)
+        return self.put(theta, tuple(moved))
+
+    def difference(self, base: Any, theta: Any) -> Float[Array, " param"]:
+        """Tangent that leads from `base` to `theta`, SI: the error of an estimate, a bias.
+
+        `displace(base, difference(base, theta) / scale_vector)` is `theta` again, in the chosen
+        fields. One problem; `jax.vmap` it over a batch of estimates.
+        """
+        specs = specs_of(base)
+        return jnp.concatenate(
+            [field_difference(n, specs[n], getattr(base, n), getattr(theta, n)) for n in self.names]
+        )
 
     def linearized(self, theta: Any) -> Callable[[Float[Array, " param"]], Any]:
         """`displace` with every retract replaced by its tangent plane at `theta`.
@@ -158,30 +179,45 @@ class Unknowns:
                 planes[name] = jax.jacfwd(functools.partial(spec.retract, value))(zero)
 
         def displaced(delta: Float[Array, " param"]) -> Any:
-            moved = []
-            for name in self.names:
-                where = self.slice(name)
-                tangent = delta[where] * jnp.asarray(self.scale_vector[where])
-                if name in planes:
-                    tangent = planes[name] @ tangent
-                value = getattr(theta, name)
-                moved.append(value + tangent.reshape(jnp.shape(value)))
-            return eqx.tree_at(lambda t: [getattr(t, n) for n in self.names], theta, moved)
+            return self.put(theta, tuple(plane(name, delta) for name in self.names))
+
+        def plane(name: str, delta: Float[Array, " param"]) -> Array:
+            tangent, value = self._tangent_of(name, delta), getattr(theta, name)
+            step = planes[name] @ tangent if name in planes else tangent
+            return value + step.reshape(jnp.shape(value))
 
         return displaced
 
-    def _moved(self, name: str, value, spec: ParameterSpec, delta):
+    def _tangent_of(self, name: str, delta: Float[Array, " param"]) -> Float[Array, " size"]:
+        """Part of the scaled vector that belongs to a field, SI."""
         where = self.slice(name)
-        tangent = delta[where] * jnp.asarray(self.scale_vector[where])
+        return delta[where] * jnp.asarray(self.scale_vector[where])
+
+    def _moved(self, name: str, value, spec: ParameterSpec, delta):
+        tangent = self._tangent_of(name, delta)
         if spec.retract is not None:
             return spec.retract(value, tangent)
         return value + tangent.reshape(jnp.shape(value))
 
 
+def field_difference(
+    name: str, spec: ParameterSpec, base: Any, value: Any
+) -> Float[Array, " size"]:
+    """Tangent from `base` to `value` of one field, SI, flat."""
+    if spec.retract is None:
+        return jnp.ravel(jnp.asarray(value) - jnp.asarray(base))
+    if spec.local is None:
+        raise LeopntError(
+            f"theta.{name} has a retract but no `local`, its inverse (base, value) -> tangent; "
+            "declare it on the field with `parameter`."
+        )
+    return spec.local(base, value)
+
+
 def _tangent(name: str, value, spec: ParameterSpec) -> tuple[int, tuple[float, ...]]:
     if value is None or (not hasattr(value, "dtype") and not isinstance(value, float)):
         raise LeopntError(f"free: theta.{name} is {value!r}, not a float array; fix it or set it.")
-    if not jnp.issubdtype(jnp.result_type(value), jnp.floating):
+    if jnp.result_type(value) != jnp.float64:
         raise LeopntError(
             f"free: theta.{name} has type {jnp.result_type(value)}; unknowns are 64-bit floats."
         )

@@ -1,6 +1,7 @@
 """How an estimate ended: one enumeration, each value the sentence that the user reads."""
 
 import equinox as eqx
+import numpy as np
 
 
 class Status(eqx.Enumeration):
@@ -14,3 +15,12 @@ class Status(eqx.Enumeration):
     stalled = "no step lowers the cost any more, yet the gradient is not zero"
     ambiguous = "another position fits about as well; see the candidates"
     not_finite = "the prediction is not finite at the current estimate"
+    implausible = "the solution lies underground or where the satellites are not up"
+
+
+def count_statuses(status: Status) -> dict[str, int]:
+    """How often each status occurs in a batch, by name, most frequent first."""
+    names = np.array(list(Status._name_to_item))
+    values, counts = np.unique(np.asarray(status._value), return_counts=True)
+    order = np.argsort(-counts, kind="stable")
+    return {str(names[values[i]]): int(counts[i]) for i in order}

@@ -97,16 +97,16 @@ def fix(
     pseudoranges_m: Float[Array, " sat"],
     start: PvtTheta,
     *,
+    visible: Bool[Array, " sat"] | None = None,
     free: Sequence[str] = FREE,
     solver: AbstractSolver | None = None,
 ) -> Estimate:
-    """Position and clock of one receiver; arguments as `fix_batch` without the batch axis."""
-    return _jitted(start, Data(links, pseudoranges_m), tuple(free), solver or GaussNewton())
+    """Position and clock of one receiver; arguments as `fix_batch` without the batch axis.
 
-
-@eqx.filter_jit
-def _jitted(start, data, free, solver):
-    return solve(MODEL, start, data, free, solver=solver)
+    Args:
+        free: fields to estimate; the others stay as in `start` (a clock known from elsewhere).
+    """
+    return solve(MODEL, start, Data(links, pseudoranges_m, visible), free, solver=solver)
 
 
 __all__ = [
