@@ -72,6 +72,7 @@ def compare(num_places=20, age_days=1.0):
 
 
 def main():
+    """Print the table of all ages and remedies."""
     num_places = int(sys.argv[1]) if len(sys.argv) > 1 else 20
     print(f"{num_places} places, Iridium, six arcs, 5 Hz noise")
     print("age [d]  remedy                      RMS error [m]  predicted [m]  mean NEES")

@@ -28,7 +28,7 @@ class Huber(AbstractLoss):
     Source: Huber, Ann. Math. Statist. 35 (1964) 73.
     """
 
-    threshold: float = 1.345
+    threshold: Float[Array, ""] | float = 1.345
 
     def __check_init__(self):
         check_positive("Huber", "threshold", self.threshold)
@@ -52,7 +52,7 @@ class Cauchy(AbstractLoss):
     Source: Holland & Welsch, Commun. Statist. A6 (1977) 813.
     """
 
-    scale: float = 2.385
+    scale: Float[Array, ""] | float = 2.385
 
     def __check_init__(self):
         check_positive("Cauchy", "scale", self.scale)

@@ -183,7 +183,7 @@ def _true_orbit(theta: DopplerTheta, link: DopplerLink):
         return link.sat_pos_ecef_m, link.sat_vel_ecef_mps
     spin = jnp.array([0.0, 0.0, EARTH_ROTATION_RADPS])
     pos_m = jnp.asarray(link.sat_pos_ecef_m)
-    inertial_mps = link.sat_vel_ecef_mps + jnp.cross(spin, pos_m)
+    inertial_mps = jnp.asarray(link.sat_vel_ecef_mps) + jnp.cross(spin, pos_m)
     pos_m, vel_mps = advance(pos_m, inertial_mps, theta.sat_time_offset_s[link.sat_index])
     up = pos_m / jnp.linalg.norm(pos_m)
     normal = jnp.cross(pos_m, vel_mps)

@@ -47,13 +47,15 @@ def fix(log: DopplerLog, options: FixOptions | None = None) -> DopplerFix:
     5. Weights are set as `options.weights` says, and 4 is repeated until they agree.
 
     Raises:
-        LeopntError: the log is malformed (`check_log`), or holds fewer equations than unknowns.
+        LeopntError: the log is malformed (`check_log`), has no sigmas where they are to be trusted,
+            or holds fewer equations than unknowns.
 
     Returns:
         a `DopplerFix`; its `status` says whether it may be used.
     """
     options = options or FixOptions()
     check_log(log)
+    _check_sigma(log, options)
     _check_count(log, options)
     theta, data, priors = problem(log, options)
     candidates = local_solutions(theta, data, priors, options)
@@ -100,9 +102,11 @@ def _priors(log: DopplerLog, options: FixOptions) -> tuple[AbstractPrior, ...]:
     if options.ageing is not None:
         along_s, cross_m = orbit_sigmas(log, options.ageing)
         if "sat_time_offset_s" in options.unknowns:
-            priors.append(GaussianPrior("sat_time_offset_s", jnp.zeros(num_sat), along_s))
+            priors.append(
+                GaussianPrior("sat_time_offset_s", jnp.zeros(num_sat), jnp.asarray(along_s))
+            )
         if "sat_orbit_offset_m" in options.unknowns:
-            both_m = np.stack([cross_m, cross_m], axis=1)
+            both_m = jnp.stack([jnp.asarray(cross_m)] * 2, axis=1)
             priors.append(GaussianPrior("sat_orbit_offset_m", jnp.zeros((num_sat, 2)), both_m))
     if "sat_freq_offset_hz" in options.unknowns and options.sat_freq_sigma_hz is not None:
         sigma_hz = jnp.full(num_sat, float(options.sat_freq_sigma_hz))
@@ -186,6 +190,14 @@ def _masked_low(options: FixOptions, theta: DopplerTheta, data: Data) -> Data:
     place = place_of(theta.rx_pos_ecef_m, data.links.sat_pos_ecef_m)
     visible = np.asarray(data.mask) & (place.el_rad >= options.mask_rad)
     return Data(data.links, data.observations, visible, data.shared)
+
+
+def _check_sigma(log: DopplerLog, options: FixOptions) -> None:
+    if options.weights.trusts_log and log.sigma_hz is None:
+        raise LeopntError(
+            f"weights: {type(options.weights).__name__} takes the log's sigma_hz, but the log has "
+            "none; give sigma_hz, or estimate it with CommonSigma()."
+        )
 
 
 def _check_count(log: DopplerLog, options: FixOptions) -> None:
