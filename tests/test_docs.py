@@ -32,7 +32,8 @@ PAGES = sorted(DOCS.rglob("*.md")) + FACE + sorted((ROOT / "examples").rglob("RE
 API = "\n".join(page.read_text() for page in sorted((DOCS / "api").glob("*.md")))
 
 FENCE = re.compile(
-    r"^(?P<indent> *)```(?P<info>[^\n`]*)\n(?P<body>.*?)^(?P=indent)```[ ]*$", re.MULTILINE | re.DOTALL
+    r"^(?P<indent> *)```(?P<info>[^\n`]*)\n(?P<body>.*?)^(?P=indent)```[ ]*$",
+    re.MULTILINE | re.DOTALL,
 )
 EXCUSE = re.compile(r"<!-- (not run|wrong): \S.*-->\s*$")
 SNIPPET = re.compile(r"^--8<-- \"([^\"]+)\"\n", re.MULTILINE)
@@ -136,7 +137,9 @@ def test_a_command_prints_what_the_page_says(block, working_folder, capsys):
     printed = trimmed(said.out + said.err)
     # The moment and the version change from run to run.
     clock = re.compile(r"^leopnt \S+, created .*$\n?", re.MULTILINE)
-    expected = [clock.sub("", part).strip("\n") for part in re.split(r"^\.\.\.$", block.body, flags=re.M)]
+    expected = [
+        clock.sub("", part).strip("\n") for part in re.split(r"^\.\.\.$", block.body, flags=re.M)
+    ]
     printed = clock.sub("", printed)
     for part in expected:
         assert trimmed(part) in printed, printed
@@ -154,7 +157,9 @@ def test_settings_in_a_page_are_accepted(page):
 # Links
 
 
-LINK = re.compile(r"!?\[(?:[^\[\]]|\[[^\]]*\])*\]\(([^)\s]+)(?:\s+\"[^\"]*\")?\)|<img[^>]*src=\"([^\"]+)\"")
+LINK = re.compile(
+    r"!?\[(?:[^\[\]]|\[[^\]]*\])*\]\(([^)\s]+)(?:\s+\"[^\"]*\")?\)|<img[^>]*src=\"([^\"]+)\""
+)
 
 
 def prose(page: Path) -> str:
@@ -180,9 +185,7 @@ def test_links_and_images_of_a_page_exist(page):
             continue
         path, _, anchor = target.partition("#")
         file = (page.parent / path).resolve() if path else page
-        if not file.exists():
-            missing.append(target)
-        elif anchor and file.suffix == ".md" and anchor not in anchors(file):
+        if not file.exists() or (anchor and file.suffix == ".md" and anchor not in anchors(file)):
             missing.append(target)
     assert not missing
 
