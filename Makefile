@@ -32,6 +32,7 @@ demo: $(VENV)/.demo-ready
 	@$(BIN)/leopnt fix examples/iridium_hong_kong.toml --out out/demo
 
 test: $(VENV)/.dev-ready
+	@rm -rf build/evidence
 	$(BIN)/python -m pytest -n $(TEST_WORKERS)
 
 study-test: $(VENV)/.dev-ready

@@ -432,9 +432,7 @@ def test_epochs_of_any_shape_convert_like_single_ones():
 def test_epochs_broadcast_and_concatenate():
     start = Epoch.from_iso("2025-01-01")
     grid = start + np.arange(4.0)
-    np.testing.assert_array_equal(
-        grid[:, None].since(grid), np.subtract.outer(*2 * [np.arange(4)])
-    )
+    np.testing.assert_array_equal(grid[:, None].since(grid), np.subtract.outer(*2 * [np.arange(4)]))
     np.testing.assert_array_equal(grid <= grid[2], [True, True, True, False])
     np.testing.assert_array_equal(grid > grid[2], [False, False, False, True])
     assert Epoch.concatenate([start, grid[1:]]) == grid

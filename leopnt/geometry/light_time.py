@@ -8,9 +8,12 @@ from jax.custom_derivatives import SymbolicZero
 from jaxtyping import Array, Float
 
 from leopnt.constants import EARTH_ROTATION_RADPS, SPEED_OF_LIGHT_MPS
+from leopnt.geometry._inputs import check_vectors
 
 
-def rotate_earth(vector_ecef: Float[Array, "3"], duration_s: Float[Array, ""]) -> Float[Array, "3"]:
+def rotate_earth(
+    vector_ecef: Float[Array, "3"], duration_s: Float[Array, ""] | float
+) -> Float[Array, "3"]:
     """Express a vector given in ECEF axes of one instant in the axes `duration_s` later.
 
         v' = R3(omega duration) v,   R3 the frame rotation about z
@@ -20,6 +23,7 @@ def rotate_earth(vector_ecef: Float[Array, "3"], duration_s: Float[Array, ""]) -
 
     Source: IS-GPS-200, 20.3.3.4.3.3.2 (Earth-centered inertial ranging).
     """
+    check_vectors(vector_ecef=vector_ecef)
     angle_rad = EARTH_ROTATION_RADPS * duration_s
     cos, sin = jnp.cos(angle_rad), jnp.sin(angle_rad)
     x, y, z = vector_ecef[0], vector_ecef[1], vector_ecef[2]
@@ -38,8 +42,8 @@ def flight_time(
         sat_pos_ecef_m: satellite at TRANSMISSION, in the ECEF axes of that instant.
         rx_pos_ecef_m: receiver at reception, in the ECEF axes of that instant.
 
-    One Newton step from the straight distance: range error below 1e-8 m out to geostationary
-    distance. The derivative is the exact one of the implicit equation.
+    One Newton step from the straight distance leaves rounding only: 2e-9 m of range for LEO,
+    1.5e-8 m at geostationary distance. The derivative is that of the implicit equation, to 1e-10.
     """
     return _solve_flight(sat_pos_ecef_m, rx_pos_ecef_m)[0]
 
@@ -62,6 +66,7 @@ def _solve_flight(sat_pos_m: Float[Array, "3"], rx_pos_m: Float[Array, "3"]):
     Written in components: under `vmap` every one is a long vector, three times faster on a CPU
     than arrays whose last axis is 3.
     """
+    check_vectors(sat_pos_ecef_m=sat_pos_m, rx_pos_ecef_m=rx_pos_m)
     x, y, z = (sat_pos_m[i] - rx_pos_m[i] for i in range(3))
     straight_s = jnp.sqrt(x * x + y * y + z * z) / SPEED_OF_LIGHT_MPS
     turned = _turn(sat_pos_m, EARTH_ROTATION_RADPS * straight_s)
@@ -99,6 +104,11 @@ def transmission_time_offset(
     inertial space during tau (error 0.5 a tau^2 < 1 mm of position for tau < 15 ms). The state at
     transmission, in reception axes, is p_sat - tau v_inertial.
     """
+    check_vectors(
+        sat_pos_ecef_m=sat_pos_ecef_m,
+        sat_vel_inertial_ecef_mps=sat_vel_inertial_ecef_mps,
+        rx_pos_ecef_m=rx_pos_ecef_m,
+    )
     tau_s = jnp.linalg.norm(sat_pos_ecef_m - rx_pos_ecef_m) / SPEED_OF_LIGHT_MPS
     for _ in range(3):
         moved = sat_pos_ecef_m - tau_s * sat_vel_inertial_ecef_mps

@@ -105,12 +105,14 @@ def data_snooping(
     max_share: float = 0.3,
     max_rounds: int = 30,
     groups: Int[np.ndarray, " link"] | None = None,
+    first: Bool[np.ndarray, " link"] | None = None,
 ) -> Snooped:
     """Reject the links that contradict the others, and re-admit those rejected wrongly.
 
     Every round solves, computes normalized residuals, drops of every group the worst link above
     `threshold` sigma and those at least half as bad (smaller ones may be its victims), and takes
-    back rejected links that now fit within the threshold. Start from a robust estimate.
+    back rejected links that now fit within the threshold. Gross errors spoil the first solution
+    and hide in it: give the links that a robust estimate trusts as `first`.
 
     Args:
         solve_visible: (start, visible) -> Estimate.
@@ -118,8 +120,9 @@ def data_snooping(
         max_share: stop rejecting when this share of the links is out: then it is the model that
             is wrong, not the data.
         groups: label of each link (satellite number, say); default: one group.
+        first: links to begin with, out of the visible ones; default: all of them.
     """
-    visible = np.asarray(data.mask).copy()
+    visible = np.asarray(data.mask) if first is None else np.asarray(data.mask) & first
     allowed = np.asarray(data.mask).copy()
     labels = np.zeros(len(visible), int) if groups is None else np.asarray(groups)
     seen = {visible.tobytes()}

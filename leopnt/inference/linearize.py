@@ -177,7 +177,7 @@ def _sum_links(model, unknowns, theta, data: Data, loss) -> Normal:
 
     terms = jax.vmap(each)(data.links, data.observations)
     if data.visible is not None:
-        terms = jax.tree.map(functools.partial(_masked, data.visible), terms)
+        terms = jax.tree.map(functools.partial(_masked, data.mask), terms)
     rows, pull, cost = terms
     if isinstance(pull, list):
         information = gram_of_columns([rows[..., i] for i in range(unknowns.size)])

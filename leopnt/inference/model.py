@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Float, Inexact, PRNGKeyArray, PyTree
 
 from leopnt.errors import LeopntError
@@ -58,8 +59,8 @@ class Data(eqx.Module):
     """
 
     links: PyTree
-    observations: Inexact[Array, "link ..."]
-    visible: Bool[Array, " link"] | None = None
+    observations: Inexact[Array | np.ndarray, "link ..."]
+    visible: Bool[Array | np.ndarray, " link"] | None = None
     shared: PyTree = None
 
     @property
@@ -67,7 +68,7 @@ class Data(eqx.Module):
         """`visible`, or all True."""
         if self.visible is None:
             return jnp.ones(self.observations.shape[0], bool)
-        return self.visible
+        return jnp.asarray(self.visible)
 
 
 def num_links(links: PyTree) -> int:

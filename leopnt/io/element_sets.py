@@ -56,7 +56,7 @@ class ElementSet(NamedTuple):
         if self.epoch_utc.year < 1972:
             return f"epoch in {self.epoch_utc.year}; UTC with leap seconds begins in 1972."
         if not 1 <= self.norad_cat_id <= 999_999_999:
-            return f"catalogue number {self.norad_cat_id}; expected 1 to 999999999."
+            return f"catalog number {self.norad_cat_id}; expected 1 to 999999999."
         if not 0.0 <= self.eccentricity < 1.0:
             return f"eccentricity {self.eccentricity}; expected 0 <= e < 1."
         if not 1e-4 <= self.mean_motion_rev_per_day <= _LARGEST_REV_PER_DAY:

@@ -1,6 +1,6 @@
 """Orbit mean-elements messages (OMM) in JSON, XML, KVN and CSV.
 
-The way to read today's catalogues: an OMM holds catalogue numbers of up to 9 digits, where a TLE
+The way to read today's catalogs: an OMM holds catalog numbers of up to 9 digits, where a TLE
 ends at 339 999. Keywords and units: [ccsds-odm] section 4; JSON and CSV as CelesTrak and
 Space-Track write them, which leave out the keywords that are the same for all objects.
 """

@@ -1,13 +1,13 @@
 """Two-line element sets, with or without a name line.
 
-Columns and checksum: [spacetrack-3]; Alpha-5 catalogue numbers: the letters A to Z without I and O
+Columns and checksum: [spacetrack-3]; Alpha-5 catalog numbers: the letters A to Z without I and O
 stand for 10 to 33 in the first of five characters (100 000 to 339 999). Numbers beyond that exist
 in OMM only: prefer `leopnt.io.omm`.
 """
 
 import datetime
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -217,15 +217,9 @@ def _convert(
     if one["ephemeris type"] not in _SGP4_TYPES:
         raise FormatError(source, number_1, unusable_ephemeris_type(one["ephemeris type"]))
 
-    def number(line_number: int, fields: dict, key: str, convert):
-        try:
-            return convert(fields[key])
-        except ValueError:
-            raise FormatError(
-                source, line_number, f"{key}: {fields[key]!r} is not a number."
-            ) from None
-
-    epoch_utc = number(number_1, one, "epoch day", lambda day: _epoch(one["epoch year"], day))
+    epoch_utc = _number(
+        source, number_1, one, "epoch day", lambda day: _epoch(one["epoch year"], day)
+    )
     if epoch_utc is None:
         raise FormatError(
             source, number_1, f"epoch day {one['epoch day']!r} is not a day of its year."
@@ -233,20 +227,27 @@ def _convert(
     return ElementSet(
         name=name.removeprefix("0 ").strip(),
         object_id=designator(one["designator"]),
-        norad_cat_id=number(number_1, one, "number", _catalogue_number),
+        norad_cat_id=_number(source, number_1, one, "number", _catalog_number),
         epoch_utc=epoch_utc,
-        mean_motion_rev_per_day=number(number_2, two, "mean motion", float),
+        mean_motion_rev_per_day=_number(source, number_2, two, "mean motion", float),
         eccentricity=int(two["eccentricity"].replace(" ", "0")) / 1e7,
-        inclination_deg=number(number_2, two, "inclination", float),
-        raan_deg=number(number_2, two, "RAAN", float),
-        arg_perigee_deg=number(number_2, two, "argument of perigee", float),
-        mean_anomaly_deg=number(number_2, two, "mean anomaly", float),
-        bstar_per_earth_radius=number(number_1, one, "B*", _power),
-        mean_motion_dot_rev_per_day2=number(number_1, one, "n_dot/2", float),
-        mean_motion_ddot_rev_per_day3=number(number_1, one, "n_ddot/6", _power),
-        element_set_no=number(number_1, one, "set number", _count),
-        rev_at_epoch=number(number_2, two, "revolution", _count),
+        inclination_deg=_number(source, number_2, two, "inclination", float),
+        raan_deg=_number(source, number_2, two, "RAAN", float),
+        arg_perigee_deg=_number(source, number_2, two, "argument of perigee", float),
+        mean_anomaly_deg=_number(source, number_2, two, "mean anomaly", float),
+        bstar_per_earth_radius=_number(source, number_1, one, "B*", _power),
+        mean_motion_dot_rev_per_day2=_number(source, number_1, one, "n_dot/2", float),
+        mean_motion_ddot_rev_per_day3=_number(source, number_1, one, "n_ddot/6", _power),
+        element_set_no=_number(source, number_1, one, "set number", _count),
+        rev_at_epoch=_number(source, number_2, two, "revolution", _count),
     )
+
+
+def _number(source: str | Path, line_number: int, fields: dict, key: str, convert: Callable):
+    try:
+        return convert(fields[key])
+    except ValueError:
+        raise FormatError(source, line_number, f"{key}: {fields[key]!r} is not a number.") from None
 
 
 def unusable_ephemeris_type(kind: str) -> str:
@@ -254,11 +255,11 @@ def unusable_ephemeris_type(kind: str) -> str:
     what = " (SGP4-XP)" if kind.strip() == "4" else ""
     return (
         f"ephemeris type {kind}{what} is not an SGP4 element set; expected 0 (also 2 and 3). SGP4 "
-        "would put the satellite kilometres off: take the SGP4 set of the same catalogue."
+        "would put the satellite kilometers off: take the SGP4 set of the same catalog."
     )
 
 
-def _catalogue_number(text: str) -> int:
+def _catalog_number(text: str) -> int:
     if text[0] in _ALPHA5:
         return (10 + _ALPHA5.index(text[0])) * 10_000 + int(text[1:])
     return int(text)

@@ -75,16 +75,91 @@ def broadcast_rows(weight: Float[Array, "..."], rows: Float[Array, "obs *cols"])
     weight = jnp.asarray(weight)
     if weight.ndim == 0:
         return weight
-    return weight.reshape(weight.shape + (1,) * (rows.ndim - 1))
+    return weight.reshape((-1,) + (1,) * (rows.ndim - 1))
+
+
+def check_real(noise: AbstractNoise, *values) -> None:
+    """Refuse a prediction (and observation) that is complex or of a shape that does not fit.
+
+    Types and shapes are known while a function is traced: compiled code pays nothing.
+    """
+    _check_values(noise, values, False, "accepted: real values; ComplexGaussian takes complex ones")
+
+
+def check_complex(noise: AbstractNoise, *values) -> None:
+    """Refuse a prediction (and observation) that is real or of a shape that does not fit."""
+    _check_values(noise, values, True, "accepted: complex values; Gaussian takes real ones")
+
+
+def _check_values(noise, values, wanted: bool, remedy: str) -> None:
+    owner = type(noise).__name__
+    for what, value in zip(("prediction", "observation"), values, strict=False):
+        if jnp.iscomplexobj(value) != wanted:
+            raise LeopntError(f"{owner}: the {what} is {jnp.result_type(value)}; {remedy}.")
+    shape = jnp.shape(values[0])
+    if any(jnp.shape(value) != shape for value in values):
+        raise LeopntError(
+            f"{owner}: the observation has shape {jnp.shape(values[1])}, the prediction {shape}; "
+            "accepted: equal shapes."
+        )
+    of_covariance = jnp.shape(getattr(noise, "covariance", 0.0))
+    if of_covariance and shape != of_covariance[:1]:
+        raise LeopntError(
+            f"{owner}: covariance has shape {of_covariance}, the prediction {shape}; accepted: a "
+            f"prediction of shape {of_covariance[:1]}."
+        )
+    of_sigma = jnp.shape(getattr(noise, "sigma", 0.0))
+    if of_sigma not in ((), shape):
+        raise LeopntError(
+            f"{owner}: sigma has shape {of_sigma}, the prediction of one link {shape}; accepted: a "
+            "number or one per entry. For a sigma of each link give the model a function "
+            "(shared, link) -> noise."
+        )
 
 
 def check_positive(owner: str, name: str, value) -> None:
-    """Refuse a concrete value that is not finite and positive; traced values pass."""
-    if isinstance(value, Tracer) or not isinstance(
-        value, (int, float, np.ndarray, np.generic, jax.Array)
-    ):
+    """Refuse what is no float, and a concrete value that is not finite and positive.
+
+    Of a traced value only the type is known.
+    """
+    if not hasattr(value, "dtype"):
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise LeopntError(f"{owner}: {name} must be a float or an array, got {value!r}.")
+        value = float(value)
+    elif value.dtype not in (np.float32, np.float64):
+        raise LeopntError(f"{owner}: {name} must be of floats, got an array of {value.dtype}.")
+    if isinstance(value, (Tracer, jax.ShapeDtypeStruct)):
         return
     array = np.asarray(value)
     if not np.all(np.isfinite(array) & (array > 0)):
         bad = array[~(np.isfinite(array) & (array > 0))].ravel()[0]
-        raise LeopntError(f"{owner}: {name} must be finite and positive, got {bad!r}.")
+        raise LeopntError(f"{owner}: {name} must be finite and positive, got {float(bad)!r}.")
+
+
+def check_covariance(owner: str, value) -> None:
+    """Refuse what is no square matrix, and a concrete one that is not a regular covariance."""
+    shape = tuple(getattr(value, "shape", ()))
+    if len(shape) != 2 or shape[0] != shape[1] or not shape[0]:
+        found = f"shape {shape}" if hasattr(value, "shape") else repr(value)
+        raise LeopntError(f"{owner}: covariance must be a square matrix, got {found}.")
+    if not jnp.issubdtype(value.dtype, jnp.inexact):
+        raise LeopntError(f"{owner}: covariance must be of floats, got an array of {value.dtype}.")
+    if isinstance(value, (Tracer, jax.ShapeDtypeStruct)):
+        return
+    matrix = np.asarray(value)
+    variance = np.real(np.diag(matrix))
+    if not np.all(np.isfinite(matrix)) or not np.all(variance > 0):
+        raise LeopntError(f"{owner}: covariance must be finite with a positive diagonal.")
+    correlation = matrix / np.sqrt(variance[:, None] * variance[None, :])
+    asymmetry = np.max(np.abs(correlation - correlation.conj().T))
+    if asymmetry > 1e-9:
+        raise LeopntError(
+            f"{owner}: covariance must equal its conjugate transpose, but its correlations differ "
+            f"by {asymmetry:.3g}."
+        )
+    smallest = np.linalg.eigvalsh(correlation)[0]
+    if smallest < 1e-14:
+        raise LeopntError(
+            f"{owner}: covariance must be positive definite, but the smallest eigenvalue of its "
+            f"correlations is {smallest:.3g}."
+        )

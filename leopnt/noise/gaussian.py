@@ -5,7 +5,14 @@ import jax.numpy as jnp
 from jax.scipy.linalg import solve_triangular
 from jaxtyping import Array, Complex, Float, Inexact, PRNGKeyArray
 
-from leopnt.noise.base import AbstractNoise, broadcast_rows, check_positive
+from leopnt.noise.base import (
+    AbstractNoise,
+    broadcast_rows,
+    check_complex,
+    check_covariance,
+    check_positive,
+    check_real,
+)
 
 _LOG_2PI = 1.8378770664093453
 
@@ -23,11 +30,13 @@ class Gaussian(AbstractNoise):
         check_positive("Gaussian", "sigma", self.sigma)
 
     def sample(self, key: PRNGKeyArray, prediction: Float[Array, "..."]) -> Float[Array, "..."]:
+        check_real(self, prediction)
         return prediction + self.sigma * jax.random.normal(key, jnp.shape(prediction))
 
     def nll(
         self, observation: Float[Array, "..."], prediction: Float[Array, "..."]
     ) -> Float[Array, ""]:
+        check_real(self, prediction, observation)
         z = (observation - prediction) / self.sigma
         log_sigma = jnp.broadcast_to(jnp.log(self.sigma), z.shape)
         return jnp.sum(0.5 * z**2 + log_sigma + 0.5 * _LOG_2PI)
@@ -35,11 +44,13 @@ class Gaussian(AbstractNoise):
     def whiten(
         self, rows: Float[Array, "obs *cols"], prediction: Float[Array, "..."]
     ) -> Float[Array, "obs *cols"]:
+        check_real(self, prediction)
         return rows * broadcast_rows(1.0 / jnp.asarray(self.sigma), rows)
 
     def score(
         self, observation: Float[Array, "..."], prediction: Float[Array, "..."]
     ) -> Float[Array, " obs"]:
+        check_real(self, prediction, observation)
         return jnp.ravel((observation - prediction) / jnp.asarray(self.sigma) ** 2)
 
 
@@ -57,12 +68,14 @@ class ComplexGaussian(AbstractNoise):
         check_positive("ComplexGaussian", "sigma", self.sigma)
 
     def sample(self, key: PRNGKeyArray, prediction: Complex[Array, "..."]) -> Complex[Array, "..."]:
+        check_complex(self, prediction)
         parts = jax.random.normal(key, (2, *jnp.shape(prediction)))
         return prediction + self.sigma * jnp.sqrt(0.5) * (parts[0] + 1j * parts[1])
 
     def nll(
         self, observation: Inexact[Array, "..."], prediction: Inexact[Array, "..."]
     ) -> Float[Array, ""]:
+        check_complex(self, prediction, observation)
         residual = observation - prediction
         # real**2 + imag**2: abs(z)**2 has a zero second derivative at z = 0.
         power = residual.real**2 + residual.imag**2
@@ -72,9 +85,10 @@ class ComplexGaussian(AbstractNoise):
     def whiten(
         self, rows: Float[Array, "obs *cols"], prediction: Inexact[Array, "..."]
     ) -> Float[Array, "obs *cols"]:
+        check_complex(self, prediction)
         weight = jnp.sqrt(2.0) / jnp.asarray(self.sigma)
         if weight.ndim:
-            weight = jnp.concatenate([weight, weight])
+            weight = jnp.concatenate([weight.ravel(), weight.ravel()])
         return rows * broadcast_rows(weight, rows)
 
 
@@ -87,13 +101,18 @@ class GaussianCovariance(AbstractNoise):
 
     covariance: Float[Array, "obs obs"]
 
+    def __check_init__(self):
+        check_covariance("GaussianCovariance", self.covariance)
+
     def sample(self, key: PRNGKeyArray, prediction: Float[Array, " obs"]) -> Float[Array, " obs"]:
+        check_real(self, prediction)
         factor = jnp.linalg.cholesky(self.covariance)
         return prediction + factor @ jax.random.normal(key, prediction.shape)
 
     def nll(
         self, observation: Float[Array, " obs"], prediction: Float[Array, " obs"]
     ) -> Float[Array, ""]:
+        check_real(self, prediction, observation)
         factor = jnp.linalg.cholesky(self.covariance)
         z = solve_triangular(factor, observation - prediction, lower=True)
         return 0.5 * z @ z + jnp.sum(jnp.log(jnp.diag(factor))) + 0.5 * z.size * _LOG_2PI
@@ -101,6 +120,7 @@ class GaussianCovariance(AbstractNoise):
     def whiten(
         self, rows: Float[Array, "obs *cols"], prediction: Float[Array, " obs"]
     ) -> Float[Array, "obs *cols"]:
+        check_real(self, prediction)
         return solve_triangular(jnp.linalg.cholesky(self.covariance), rows, lower=True)
 
 
@@ -113,15 +133,20 @@ class ComplexGaussianCovariance(AbstractNoise):
 
     covariance: Complex[Array, "ant ant"]
 
+    def __check_init__(self):
+        check_covariance("ComplexGaussianCovariance", self.covariance)
+
     def sample(
         self, key: PRNGKeyArray, prediction: Complex[Array, " ant"]
     ) -> Complex[Array, " ant"]:
+        check_complex(self, prediction)
         parts = jax.random.normal(key, (2, *prediction.shape)) * jnp.sqrt(0.5)
         return prediction + jnp.linalg.cholesky(self.covariance) @ (parts[0] + 1j * parts[1])
 
     def nll(
         self, observation: Complex[Array, " ant"], prediction: Complex[Array, " ant"]
     ) -> Float[Array, ""]:
+        check_complex(self, prediction, observation)
         factor = jnp.linalg.cholesky(self.covariance)
         z = solve_triangular(factor, observation - prediction, lower=True)
         log_det = 2 * jnp.sum(jnp.log(jnp.diag(factor).real))
@@ -130,6 +155,7 @@ class ComplexGaussianCovariance(AbstractNoise):
     def whiten(
         self, rows: Float[Array, "obs *cols"], prediction: Complex[Array, " ant"]
     ) -> Float[Array, "obs *cols"]:
+        check_complex(self, prediction)
         half = self.covariance.shape[0]
         factor = jnp.linalg.cholesky(self.covariance)
         z = jnp.sqrt(2.0) * solve_triangular(factor, rows[:half] + 1j * rows[half:], lower=True)

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 from jax.scipy.special import gammaln
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from leopnt.noise.base import AbstractNoise, broadcast_rows, check_positive
+from leopnt.noise.base import AbstractNoise, broadcast_rows, check_positive, check_real
 
 
 class StudentT(AbstractNoise):
@@ -28,23 +28,34 @@ class StudentT(AbstractNoise):
         check_positive("StudentT", "dof", self.dof)
 
     def sample(self, key: PRNGKeyArray, prediction: Float[Array, "..."]) -> Float[Array, "..."]:
+        check_real(self, prediction)
         return prediction + self.sigma * jax.random.t(key, self.dof, jnp.shape(prediction))
 
     def nll(
         self, observation: Float[Array, "..."], prediction: Float[Array, "..."]
     ) -> Float[Array, ""]:
+        check_real(self, prediction, observation)
         dof = jnp.asarray(self.dof, float)
         z = (observation - prediction) / self.sigma
-        constant = (
-            gammaln(dof / 2)
-            - gammaln((dof + 1) / 2)
-            + 0.5 * jnp.log(dof * jnp.pi)
-            + jnp.log(self.sigma)
-        )
-        return jnp.sum(0.5 * (dof + 1) * jnp.log1p(z**2 / dof) + constant)
+        constant = 0.5 * jnp.log(dof * jnp.pi) - _log_gamma_step(dof / 2)
+        log_sigma = jnp.broadcast_to(jnp.log(self.sigma), z.shape)
+        return jnp.sum(0.5 * (dof + 1) * jnp.log1p(z**2 / dof) + constant + log_sigma)
 
     def whiten(
         self, rows: Float[Array, "obs *cols"], prediction: Float[Array, "..."]
     ) -> Float[Array, "obs *cols"]:
+        check_real(self, prediction)
         root = jnp.sqrt((self.dof + 1) / (self.dof + 3)) / jnp.asarray(self.sigma)
         return rows * broadcast_rows(root, rows)
+
+
+def _log_gamma_step(x: Float[Array, ""]) -> Float[Array, ""]:
+    """Difference log Gamma(x + 1/2) - log Gamma(x), kept exact where both are huge."""
+    far = x > 50.0
+    inverse = 1.0 / jnp.where(far, x, 1.0)
+    square = inverse * inverse
+    tail = inverse * (1 / 8 - square * (1 / 192 - square * (1 / 640 - square * 17 / 14336)))
+    near = jnp.where(far, 1.0, x)
+    return jnp.where(
+        far, 0.5 * jnp.log(jnp.where(far, x, 1.0)) - tail, gammaln(near + 0.5) - gammaln(near)
+    )

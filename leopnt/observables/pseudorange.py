@@ -2,14 +2,15 @@
 
 from jaxtyping import Array, Float
 
+from leopnt.geometry._inputs import check_scalars
 from leopnt.geometry.range import range_in_flight
 
 
 def pseudorange(
     sat_pos_ecef_m: Float[Array, "3"],
     rx_pos_ecef_m: Float[Array, "3"],
-    rx_clock_bias_m: Float[Array, ""],
-    sat_clock_bias_m: Float[Array, ""],
+    rx_clock_bias_m: Float[Array, ""] | float,
+    sat_clock_bias_m: Float[Array, ""] | float,
 ) -> Float[Array, ""]:
     """Pseudorange [m] of one link.
 
@@ -26,4 +27,5 @@ def pseudorange(
 
     Source: IS-GPS-200, 20.3.3.4.3; Kaplan & Hegarty, 3rd ed., eq. 11.1.
     """
+    check_scalars(rx_clock_bias_m=rx_clock_bias_m, sat_clock_bias_m=sat_clock_bias_m)
     return range_in_flight(sat_pos_ecef_m, rx_pos_ecef_m) + rx_clock_bias_m - sat_clock_bias_m

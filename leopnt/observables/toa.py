@@ -1,15 +1,16 @@
 """Time of arrival."""
 
-import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from leopnt.constants import SPEED_OF_LIGHT_MPS
+from leopnt.geometry._inputs import check_scalars
+from leopnt.geometry.range import range_instantaneous
 
 
 def toa(
     sat_pos_ecef_m: Float[Array, "3"],
     rx_pos_ecef_m: Float[Array, "3"],
-    clock_bias_s: Float[Array, ""],
+    clock_bias_s: Float[Array, ""] | float,
 ) -> Float[Array, ""]:
     """Time of arrival [s] of one link, read on the receiver clock.
 
@@ -25,4 +26,5 @@ def toa(
 
     Source: [emenonye-9d] Sec. II-A, where the bias is delta_b = -clock_bias_s.
     """
-    return jnp.linalg.norm(sat_pos_ecef_m - rx_pos_ecef_m) / SPEED_OF_LIGHT_MPS + clock_bias_s
+    check_scalars(clock_bias_s=clock_bias_s)
+    return range_instantaneous(sat_pos_ecef_m, rx_pos_ecef_m) / SPEED_OF_LIGHT_MPS + clock_bias_s

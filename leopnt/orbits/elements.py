@@ -20,20 +20,20 @@ LARGEST_MEAN_MOTION_RADPS = 17.1 * REV_PER_DAY_RADPS
 class MeanElements:
     """Brouwer-Kozai mean elements in TEME, one set per entry of the `sat` axis.
 
-    They mean something only to SGP4: used as Keplerian elements they are wrong by kilometres. A
+    They mean something only to SGP4: used as Keplerian elements they are wrong by kilometers. A
     satellite may occur more than once, with element sets of different epochs.
 
     Attributes:
         name: object names, "" where the source has none.
         object_id: international designators as OMM writes them, "2019-074B"; "" where unknown.
-        norad_cat_id: catalogue numbers, up to 9 digits.
+        norad_cat_id: catalog numbers, up to 9 digits.
         epoch: instants at which the elements hold.
         mean_motion_radps: Kozai mean motion (TLE and OMM: revolutions per day).
         bstar_per_earth_radius: SGP4 drag term, in 1/(6378.135 km) as TLE and OMM write it.
         mean_motion_dot_radps2: field MEAN_MOTION_DOT; TLE and OMM hold half of the derivative,
             and so does this. SGP4 does not use it.
         mean_motion_ddot_radps3: field MEAN_MOTION_DDOT, a sixth of the derivative. Not used.
-        element_set_no, rev_at_epoch: numbers the catalogue gives, 0 where unknown.
+        element_set_no, rev_at_epoch: numbers the catalog gives, 0 where unknown.
     """
 
     name: tuple[str, ...]
@@ -80,7 +80,7 @@ class MeanElements:
         return MeanElements(**taken)
 
     def label(self, index: int) -> str:
-        """Name and catalogue number of one satellite, for messages: "STARLINK-1008 (44714)"."""
+        """Name and catalog number of one satellite, for messages: "STARLINK-1008 (44714)"."""
         number = int(self.norad_cat_id[index])
         return f"{self.name[index]} ({number})" if self.name[index] else f"object {number}"
 
@@ -90,7 +90,7 @@ class MeanElements:
         return self[_look_up(rows, list(names), "satellite named")]
 
     def numbered(self, norad_cat_ids: Iterable[int] | Int[np.ndarray, " wanted"]) -> "MeanElements":
-        """Sets of these catalogue numbers, in the order given."""
+        """Sets of these catalog numbers, in the order given."""
         rows = _rows_by_key(self.norad_cat_id.tolist())
         return self[_look_up(rows, [int(n) for n in norad_cat_ids], "satellite numbered")]
 

@@ -1,4 +1,4 @@
-"""SGP4 to Earth-fixed states, for whole catalogues, with a gate on the age of the elements.
+"""SGP4 to Earth-fixed states, for whole catalogs, with a gate on the age of the elements.
 
 SGP4 is the compiled `sgp4` package (Vallado et al., AIAA 2006-6753), WGS 72 constants, the
 "improved" mode; here are its units, its time argument, the rotation from TEME to ECEF and its
@@ -23,13 +23,16 @@ from leopnt.epochs import Epoch, TimeScale
 from leopnt.errors import LeopntError, LeopntWarning
 from leopnt.frames.earth import teme_to_ecef
 from leopnt.frames.state import SatelliteState
-from leopnt.orbits.elements import MeanElements
+from leopnt.orbits.elements import REV_PER_DAY_RADPS, MeanElements
 
 DAY_S = 86_400.0
 DEFAULT_MAX_AGE_S = 3.5 * DAY_S
 CHUNK_STATES = 100_000
 """States per block of work: 7 MB of output, which stays in cache better than the whole."""
 
+_LOW_RADPS = 15.5 * REV_PER_DAY_RADPS  # below some 430 km
+_ON_THE_WAY = np.arange(1, 9) / 8
+_TURN = np.arange(12) / 12
 _JD_1949_12_31 = 2_433_281.5  # where sgp4init counts its days from
 _CODES = {
     1: "the mean eccentricity left [0, 1)",
@@ -145,6 +148,7 @@ def propagate(
     Errors: against other implementations 1e-8 m before the rotation and below 1 mm after it;
     against the true orbit 1 km at the elements' epoch, and more every day.
     """
+    _check_epoch(epoch)
     shape = (len(elements), len(epoch))
     state = SatelliteState(*(np.empty((*shape, 3)) for _ in range(3)))
     whole = Propagation(state, np.empty(shape, bool), np.empty(shape), np.empty(shape, np.uint8))
@@ -171,10 +175,7 @@ def propagate_chunks(
     A block holds at most `max_states` states, but at least one satellite at all epochs. The age
     gate looks at all satellites before the first block.
     """
-    if epoch.shape == () or len(epoch.shape) > 1:
-        raise LeopntError(f"propagate: epoch must have the shape (epoch,), got {epoch.shape}.")
-    if not len(epoch):
-        raise LeopntError("propagate: epoch is empty.")
+    _check_epoch(epoch)
     gate = RefuseOlderThan(float(age_gate)) if isinstance(age_gate, int | float) else age_gate
     step = max(1, max_states // max(1, len(epoch)))
     blocks = [slice(i, min(i + step, len(elements))) for i in range(0, len(elements), step)]
@@ -186,6 +187,13 @@ def propagate_chunks(
         yield block, _block(elements[block], epoch, gate, eop)
 
 
+def _check_epoch(epoch: Epoch) -> None:
+    if len(epoch.shape) != 1 or not len(epoch):
+        raise LeopntError(
+            f"propagate: epoch must have the shape (epoch,) and not be empty, got {epoch.shape}."
+        )
+
+
 def _ages(elements: MeanElements, epoch: Epoch) -> np.ndarray:
     return epoch[None, :].since(elements.epoch[:, None])
 
@@ -195,7 +203,10 @@ def _block(
 ) -> Propagation:
     age_s = _ages(elements, epoch)
     is_usable = gate.usable(elements, epoch, age_s)
-    code, pos_km, vel_kmps = _teme(elements, epoch)
+    satrecs = _satrecs(elements)
+    code, pos_km, vel_kmps = SatrecArray(satrecs).sgp4(*epoch.to_jd(TimeScale.TAI))
+    code[np.any(np.isnan(pos_km), axis=2) & (code == 0)] = 1
+    _extend_failures(satrecs, elements, age_s, code)
     is_valid = is_usable & (code == 0)
     if not np.all(is_valid):
         code[~is_usable] = 0  # not asked for
@@ -208,20 +219,12 @@ def _block(
     return part
 
 
-def _teme(elements: MeanElements, epoch: Epoch):
-    """Error codes, positions [km] and velocities [km/s] in TEME.
+def _satrecs(elements: MeanElements) -> list[Satrec]:
+    """Initialized records; the catalog number stays with us, the package stops at 339 999.
 
-    Elapsed time is true (TAI), also across leap seconds, where a difference of UTC dates is a
-    second short (7.5 km in LEO).
+    Their time argument is TAI, so elapsed time is true also across leap seconds, where a
+    difference of UTC dates is a second short (7.5 km in LEO).
     """
-    jd, fraction = epoch.to_jd(TimeScale.TAI)
-    code, pos_km, vel_kmps = _satrecs(elements).sgp4(jd, fraction)
-    code[np.any(np.isnan(pos_km), axis=2) & (code == 0)] = 1
-    return code, pos_km, vel_kmps
-
-
-def _satrecs(elements: MeanElements) -> SatrecArray:
-    """Initialized records; the catalogue number stays with us, the package stops at 339 999."""
     utc1, utc2 = elements.epoch.to_jd(TimeScale.UTC)
     tai1, tai2 = elements.epoch.to_jd(TimeScale.TAI)
     days = (utc1 - _JD_1949_12_31) + utc2
@@ -245,7 +248,35 @@ def _satrecs(elements: MeanElements) -> SatrecArray:
         # sgp4init keeps the epoch as one float of days (0.3 us, 2 mm), and in UTC: make it exact.
         satrec.jdsatepoch, satrec.jdsatepochF = jd1, jd2
         satrecs.append(satrec)
-    return SatrecArray(satrecs)
+    return satrecs
+
+
+def _extend_failures(
+    satrecs: list[Satrec], elements: MeanElements, age_s: np.ndarray, code: np.ndarray
+) -> None:
+    """Mark all states beyond the first failure of a satellite, seen from its elements' epoch.
+
+    A decayed orbit errs only while it dips below the ground, and returns nonsense in between and
+    long after. So what is asked for is not enough: low orbits are also probed over whole
+    revolutions on the way.
+    """
+    is_low = elements.mean_motion_radps > _LOW_RADPS
+    for sat in np.flatnonzero(is_low | np.any(code, axis=1)):
+        for side in (1.0, -1.0):
+            ages = side * age_s[sat]
+            probes = np.zeros(0)
+            if is_low[sat]:
+                turn = 2 * np.pi / elements.mean_motion_radps[sat] * _TURN
+                probes = (np.max(ages) * _ON_THE_WAY[:, None] - turn).ravel()
+                probes = probes[probes > 0]
+            fraction = satrecs[sat].jdsatepochF + side * probes / DAY_S
+            found, _, _ = satrecs[sat].sgp4_array(satrecs[sat].jdsatepoch + 0 * probes, fraction)
+            all_ages, codes = np.append(ages, probes), np.append(code[sat], found)
+            failed = np.flatnonzero((codes > 0) & (all_ages >= 0))
+            if len(failed):
+                first = failed[np.argmin(all_ages[failed])]
+                beyond = (ages >= all_ages[first]) & (code[sat] == 0)
+                code[sat, beyond] = codes[first]
 
 
 def _too_old(elements: MeanElements, epoch: Epoch, age_s: np.ndarray, max_age_s: float) -> str:
@@ -257,9 +288,9 @@ def _too_old(elements: MeanElements, epoch: Epoch, age_s: np.ndarray, max_age_s:
         f"{epoch[at].to_iso(digits=0)} is {abs(days):.1f} days {side} the epoch of the elements "
         f"of {elements.label(int(sat))}, {elements.epoch[sat].to_iso(digits=0)}; the age gate "
         f"allows {max_age_s / DAY_S:g} days, and {num_old} of {len(elements)} satellites exceed "
-        "it. Sets of 7 days were measured 60 km off (Starlink), 5 km (Iridium), 3 km (OneWeb). Get "
-        "element sets of the date, or pass age_gate=DropOlderThan(seconds), a larger limit, or "
-        "AnyAge()."
+        "it. Sets of 7 days were measured 60 km off (Starlink), 5 km (Iridium), 3 km (OneWeb). "
+        "Get element sets of the date, or pass age_gate=DropOlderThan(seconds), a larger limit, "
+        "or AnyAge()."
     )
 
 

@@ -191,7 +191,7 @@ def candidates(fix: xr.Dataset, max_rows: int) -> Table:
         for i in order
     ]
     kept, note = _cut(rows, max_rows)
-    columns = ("Position", "From the fix", "Residual rms", "Note")
+    columns = ("Position", "From the fix", "Residual scale", "Note")
     return Table("Candidate positions", columns, kept, (False, True, True, False), note)
 
 

@@ -166,7 +166,9 @@ def chi_square_sentence(fix: xr.Dataset) -> str:
         return "No chi-square test: nothing is left over to test with."
     numbers = f"chi-square {significant(chi2, 4)} for {int(dof)} degrees of freedom"
     if not math.isfinite(p_value):
-        return f"{numbers[0].upper()}{numbers[1:]}."
+        return (
+            f"No chi-square test: sigma was taken from these residuals ({numbers} by construction)."
+        )
     numbers += f", p = {significant(p_value, 2)}"
     ratio = significant(math.sqrt(chi2 / dof), 3)
     if p_value < SUSPICIOUS_P:
@@ -289,4 +291,4 @@ def time_span(epochs_utc: Sequence[str]) -> str:
 
 def clock(epoch_utc: str) -> str:
     """An ISO instant to the second, with a space instead of T: 2025-12-05 12:00:00."""
-    return epoch_utc.rstrip("Z").replace("T", " ").split(".")[0]
+    return epoch_utc.removesuffix("+00:00").rstrip("Z").replace("T", " ").split(".")[0]

@@ -81,8 +81,8 @@ def _check_order(log: DopplerLog) -> None:
     order = np.lexsort((time_s, log.sat_index))
     same = (np.diff(time_s[order]) == 0) & (np.diff(np.asarray(log.sat_index)[order]) == 0)
     if np.any(same):
-        first = order[np.flatnonzero(same)[0]]
-        second = order[np.flatnonzero(same)[0] + 1]
+        first = int(order[np.flatnonzero(same)[0]])
+        second = int(order[np.flatnonzero(same)[0] + 1])
         raise LeopntError(
             f"{log.where(max(first, second))}: satellite "
             f"{log.satellites[log.sat_index[first]]} has a second measurement at "

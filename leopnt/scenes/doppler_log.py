@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import SupportsIndex
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -42,7 +43,7 @@ class DopplerLog:
     source_line: Int[np.ndarray, " obs"] | None = None
     source: str = ""
 
-    def where(self, measurement: int) -> str:
+    def where(self, measurement: SupportsIndex) -> str:
         """How to name a measurement in a message."""
         if self.source_line is None:
             return f"measurement {measurement}"

@@ -150,9 +150,7 @@ def test_retract_turns_in_reference_axes():
     rotation = rotation_from_yaw_pitch_roll(0.3, -0.2, 1.0)
     small = jnp.array([1e-3, -2e-3, 5e-4])
     turned = retract(rotation, small)
-    np.testing.assert_allclose(
-        turned, expm(cross_matrix(np.asarray(small))) @ rotation, atol=1e-15
-    )
+    np.testing.assert_allclose(turned, expm(cross_matrix(np.asarray(small))) @ rotation, atol=1e-15)
     np.testing.assert_array_equal(retract(rotation, jnp.zeros(3)), rotation)
     np.testing.assert_allclose(turned.T @ turned, np.eye(3), atol=1e-15)
 

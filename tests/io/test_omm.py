@@ -14,6 +14,7 @@ from sgp4.api import Satrec
 from leopnt.epochs import Epoch
 from leopnt.errors import FormatError
 from leopnt.io.omm import parse_omm, read_omm
+from leopnt.io.omm_syntax import records
 from leopnt.io.tle import read_tle
 from leopnt.orbits.elements import concatenate
 
@@ -322,3 +323,18 @@ def test_thousands_of_records_are_read_in_a_moment():
     start = time.perf_counter()
     assert len(parse_omm(text).require()) == 3000
     assert time.perf_counter() - start < 5.0  # 0.1 s here; a quadratic reader takes minutes
+
+
+@every_format
+def test_keywords_come_back_as_they_were_written(write, evidence, request):
+    (record,) = records(write([FIELDS]), "sats.omm")
+    wrong = [key for key, text in record.fields.items() if text != FIELDS[key]]
+    assert len(record.fields) == len(FIELDS) - 1  # the classification is not used
+    evidence(
+        "io.omm_syntax",
+        f"Keywords that came back changed, {request.node.callspec.id}",
+        "texts written with json, csv and plain formatting",
+        "implementation",
+        achieved=len(wrong),
+        tolerance=0,
+    )

@@ -170,7 +170,7 @@ def test_letters_i_and_o_are_not_alpha5():
         (
             changed(LINE_1, 3, "00000"),
             changed(LINE_2, 3, "00000"),
-            "catalogue number 0; expected 1",
+            "catalog number 0; expected 1",
         ),
     ],
 )
@@ -213,7 +213,7 @@ def test_the_error_says_how_many_more_records_are_bad():
     )
 
 
-def test_missing_files_and_folders_are_named_with_a_neighbour(tmp_path):
+def test_missing_files_and_folders_are_named_with_a_neighbor(tmp_path):
     (tmp_path / "starlink.tle").write_text(STARLINK)
     with pytest.raises(LeopntError, match=r"no such file\. Did you mean 'starlink\.tle'\?"):
         read_tle(tmp_path / "starlnk.tle")

@@ -1,5 +1,6 @@
 """A receiver position from logged Doppler: `fix(log, options)`."""
 
+from leopnt.methods.doppler_fix import simulate
 from leopnt.methods.doppler_fix.model import (
     FIRST_ORDER,
     RELATIVISTIC,
@@ -16,9 +17,10 @@ from leopnt.methods.doppler_fix.options import (
     Height,
     PerSatelliteSigma,
 )
-from leopnt.methods.doppler_fix.result import Alternative, DopplerFix
+from leopnt.methods.doppler_fix.result import DopplerFix
 from leopnt.methods.doppler_fix.search import search_globe
 from leopnt.methods.doppler_fix.solve import fix, problem
+from leopnt.methods.doppler_fix.verdict import Alternative
 
 __all__ = [
     "FIELDS",

@@ -13,7 +13,7 @@ import xarray as xr
 import leopnt
 from leopnt.epochs import TimeScale
 from leopnt.inference.status import Status
-from leopnt.methods.doppler_fix.result import place_of
+from leopnt.methods.doppler_fix.judge import geodetic_of
 
 if TYPE_CHECKING:
     from leopnt.methods.doppler_fix.result import DopplerFix
@@ -25,6 +25,7 @@ _UNIT_OF = {
     "freq_drift_hzps": "Hz/s",
     "sat_freq_offset_hz": "Hz",
     "sat_time_offset_s": "s",
+    "sat_orbit_offset_m": "m",
 }
 
 
@@ -32,6 +33,7 @@ def fix_dataset(fix: DopplerFix, *, truth_ecef_m, title, input_file, input_text)
     """Assemble the dataset; see `DopplerFix.to_dataset`."""
     variables = {
         **_measurements(fix),
+        **_ground(fix),
         **_satellites(fix),
         **_position(fix),
         **_unknowns(fix),
@@ -70,6 +72,17 @@ def _measurements(fix: DopplerFix) -> dict:
         "azimuth_deg": _entry(
             m, np.mod(np.degrees(fix.az_rad), 360.0), "azimuth of the satellite", "deg"
         ),
+    }
+
+
+def _ground(fix: DopplerFix) -> dict:
+    """Point of the Earth under each satellite, for maps (geocentric latitude)."""
+    x, y, z = np.asarray(fix.log.sat_pos_ecef_m).T
+    lat, lon = np.degrees(np.arctan2(z, np.hypot(x, y))), np.degrees(np.arctan2(y, x))
+    m = "measurement"
+    return {
+        "satellite_latitude_deg": _entry(m, lat, "latitude under the satellite", "deg"),
+        "satellite_longitude_deg": _entry(m, lon, "longitude under the satellite", "deg"),
     }
 
 
@@ -141,7 +154,12 @@ def _quality(fix: DopplerFix) -> dict:
         "pdop": _entry((), float(np.hypot(hdop, vdop)), "position dilution of precision", "m/Hz"),
         "chi2": _entry((), fix.chi2.value, "sum of squared whitened residuals", "1"),
         "chi2_dof": _entry((), fix.chi2.dof, "degrees of freedom", "1"),
-        "chi2_p_value": _entry((), fix.chi2.p_value, "probability of a larger chi-square", "1"),
+        "chi2_p_value": _entry(
+            (),
+            fix.chi2.p_value if fix.options.weights.trusts_log else float("nan"),
+            "probability of a larger chi-square; NaN where sigma came from these residuals",
+            "1",
+        ),
         "residual_rms": _entry((), fix.residual_rms_hz, "rms of the used residuals", "Hz"),
         "iterations": _entry((), int(fix.estimate.num_iterations), "steps of the last solve", "1"),
     }
@@ -149,9 +167,8 @@ def _quality(fix: DopplerFix) -> dict:
 
 def _candidates(fix: DopplerFix) -> dict:
     c = "candidate"
-    places = [place_of(a.position_ecef_m, fix.log.sat_pos_ecef_m) for a in fix.alternatives]
-    lat = np.degrees([p.lat_rad for p in places])
-    lon = np.degrees([p.lon_rad for p in places])
+    places = [geodetic_of(a.position_ecef_m) for a in fix.alternatives]
+    lat, lon, _ = np.degrees(np.reshape(places, (-1, 3))).T
     notes = [
         "the solution" if a.is_solution else f"chi-square {a.cost_above:.1f} above the solution"
         for a in fix.alternatives
@@ -162,7 +179,10 @@ def _candidates(fix: DopplerFix) -> dict:
         "candidate_latitude_deg": _entry(c, lat, "latitude of a local solution", "deg"),
         "candidate_longitude_deg": _entry(c, lon, "longitude of a local solution", "deg"),
         "candidate_rms": _entry(
-            c, np.array([a.scale for a in fix.alternatives]) * base, "robust residual scale", "Hz"
+            c,
+            np.array([a.scale for a in fix.alternatives]) * base,
+            "robust scale of the residuals",
+            "Hz",
         ),
         "candidate_is_solution": _entry(
             c, np.array([a.is_solution for a in fix.alternatives]), "kept as the solution"
@@ -172,12 +192,12 @@ def _candidates(fix: DopplerFix) -> dict:
 
 
 def _truth(fix: DopplerFix, truth_ecef_m: np.ndarray) -> dict:
-    true = place_of(truth_ecef_m, fix.log.sat_pos_ecef_m)
+    lat_rad, lon_rad, height_m = geodetic_of(truth_ecef_m)
     error = fix.error_enu_m(truth_ecef_m)
     return {
-        "truth_latitude_deg": _entry((), np.degrees(true.lat_rad), "true latitude", "deg"),
-        "truth_longitude_deg": _entry((), np.degrees(true.lon_rad), "true longitude", "deg"),
-        "truth_height_m": _entry((), true.height_m, "true height above the ellipsoid", "m"),
+        "truth_latitude_deg": _entry((), np.degrees(lat_rad), "true latitude", "deg"),
+        "truth_longitude_deg": _entry((), np.degrees(lon_rad), "true longitude", "deg"),
+        "truth_height_m": _entry((), height_m, "true height above the ellipsoid", "m"),
         "error_enu_m": _entry("enu", error, "solution minus truth", "m"),
         "error_horizontal_m": _entry((), float(np.hypot(*error[:2])), "horizontal error", "m"),
         "error_3d_m": _entry((), float(np.linalg.norm(error)), "error in three dimensions", "m"),
@@ -205,7 +225,7 @@ def _attributes(fix: DopplerFix, title: str, input_file: str, input_text: str) -
         "reference_epoch": "" if epoch is None else str(epoch.to_iso(TimeScale.UTC)),
         "warnings": json.dumps(list(fix.warnings)),
         "leopnt_version": leopnt.__version__,
-        "created": now.isoformat(),
+        "created": now.isoformat().replace("+00:00", "Z"),
         "input_file": input_file,
         "input_text": input_text,
         "provenance": json.dumps(provenance),

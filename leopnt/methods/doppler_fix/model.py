@@ -6,10 +6,11 @@ import dataclasses
 
 import equinox as eqx
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Int
 
-from leopnt.constants import EARTH_ROTATION_RADPS
-from leopnt.frames.geodetic import ecef_to_geodetic, enu_basis, geodetic_to_ecef
+from leopnt.constants import EARTH_ROTATION_RADPS, WGS84_FLATTENING
+from leopnt.frames.geodetic import ecef_to_geodetic
 from leopnt.inference.model import Model
 from leopnt.inference.parameters import parameter
 from leopnt.noise.gaussian import Gaussian
@@ -26,14 +27,31 @@ def along_ellipsoid(
 ) -> Float[Array, "3"]:
     """Move a position by a tangent, horizontally along the ellipsoid and vertically in height.
 
-    To first order pos + delta; for long steps the horizontal part follows the Earth's surface, so
-    that knowledge of the height stays linear and steps of 1000 km do not leave the ground.
+    The horizontal part is taken in the tangent plane and pulled back to |S p| = |S p_0|, S being
+    the stretch along z that makes the ellipsoid a sphere; the vertical part follows the normal of
+    that surface. To first order pos + delta, exactly. Long steps follow the ground, so knowledge
+    of the height stays linear: a quarter of the Earth changes it by 0.3 % of itself. Within
+    1000 km of the Earth's centre, where no normal makes sense, pos + delta.
     """
-    lat, lon, height = ecef_to_geodetic(pos_ecef_m)
-    axes = enu_basis(lat, lon)
-    enu_m = axes @ delta_ecef_m
-    new_lat, new_lon, _ = ecef_to_geodetic(pos_ecef_m + enu_m[:2] @ axes[:2])
-    return geodetic_to_ecef(new_lat, new_lon, height + enu_m[2])
+    stretch = jnp.array([1.0, 1.0, 1.0 / (1.0 - WGS84_FLATTENING)])
+    size_m = _length(stretch * pos_ecef_m)
+    deep = size_m < 1e6
+    base_m = jnp.where(deep, jnp.full(3, 1e6), pos_ecef_m)
+    normal = _normal(base_m, stretch)
+    up_m = normal @ delta_ecef_m
+    level_m = base_m + (delta_ecef_m - up_m * normal)
+    level_m = level_m * (_length(stretch * base_m) / _length(stretch * level_m))
+    moved_m = level_m + up_m * _normal(level_m, stretch)
+    return jnp.where(deep, pos_ecef_m + delta_ecef_m, moved_m)
+
+
+def _normal(pos_m: Float[Array, "3"], stretch: Float[Array, "3"]) -> Float[Array, "3"]:
+    gradient = stretch * stretch * pos_m
+    return gradient / _length(gradient)
+
+
+def _length(vector: Float[Array, "3"]) -> Float[Array, ""]:
+    return jnp.sqrt(vector @ vector)
 
 
 class DopplerTheta(eqx.Module):
@@ -94,12 +112,12 @@ class DopplerLink(eqx.Module):
         sigma_hz: standard deviation of the measurement.
     """
 
-    time_s: Float[Array, "*link"]
-    sat_index: Int[Array, "*link"]
-    sat_pos_ecef_m: Float[Array, "*link 3"]
-    sat_vel_ecef_mps: Float[Array, "*link 3"]
-    carrier_hz: Float[Array, "*link"]
-    sigma_hz: Float[Array, "*link"]
+    time_s: Float[Array | np.ndarray, "*link"]
+    sat_index: Int[Array | np.ndarray, "*link"]
+    sat_pos_ecef_m: Float[Array | np.ndarray, "*link 3"]
+    sat_vel_ecef_mps: Float[Array | np.ndarray, "*link 3"]
+    carrier_hz: Float[Array | np.ndarray, "*link"]
+    sigma_hz: Float[Array | np.ndarray, "*link"]
 
 
 class DopplerShared(eqx.Module):
@@ -134,7 +152,7 @@ def predict_relativistic(
 
 def link_noise(shared: DopplerShared, link: DopplerLink) -> Gaussian:
     """Independent Gaussian noise with the link's own sigma."""
-    return Gaussian(link.sigma_hz)
+    return Gaussian(jnp.asarray(link.sigma_hz))
 
 
 FIRST_ORDER = Model(predict_first_order, link_noise)
@@ -164,10 +182,9 @@ def _true_orbit(theta: DopplerTheta, link: DopplerLink):
     if theta.sat_time_offset_s is None or theta.sat_orbit_offset_m is None:
         return link.sat_pos_ecef_m, link.sat_vel_ecef_mps
     spin = jnp.array([0.0, 0.0, EARTH_ROTATION_RADPS])
-    inertial_mps = link.sat_vel_ecef_mps + jnp.cross(spin, link.sat_pos_ecef_m)
-    pos_m, vel_mps = advance(
-        link.sat_pos_ecef_m, inertial_mps, theta.sat_time_offset_s[link.sat_index]
-    )
+    pos_m = jnp.asarray(link.sat_pos_ecef_m)
+    inertial_mps = link.sat_vel_ecef_mps + jnp.cross(spin, pos_m)
+    pos_m, vel_mps = advance(pos_m, inertial_mps, theta.sat_time_offset_s[link.sat_index])
     up = pos_m / jnp.linalg.norm(pos_m)
     normal = jnp.cross(pos_m, vel_mps)
     normal = normal / jnp.linalg.norm(normal)

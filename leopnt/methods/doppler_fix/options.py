@@ -19,6 +19,7 @@ FIELDS = (
     "freq_drift_hzps",
     "sat_freq_offset_hz",
     "sat_time_offset_s",
+    "sat_orbit_offset_m",
 )
 """Fields of theta that a fix may solve for."""
 
@@ -119,8 +120,8 @@ class FixOptions:
         start_ecef_m: a guess; used beside the global search, never instead of it.
         snooping_sigmas: measurements with normalized residuals beyond this are rejected; None: keep
             all.
-        ageing: a-priori sigma of along-track offsets (when they are unknowns), and otherwise the
-            ephemeris error that is considered in the covariance; None: ephemeris taken as exact.
+        ageing: size of the ephemeris errors: a-priori sigma of those that are unknowns; the others
+            are considered in the covariance; None: ephemeris taken as exact.
         sat_freq_sigma_hz: prior on each satellite's frequency offset; None: no prior.
         mask_rad: measurements below this elevation at the solution are left out.
     """
@@ -151,11 +152,11 @@ class FixOptions:
                 "unknowns: 'freq_offset_hz' and 'sat_freq_offset_hz' together cannot be told "
                 "apart; drop one, or give sat_freq_sigma_hz."
             )
-        if "sat_time_offset_s" in self.unknowns and self.ageing is None:
-            raise LeopntError(
-                "unknowns: 'sat_time_offset_s' needs an a-priori sigma; give "
-                "ageing=EphemerisAgeing()."
-            )
+        for name in ("sat_time_offset_s", "sat_orbit_offset_m"):
+            if name in self.unknowns and self.ageing is None:
+                raise LeopntError(
+                    f"unknowns: {name!r} needs an a-priori sigma; give ageing=EphemerisAgeing()."
+                )
         if self.snooping_sigmas is not None and not self.snooping_sigmas >= 2.5:
             raise LeopntError(
                 f"snooping_sigmas={self.snooping_sigmas!r} would reject good measurements; "

@@ -3,42 +3,38 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-import equinox as eqx
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float
 
-from leopnt.frames.geodetic import azel, ecef_to_geodetic, enu_basis
-from leopnt.inference.consider import consider_covariance
 from leopnt.inference.consistency import ChiSquare, ResidualCheck, Snooped, chi_square
-from leopnt.inference.fisher import Information, fisher_information
+from leopnt.inference.fisher import Information
 from leopnt.inference.least_squares import Estimate
-from leopnt.inference.model import Data, predict
+from leopnt.inference.model import Data
+from leopnt.inference.priors import AbstractPrior
 from leopnt.inference.status import Status
-from leopnt.methods.doppler_fix.options import CommonSigma, FixOptions, GivenSigma
+from leopnt.methods.doppler_fix.judge import (
+    place_of,
+    position_covariance,
+    position_dop,
+    predicted_hz,
+    prior_square,
+    worth,
+)
+from leopnt.methods.doppler_fix.options import FixOptions
+from leopnt.methods.doppler_fix.verdict import (
+    Alternative,
+    Findings,
+    reasons,
+    status_of,
+    warnings_of,
+)
 from leopnt.scenes.doppler_log import DopplerLog
 
 if TYPE_CHECKING:
     import xarray as xr
-
-AMBIGUOUS_BELOW = 25.0
-"""Another solution counts as equally good if its cost exceeds the best by less, in sigma^2."""
-
-
-class Alternative(NamedTuple):
-    """A distinct solution of the search.
-
-    position_ecef_m; scale: robust sigma of its residuals relative to the assumed one; cost_above:
-    robust chi-square above the best; is_solution: the one that was kept.
-    """
-
-    position_ecef_m: Float[np.ndarray, "3"]
-    scale: float
-    cost_above: float
-    is_solution: bool
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,13 +44,13 @@ class DopplerFix:
     Attributes:
         log, options: what went in.
         estimate: solution, covariance and status of the last iteration (SI, by field name).
-        status: as `estimate.status`, or ambiguous.
+        status: as `estimate.status`, or why a converged solution is not to be trusted.
         used: (obs,) False where rejected; `rejection` says why.
         sigma_hz: (obs,) standard deviations after weighting.
         predicted_hz, residual_hz: (obs,) at the solution; residual = observed - predicted.
         check: whitened and normalized residuals, leverages.
         az_rad, el_rad: (obs,) direction of each satellite from the solution.
-        lat_rad, lon_rad, height_m: geodetic solution.
+        lat_rad, lon_rad, height_m: geodetic solution, NaN where there is none.
         enu_axes: rows east, north, up at the solution.
         covariance_enu_m2: (3, 3) of the position, ephemeris error considered where asked for.
         crb_enu_m2: (3, 3) Cramer-Rao bound of the used measurements, ephemeris taken as exact.
@@ -90,9 +86,15 @@ class DopplerFix:
     warnings: tuple[str, ...]
 
     @property
+    def has_position(self) -> bool:
+        """True if there is a solution, though perhaps not the only one."""
+        return _has_position(self.status)
+
+    @property
     def position_ecef_m(self) -> Float[np.ndarray, "3"]:
-        """Solution, ECEF."""
-        return np.asarray(self.estimate.theta.rx_pos_ecef_m)
+        """Solution, ECEF; NaN if there is none (`estimate.theta` is where the solver stopped)."""
+        position_m = np.asarray(self.estimate.theta.rx_pos_ecef_m)
+        return position_m if self.has_position else np.full(3, np.nan)
 
     @property
     def converged(self) -> bool:
@@ -101,8 +103,9 @@ class DopplerFix:
 
     @property
     def residual_rms_hz(self) -> float:
-        """Root mean square of the used residuals."""
-        return float(np.sqrt(np.mean(self.residual_hz[self.used] ** 2)))
+        """Root mean square of the used residuals; NaN if none was used."""
+        used_hz = self.residual_hz[self.used]
+        return float(np.sqrt(np.mean(used_hz**2))) if len(used_hz) else float("nan")
 
     def error_enu_m(self, truth_ecef_m: Float[np.ndarray, "3"]) -> Float[np.ndarray, "3"]:
         """Solution minus truth, east, north, up at the solution."""
@@ -133,217 +136,65 @@ def assemble(
     options: FixOptions,
     snooped: Snooped,
     data: Data,
-    priors,
+    priors: tuple[AbstractPrior, ...],
     alternatives: list[Alternative],
 ) -> DopplerFix:
     """Collect a finished estimate and everything that judges it."""
     estimate, count = snooped.estimate, len(log.time_s)
-    place = place_of(estimate.theta.rx_pos_ecef_m, log.sat_pos_ecef_m)
-    judged = _judge(options.model, estimate.theta, data, snooped.used, priors, options.unknowns)
-    covariance = _covariance(log, options, estimate, data, snooped.used, priors)
+    place = place_of(estimate.theta.rx_pos_ecef_m, data.links.sat_pos_ecef_m)
+    value = worth(options, estimate, data, snooped.used, priors)
+    covariance_m2 = position_covariance(log, options, estimate, data, snooped.used, priors)
     # From here on without the padding of the link axis.
     used, axes = np.asarray(snooped.used)[:count], place.axes
     check = jax.tree.map(lambda leaf: np.asarray(leaf)[:count], snooped.check)
     predicted = predicted_hz(options.model, estimate.theta, data)[:count]
-    num_priors = sum(jax.eval_shape(p.residual, estimate.theta).size for p in priors)
-    dof = int(used.sum()) + num_priors - estimate.unknowns.size
-    chi2 = chi_square(float(np.sum(check.whitened[used, 0] ** 2)), dof)
-    status = _status(estimate, alternatives)
+    findings = Findings(
+        log=log,
+        options=options,
+        estimate=estimate,
+        covariance_m2=covariance_m2,
+        allowed=np.asarray(data.mask)[:count],
+        used=used,
+        normalized=check.normalized[:, 0],
+        residual_hz=np.asarray(log.doppler_hz) - predicted,
+        el_rad=place.el_rad[:count],
+        chi2=_chi_square(estimate, check, used, priors),
+        alternatives=tuple(alternatives),
+    )
+    status = status_of(findings)
     return DopplerFix(
         log=log,
         options=options,
         estimate=estimate,
         status=status,
         used=used,
-        rejection=_rejections(options, used, check, place.el_rad),
+        rejection=reasons(findings),
         sigma_hz=np.asarray(data.links.sigma_hz)[:count],
         predicted_hz=predicted,
-        residual_hz=np.asarray(log.doppler_hz) - predicted,
+        residual_hz=findings.residual_hz,
         check=check,
-        az_rad=place.az_rad,
-        el_rad=place.el_rad,
-        lat_rad=place.lat_rad,
-        lon_rad=place.lon_rad,
-        height_m=place.height_m,
+        az_rad=place.az_rad[:count],
+        el_rad=findings.el_rad,
+        lat_rad=place.lat_rad if _has_position(status) else float("nan"),
+        lon_rad=place.lon_rad if _has_position(status) else float("nan"),
+        height_m=place.height_m if _has_position(status) else float("nan"),
         enu_axes=axes,
-        covariance_enu_m2=axes @ covariance @ axes.T,
-        crb_enu_m2=axes @ judged.crb_m2 @ axes.T,
-        information=judged.information,
-        dop_m_per_hz=_dop(judged.cofactor, axes),
-        chi2=chi2,
-        alternatives=tuple(alternatives),
-        warnings=tuple(_warnings(log, options, used, chi2, status, alternatives)),
+        covariance_enu_m2=axes @ covariance_m2 @ axes.T,
+        crb_enu_m2=axes @ value.crb_m2 @ axes.T,
+        information=value.information,
+        dop_m_per_hz=position_dop(value.cofactor, axes),
+        chi2=findings.chi2,
+        alternatives=findings.alternatives,
+        warnings=tuple(warnings_of(findings, status)),
     )
 
 
-def predicted_hz(model, theta, data: Data) -> np.ndarray:
-    """Doppler of every link at theta."""
-    return np.asarray(_predict_kernel(model, theta, data.links, data.shared))
+def _has_position(status: Status) -> bool:
+    return bool((status == Status.converged) | (status == Status.ambiguous))
 
 
-_predict_kernel = eqx.filter_jit(predict)
-
-
-class Place(NamedTuple):
-    """A position in geodetic terms, with the directions of satellites seen from it."""
-
-    lat_rad: float
-    lon_rad: float
-    height_m: float
-    axes: Float[np.ndarray, "3 3"]
-    az_rad: Float[np.ndarray, " obs"]
-    el_rad: Float[np.ndarray, " obs"]
-
-
-def place_of(rx_pos_ecef_m, sat_pos_ecef_m) -> Place:
-    """Geodetic coordinates, ENU axes and satellite directions of a position."""
-    lat, lon, height, axes, az, el = _place_kernel(rx_pos_ecef_m, sat_pos_ecef_m)
-    return Place(
-        float(lat), float(lon), float(height), np.asarray(axes), np.asarray(az), np.asarray(el)
-    )
-
-
-@jax.jit
-def _place_kernel(position, satellites):
-    lat, lon, height = ecef_to_geodetic(position)
-    az, el = jax.vmap(azel, in_axes=(0, None))(satellites, position)
-    return lat, lon, height, enu_basis(lat, lon), az, el
-
-
-class _Judged(NamedTuple):
-    information: Information
-    crb_m2: np.ndarray
-    cofactor: np.ndarray
-
-
-def _judge(model, theta, data: Data, used, priors, free) -> _Judged:
-    """Fisher information of the used links, its bound, and the bound for 1 Hz on every link."""
-    information, crb, cofactor = _judge_kernel(model, theta, data, used, priors, free)
-    return _Judged(information, np.asarray(crb), np.asarray(cofactor))
-
-
-@eqx.filter_jit
-def _judge_kernel(model, theta, data: Data, used, priors, free):
-    def of(links) -> Information:
-        return fisher_information(
-            model, theta, links, free, shared=data.shared, visible=used, priors=priors
-        )
-
-    information = of(data.links)
-    unit = of(eqx.tree_at(lambda k: k.sigma_hz, data.links, jnp.ones(used.shape)))
-    return information, information.crb("rx_pos_ecef_m"), unit.crb("rx_pos_ecef_m")
-
-
-def _covariance(log, options: FixOptions, estimate: Estimate, data: Data, used, priors):
-    """Position covariance, with the ephemeris error considered if it was not estimated."""
-    where = estimate.unknowns.slice("rx_pos_ecef_m")
-    if options.ageing is None:
-        return np.asarray(estimate.covariance)[where, where]
-    considered, covariance = _considered(log, options)
-    total = _consider_kernel(
-        options.model,
-        estimate.theta,
-        data,
-        used,
-        priors,
-        options.unknowns,
-        considered,
-        covariance,
-    )
-    return np.asarray(total)[where, where]
-
-
-@eqx.filter_jit
-def _consider_kernel(model, theta, data: Data, visible, priors, free, considered, covariance):
-    return consider_covariance(
-        model,
-        theta,
-        data.links,
-        free,
-        considered,
-        covariance,
-        shared=data.shared,
-        visible=visible,
-        priors=priors,
-    )
-
-
-def _considered(log: DopplerLog, options: FixOptions):
-    """Names and covariance of the ephemeris errors that the fix did not estimate."""
-    assert options.ageing is not None
-    age_s = np.zeros(len(log.satellites)) if log.ephemeris_age_s is None else log.ephemeris_age_s
-    along_m = options.ageing.along_track_m(age_s)
-    cross_m = np.repeat(options.ageing.cross_share * along_m, 2)
-    if "sat_time_offset_s" in options.unknowns:
-        return ("sat_orbit_offset_m",), jnp.diag(jnp.asarray(cross_m**2))
-    speed_mps = np.sqrt(3.986004418e14 / np.median(np.linalg.norm(log.sat_pos_ecef_m, axis=1)))
-    variances = np.concatenate([(along_m / speed_mps) ** 2, cross_m**2])
-    return ("sat_time_offset_s", "sat_orbit_offset_m"), jnp.diag(jnp.asarray(variances))
-
-
-def _dop(cofactor: np.ndarray, axes: np.ndarray) -> np.ndarray:
-    variance = np.diag(axes @ cofactor @ axes.T)
-    return np.sqrt(np.array([variance[0] + variance[1], variance[2]]))
-
-
-def _status(estimate: Estimate, alternatives: list[Alternative]) -> Status:
-    rivals = [a for a in alternatives if not a.is_solution and a.cost_above < AMBIGUOUS_BELOW]
-    if estimate.status == Status.converged and rivals:
-        return Status.ambiguous
-    return estimate.status
-
-
-def _rejections(options: FixOptions, used, check: ResidualCheck, el) -> tuple[str, ...]:
-    normalized = np.asarray(check.normalized)[:, 0]
-    reasons = []
-    for i in range(len(used)):
-        if used[i]:
-            reasons.append("")
-        elif options.mask_rad is not None and el[i] < options.mask_rad:
-            reasons.append(
-                f"elevation {np.degrees(el[i]):.1f} deg is below the mask of "
-                f"{np.degrees(options.mask_rad):.1f} deg"
-            )
-        else:
-            reasons.append(
-                f"residual is {normalized[i]:+.1f} sigma, limit {options.snooping_sigmas:g}"
-            )
-    return tuple(reasons)
-
-
-def _warnings(log: DopplerLog, options: FixOptions, used, chi2: ChiSquare, status, alternatives):
-    share = 1.0 - np.mean(used)
-    if share > 0.1:
-        yield (
-            f"{share:.0%} of the measurements were rejected; if that is not the log's fault, the "
-            "sigma or the model is wrong."
-        )
-    if isinstance(options.weights, GivenSigma) and chi2.p_value < 1e-3:
-        yield (
-            f"The residuals are larger than the stated sigmas allow (chi-square "
-            f"{chi2.value:.0f} for {chi2.dof} degrees of freedom): the covariance is optimistic."
-        )
-    if isinstance(options.weights, GivenSigma) and chi2.p_value > 0.999:
-        yield (
-            f"The residuals are smaller than the stated sigmas (chi-square {chi2.value:.0f} for "
-            f"{chi2.dof} degrees of freedom): the covariance is pessimistic."
-        )
-    if isinstance(options.weights, CommonSigma) and chi2.dof < 10:
-        yield f"sigma was estimated from only {chi2.dof} redundant measurements."
-    seen = np.unique(np.asarray(log.sat_index)[used])
-    if len(seen) == 1:
-        yield "Only one satellite was used: its mirror position is hard to tell from the true one."
-    if log.ephemeris_age_s is not None and options.ageing is None:
-        oldest = float(np.max(np.abs(np.asarray(log.ephemeris_age_s)[seen]))) / 86400.0
-        if oldest > 1.0:
-            yield (
-                f"Elements are up to {oldest:.1f} days old and taken as exact; estimate "
-                "'satellite_time_offset', or give `ageing` so that the covariance stays honest."
-            )
-    if status == Status.ambiguous:
-        rival = next(a for a in alternatives if not a.is_solution)
-        place = place_of(rival.position_ecef_m, log.sat_pos_ecef_m)
-        yield (
-            f"Another position fits nearly as well: {np.degrees(place.lat_rad):.4f}, "
-            f"{np.degrees(place.lon_rad):.4f} deg (chi-square {rival.cost_above:.1f} higher)."
-        )
+def _chi_square(estimate: Estimate, check: ResidualCheck, used, priors) -> ChiSquare:
+    """Test of residuals and priors together."""
+    num_priors = sum(jax.eval_shape(p.residual, estimate.theta).size for p in priors)
+    square = np.sum(check.whitened[used, 0] ** 2) + prior_square(estimate.theta, priors)
+    return chi_square(float(square), int(used.sum()) + num_priors - estimate.unknowns.size)

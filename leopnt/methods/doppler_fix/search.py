@@ -6,8 +6,9 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Float
 
+from leopnt.constants import WGS84_FLATTENING, WGS84_SEMI_MAJOR_M
 from leopnt.frames.geodetic import geodetic_to_ecef
 from leopnt.inference.model import Data, Model
 from leopnt.methods.doppler_fix.model import DopplerTheta
@@ -20,10 +21,13 @@ SEARCH_LINKS = 300
 """Measurements used in the search, spread over each satellite's arc."""
 
 _HORIZON_SINE = -0.05
-"""A link below -3 degrees cannot have been received."""
+"""A link 3 degrees below the horizon cannot have been received."""
 
 _SIGHT_SHARE = 0.8
 """Share of the measurements that a candidate must see; the rest may be outliers."""
+
+_LOWEST_M = -1e3
+"""No receiver is further below the ellipsoid (deepest mines and trenches aside)."""
 
 
 def fibonacci_sphere(num_points: int) -> tuple[np.ndarray, np.ndarray]:
@@ -49,21 +53,49 @@ def spread_links(sat_index: np.ndarray, usable: np.ndarray, limit: int) -> np.nd
     return np.sort(np.concatenate(chosen)) if chosen else np.zeros(0, int)
 
 
-def nuisance_basis(
-    free: tuple[str, ...], sat_index: np.ndarray, elapsed_s: np.ndarray, sigma_hz: np.ndarray
-) -> np.ndarray:
+def nuisance_basis(free: tuple[str, ...], data: Data) -> np.ndarray:
     """Orthonormal basis (link, k) of what frequency unknowns can add to the whitened residuals."""
+    links, shared = data.links, data.shared
+    ratio = np.asarray(links.carrier_hz) / float(shared.reference_carrier_hz)
+    sat_index = np.asarray(links.sat_index)
     columns = []
     if "freq_offset_hz" in free:
-        columns.append(np.ones_like(elapsed_s))
+        columns.append(ratio)
     if "freq_drift_hzps" in free:
-        columns.append(elapsed_s)
+        columns.append(ratio * (np.asarray(links.time_s) - float(shared.reference_s)))
     if "sat_freq_offset_hz" in free:
         columns += [(sat_index == s).astype(float) for s in np.unique(sat_index)]
     if not columns:
-        return np.zeros((len(elapsed_s), 0))
-    u, s, _ = np.linalg.svd(np.stack(columns, axis=1) / sigma_hz[:, None], full_matrices=False)
+        return np.zeros((len(ratio), 0))
+    rows = np.stack(columns, axis=1) / np.asarray(links.sigma_hz)[:, None]
+    length = np.linalg.norm(rows, axis=0)
+    u, s, _ = np.linalg.svd(rows / np.where(length > 0, length, 1.0), full_matrices=False)
     return u[:, s > 1e-10 * s[0]]
+
+
+def lowest_sine(height_m):
+    """Sine of the lowest elevation at which a receiver of that height still sees a satellite."""
+    dip = jnp.sqrt(2.0 * jnp.maximum(height_m, 0.0) / WGS84_SEMI_MAJOR_M)
+    return _HORIZON_SINE - jnp.minimum(dip, 1.0)
+
+
+def is_plausible(
+    position_m: Float[np.ndarray, "3"],
+    covariance_m2: Float[np.ndarray, "3 3"],
+    sat_pos_ecef_m: Float[np.ndarray, "obs 3"],
+) -> bool:
+    """True if a receiver can be there: not underground by 5 sigma, satellites in sight."""
+    if not (np.all(np.isfinite(position_m)) and np.all(np.isfinite(covariance_m2))):
+        return False
+    stretch = np.array([1.0, 1.0, 1.0 / (1.0 - WGS84_FLATTENING)])
+    radius_m = float(np.linalg.norm(stretch * position_m))
+    up = position_m / max(float(np.linalg.norm(position_m)), 1.0)
+    height_m = radius_m - WGS84_SEMI_MAJOR_M
+    if height_m + 5.0 * np.sqrt(up @ covariance_m2 @ up) < _LOWEST_M:
+        return False
+    offset_m = sat_pos_ecef_m - position_m
+    sine = offset_m @ up / np.linalg.norm(offset_m, axis=1)
+    return bool(np.mean(sine > float(lowest_sine(height_m))) >= _SIGHT_SHARE)
 
 
 @jax.jit
@@ -85,7 +117,7 @@ def _scan(model: Model, theta: DopplerTheta, data: Data, basis, height_m):
             jnp.linalg.norm(offset, axis=1) * jnp.linalg.norm(position_m)
         )
         count = jnp.sum(data.mask)
-        in_sight = data.mask & (sine > _HORIZON_SINE)
+        in_sight = data.mask & (sine > lowest_sine(height_m))
         return jnp.sum(jnp.clip(z * z, 0.0, 1e12)) / count, jnp.sum(in_sight) / count
 
     return positions_m, *jax.lax.map(one, positions_m, batch_size=500)
@@ -118,9 +150,7 @@ def search_globe(
     chosen = spread_links(sat_index, np.asarray(data.mask), SEARCH_LINKS)
     piece = jax.tree.map(lambda leaf: np.asarray(leaf)[chosen], (data.links, data.observations))
     links, observed = piece
-    sigma_hz = np.asarray(links.sigma_hz)
-    elapsed_s = links.time_s - np.asarray(data.shared.reference_s)
-    basis = nuisance_basis(free, links.sat_index, elapsed_s, sigma_hz)
+    basis = nuisance_basis(free, Data(links, observed, None, data.shared))
     length = bucket(len(chosen), SEARCH_LINKS)
     small = padded(Data(links, observed, None, data.shared), length)
     basis = np.concatenate([basis, np.zeros((length - len(chosen), basis.shape[1]))])
@@ -150,15 +180,3 @@ def pick_separated(
         if len(chosen) == num_candidates:
             break
     return positions_m[chosen]
-
-
-def distinct(
-    positions_m: Float[Array, "candidate 3"], cost: Float[Array, " candidate"], separation_m: float
-) -> Bool[np.ndarray, " candidate"]:
-    """True for solutions that no better solution lies within `separation_m` of."""
-    positions_m, cost = np.asarray(positions_m), np.asarray(cost)
-    keep = np.zeros(len(cost), bool)
-    for i in np.argsort(cost, kind="stable"):
-        near = np.linalg.norm(positions_m - positions_m[i], axis=-1) < separation_m
-        keep[i] = np.isfinite(cost[i]) and not np.any(keep & near)
-    return keep

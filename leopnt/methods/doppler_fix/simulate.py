@@ -16,13 +16,12 @@ from leopnt.epochs import Epoch
 from leopnt.errors import LeopntError
 from leopnt.frames.geodetic import azel
 from leopnt.geometry.light_time import flight_time
-from leopnt.inference.model import Model, predict
-from leopnt.methods.doppler_fix.model import (
-    FIRST_ORDER,
-    DopplerLink,
-    DopplerShared,
-    DopplerTheta,
-)
+from leopnt.inference.model import Model
+from leopnt.methods.doppler_fix.model import FIRST_ORDER
+from leopnt.methods.doppler_fix.options import FixOptions
+from leopnt.methods.doppler_fix.padding import bucket
+from leopnt.methods.doppler_fix.result import predicted_hz
+from leopnt.methods.doppler_fix.solve import problem
 from leopnt.orbits.elements import MeanElements
 from leopnt.orbits.kepler import advance
 from leopnt.orbits.sgp4 import AnyAge, propagate
@@ -135,8 +134,7 @@ def log_of_arcs(
     time_s = np.concatenate([p[0] for p in parts])
     pos_m, vel_mps = (np.concatenate([p[k] for p in parts]) for k in (1, 2))
     sat_index = np.repeat(np.arange(len(arcs)), [len(p[0]) for p in parts])
-    flights = jax.jit(jax.vmap(flight_time, (0, None)))
-    time_s = time_s + np.asarray(flights(pos_m, jnp.asarray(rx_pos_ecef_m)))
+    time_s = time_s + _flight_times(pos_m, rx_pos_ecef_m)
     order = np.argsort(time_s, kind="stable")
     ages_s = np.abs(start.since(elements.epoch[np.array([arc.sat for arc in arcs])]))
     return DopplerLog(
@@ -151,6 +149,16 @@ def log_of_arcs(
         ephemeris_age_s=np.asarray(ages_s, float),
         source="simulation",
     )
+
+
+def _flight_times(sat_pos_ecef_m, rx_pos_ecef_m) -> np.ndarray:
+    count = len(sat_pos_ecef_m)
+    missing = bucket(count, 64) - count
+    filled = np.concatenate([sat_pos_ecef_m, np.repeat(sat_pos_ecef_m[-1:], missing, axis=0)])
+    return np.asarray(_flight_kernel(filled, jnp.asarray(rx_pos_ecef_m)))[:count]
+
+
+_flight_kernel = jax.jit(jax.vmap(flight_time, (0, None)))
 
 
 def _arc_states(elements: MeanElements, start: Epoch, arc: Arc, step_s: float):
@@ -223,30 +231,18 @@ def measure(
     """Fill a log with Doppler of a receiver: prediction, clock error, white noise."""
     if not sigma_hz >= 0:
         raise LeopntError(f"sigma_hz={sigma_hz!r}; accepted: zero or more, in Hz.")
-    theta = DopplerTheta.at(rx_pos_ecef_m, len(log.satellites))
+    blank = dataclasses.replace(log, doppler_hz=np.zeros(len(log.time_s)), sigma_hz=None)
+    theta, data, _ = problem(blank, FixOptions(model=model))
+    theta = eqx.tree_at(lambda t: t.rx_pos_ecef_m, theta, jnp.asarray(rx_pos_ecef_m))
     if rx_vel_ecef_mps is not None:
         theta = eqx.tree_at(lambda t: t.rx_vel_ecef_mps, theta, jnp.asarray(rx_vel_ecef_mps))
     count = len(log.time_s)
-    links = DopplerLink(
-        log.time_s,
-        log.sat_index,
-        log.sat_pos_ecef_m,
-        log.sat_vel_ecef_mps,
-        log.carrier_hz,
-        np.ones(count),
-    )
-    shared = DopplerShared(
-        jnp.asarray(float(np.mean(log.time_s))), jnp.asarray(float(np.median(log.carrier_hz)))
-    )
-    doppler_hz = np.asarray(_predict(model, theta, links, shared))
+    doppler_hz = predicted_hz(model, theta, data)[:count]
     if clock is not None:
         doppler_hz = doppler_hz + clock.error_hz(log, rng)
     doppler_hz = doppler_hz + rng.normal(0.0, 1.0, count) * sigma_hz
     sigma = np.full(count, float(sigma_hz)) if sigma_hz > 0 else None
     return dataclasses.replace(log, doppler_hz=doppler_hz, sigma_hz=sigma)
-
-
-_predict = eqx.filter_jit(predict)
 
 
 def aged(

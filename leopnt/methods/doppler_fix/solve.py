@@ -2,52 +2,37 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
-import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool
 
-from leopnt.constants import EARTH_GM_M3PS2
 from leopnt.errors import LeopntError
 from leopnt.inference.consistency import Snooped, checked, data_snooping
-from leopnt.inference.least_squares import Estimate, LevenbergMarquardt, solve
-from leopnt.inference.losses import Cauchy
-from leopnt.inference.model import Data, Model
+from leopnt.inference.least_squares import Estimate
+from leopnt.inference.model import Data
 from leopnt.inference.priors import AbstractPrior, FunctionPrior, GaussianPrior
-from leopnt.inference.status import Status
+from leopnt.methods.doppler_fix.candidates import (
+    Candidate,
+    best_of,
+    least_squares,
+    local_solutions,
+    rank,
+    whitened,
+    with_sigma,
+)
+from leopnt.methods.doppler_fix.judge import orbit_sigmas, place_of
 from leopnt.methods.doppler_fix.model import DopplerLink, DopplerShared, DopplerTheta, height_m
 from leopnt.methods.doppler_fix.options import FixOptions, PerSatelliteSigma
 from leopnt.methods.doppler_fix.padding import bucket, padded
-from leopnt.methods.doppler_fix.result import (
-    Alternative,
-    DopplerFix,
-    assemble,
-    place_of,
-    predicted_hz,
-)
-from leopnt.methods.doppler_fix.search import distinct, search_globe, spread_links
-from leopnt.methods.doppler_fix.weights import robust_scale, satellite_sigmas
+from leopnt.methods.doppler_fix.result import DopplerFix, assemble
+from leopnt.methods.doppler_fix.weights import satellite_sigmas
 from leopnt.scenes.doppler_checks import check_log
 from leopnt.scenes.doppler_log import DopplerLog
 
-_SOLVER = LevenbergMarquardt(max_iterations=60)
-_PLAIN = 1e8
-"""Cauchy scale at which every weight is 1 to the last bit: least squares by the same kernel."""
-_CAUCHY = 2.385
-_REFINE_LINKS = 4000
-_ROBUST_ROUNDS = 2
-_APART_M = 3e3
+PER_SATELLITE = {"sat_freq_offset_hz": 1, "sat_time_offset_s": 1, "sat_orbit_offset_m": 2}
+"""Fields with a satellite axis, and their components."""
 
-
-class Candidate(NamedTuple):
-    """A local solution: the robust estimate, its whitened residuals and their robust scale."""
-
-    estimate: Estimate
-    whitened: np.ndarray
-    scale: float
+_WEIGHT_ROUNDS = 10
 
 
 def fix(log: DopplerLog, options: FixOptions | None = None) -> DopplerFix:
@@ -72,9 +57,9 @@ def fix(log: DopplerLog, options: FixOptions | None = None) -> DopplerFix:
     _check_count(log, options)
     theta, data, priors = problem(log, options)
     candidates = local_solutions(theta, data, priors, options)
-    best = candidates[int(np.argmin(robust_costs(candidates)))]
+    best = candidates[best_of(candidates, options)]
     snooped, data = _settle(options, best, data, priors)
-    return assemble(log, options, snooped, data, priors, _rank(candidates, log))
+    return assemble(log, options, snooped, data, priors, rank(candidates, options))
 
 
 def problem(
@@ -96,7 +81,7 @@ def problem(
         np.asarray(log.carrier_hz, float),
         sigma,
     )
-    per_satellite = {"sat_freq_offset_hz", "sat_time_offset_s"} & set(options.unknowns)
+    per_satellite = PER_SATELLITE.keys() & set(options.unknowns)
     exact = bool(per_satellite) or options.ageing is not None
     num_sat = len(log.satellites) if exact else bucket(len(log.satellites), 8)
     theta = DopplerTheta.at(np.array([6378137.0, 0.0, 0.0]), num_sat)
@@ -112,86 +97,51 @@ def _priors(log: DopplerLog, options: FixOptions) -> tuple[AbstractPrior, ...]:
     priors: list[AbstractPrior] = []
     if options.height is not None:
         priors.append(FunctionPrior(height_m, options.height.height_m, options.height.sigma_m))
-    if "sat_time_offset_s" in options.unknowns:
-        sigma_s = along_track_sigma_s(log, options)
-        priors.append(GaussianPrior("sat_time_offset_s", jnp.zeros(num_sat), jnp.asarray(sigma_s)))
+    if options.ageing is not None:
+        along_s, cross_m = orbit_sigmas(log, options.ageing)
+        if "sat_time_offset_s" in options.unknowns:
+            priors.append(GaussianPrior("sat_time_offset_s", jnp.zeros(num_sat), along_s))
+        if "sat_orbit_offset_m" in options.unknowns:
+            both_m = np.stack([cross_m, cross_m], axis=1)
+            priors.append(GaussianPrior("sat_orbit_offset_m", jnp.zeros((num_sat, 2)), both_m))
     if "sat_freq_offset_hz" in options.unknowns and options.sat_freq_sigma_hz is not None:
         sigma_hz = jnp.full(num_sat, float(options.sat_freq_sigma_hz))
         priors.append(GaussianPrior("sat_freq_offset_hz", jnp.zeros(num_sat), sigma_hz))
     return tuple(priors)
 
 
-def along_track_sigma_s(log: DopplerLog, options: FixOptions) -> Float[np.ndarray, " sat"]:
-    """A-priori sigma of each satellite's time offset [s], from the age of its elements."""
-    if options.ageing is None:
-        return np.zeros(len(log.satellites))
-    age_s = np.zeros(len(log.satellites)) if log.ephemeris_age_s is None else log.ephemeris_age_s
-    radius_m = np.linalg.norm(log.sat_pos_ecef_m, axis=1)
-    speed_mps = np.sqrt(EARTH_GM_M3PS2 / np.median(radius_m))
-    return options.ageing.along_track_m(np.asarray(age_s)) / speed_mps
-
-
-def local_solutions(
-    theta: DopplerTheta, data: Data, priors: tuple[AbstractPrior, ...], options: FixOptions
-) -> list[Candidate]:
-    """Refine every start of the global search; best first is up to the caller."""
-    height = 0.0 if options.height is None else options.height.height_m
-    starts = search_globe(options.model, theta, data, options.unknowns, height_m=height)
-    if options.start_ecef_m is not None:
-        starts = np.concatenate([np.asarray(options.start_ecef_m, float)[None], starts])
-    chosen = spread_links(np.asarray(data.links.sat_index), np.asarray(data.mask), _REFINE_LINKS)
-    links, observed, visible = jax.tree.map(
-        lambda leaf: np.asarray(leaf)[chosen], (data.links, data.observations, data.visible)
-    )
-    small = padded(Data(links, observed, visible, data.shared), bucket(len(chosen), 64))
-    found = [_refine(_at(theta, start), small, priors, options) for start in starts]
-    usable = [c for c in found if np.all(np.isfinite(c.whitened))]
-    return usable or found[:1]
-
-
-def robust_costs(candidates: list[Candidate]) -> np.ndarray:
-    """Cauchy cost of every candidate at one scale, the smallest: comparable, in sigma^2."""
-    scale = min(c.scale for c in candidates)
-    return np.array([_cauchy_cost(c.whitened / scale) for c in candidates])
-
-
-def _cauchy_cost(z: np.ndarray) -> float:
-    return float(0.5 * _CAUCHY**2 * np.sum(np.log1p((z / _CAUCHY) ** 2)))
-
-
-def _refine(start: DopplerTheta, data: Data, priors, options: FixOptions) -> Candidate:
-    estimate = _solve(options.model, start, data, options.unknowns, priors, _PLAIN)
-    scale = _scale(options.model, estimate, data)
-    for _ in range(_ROBUST_ROUNDS):
-        scaled = _with_sigma(data, np.asarray(data.links.sigma_hz) * _trusted_scale(options, scale))
-        estimate = _solve(options.model, estimate.theta, scaled, options.unknowns, priors, _CAUCHY)
-        scale = _scale(options.model, estimate, data)
-    return Candidate(estimate, _whitened(options.model, estimate.theta, data), scale)
-
-
 def _settle(options: FixOptions, best: Candidate, data: Data, priors) -> tuple[Snooped, Data]:
     """Alternate rejection and weighting until neither changes anything."""
     base_hz, theta = np.asarray(data.links.sigma_hz), best.estimate.theta
-    data = _with_sigma(
-        _masked_low(options, theta, data), base_hz * _trusted_scale(options, best.scale)
-    )
-    for _ in range(5):
-        snooped = _snoop(options, theta, data, priors)
+    data = _masked_low(options, theta, data)
+    scale = 1.0 if options.weights.trusts_log else best.scale
+    data = with_sigma(data, base_hz * scale)
+    used = _trusted(options, theta, data)
+    for _ in range(_WEIGHT_ROUNDS):
+        snooped = _snoop(options, theta, data, priors, used)
         sigma_hz = _new_sigma(options, snooped, data, base_hz)
         change = np.max(np.abs(sigma_hz / np.asarray(data.links.sigma_hz) - 1.0))
-        theta, data = snooped.estimate.theta, _with_sigma(data, sigma_hz)
+        theta, used, data = snooped.estimate.theta, snooped.used, with_sigma(data, sigma_hz)
         if change < 1e-3:
             break
-    return _final(options, theta, data, snooped.used, priors), data
+    return _final(options, theta, data, used, priors), data
 
 
-def _snoop(options: FixOptions, theta, data: Data, priors) -> Snooped:
+def _trusted(options: FixOptions, theta, data: Data) -> Bool[np.ndarray, " link"]:
+    """Visible links that a robust solution explains."""
+    used = np.asarray(data.mask).copy()
+    if options.snooping_sigmas is not None:
+        used[used] = np.abs(whitened(options.model, theta, data)) <= options.snooping_sigmas
+    return used
+
+
+def _snoop(options: FixOptions, theta, data: Data, priors, used) -> Snooped:
     if options.snooping_sigmas is None:
-        return _final(options, theta, data, np.asarray(data.mask), priors)
+        return _final(options, theta, data, used, priors)
 
     def solve_visible(start, visible: Bool[np.ndarray, " link"]) -> Estimate:
         part = Data(data.links, data.observations, visible, data.shared)
-        return _solve(options.model, start, part, options.unknowns, priors, _PLAIN)
+        return least_squares(start, part, priors, options)
 
     return data_snooping(
         solve_visible,
@@ -199,13 +149,15 @@ def _snoop(options: FixOptions, theta, data: Data, priors) -> Snooped:
         theta,
         data,
         threshold=options.snooping_sigmas,
+        max_share=0.5,
         groups=np.asarray(data.links.sat_index),
+        first=used,
     )
 
 
 def _final(options: FixOptions, theta, data: Data, used, priors) -> Snooped:
     part = Data(data.links, data.observations, used, data.shared)
-    estimate = _solve(options.model, theta, part, options.unknowns, priors, _PLAIN)
+    estimate = least_squares(theta, part, priors, options)
     return Snooped(estimate, used, checked(options.model, estimate, part), 0)
 
 
@@ -236,39 +188,16 @@ def _masked_low(options: FixOptions, theta: DopplerTheta, data: Data) -> Data:
     return Data(data.links, data.observations, visible, data.shared)
 
 
-def _rank(candidates: list[Candidate], log: DopplerLog) -> list[Alternative]:
-    """Distinct solutions that see their satellites, best first."""
-    positions = np.stack([np.asarray(c.estimate.theta.rx_pos_ecef_m) for c in candidates])
-    cost = robust_costs(candidates)
-    best = int(np.argmin(cost))
-    ok = np.array([_plausible(c, log) for c in candidates])
-    ok[best] = True
-    keep = distinct(positions, np.where(ok, cost, np.inf), _APART_M)
-    return [
-        Alternative(positions[i], candidates[i].scale, 2.0 * (cost[i] - cost[best]), i == best)
-        for i in np.flatnonzero(keep)[np.argsort(cost[keep], kind="stable")]
-    ]
-
-
-def _plausible(candidate: Candidate, log: DopplerLog) -> bool:
-    position_m = np.asarray(candidate.estimate.theta.rx_pos_ecef_m)
-    if candidate.estimate.status != Status.converged:
-        return False
-    up = position_m / max(np.linalg.norm(position_m), 1.0)
-    offset_m = log.sat_pos_ecef_m - position_m
-    sine = offset_m @ up / np.linalg.norm(offset_m, axis=1)
-    return bool(np.linalg.norm(position_m) > 6.3e6 and np.mean(sine > -0.05) > 0.8)
-
-
 def _check_count(log: DopplerLog, options: FixOptions) -> None:
+    num_sat = len(log.satellites)
     sizes = {"rx_pos_ecef_m": 3, "rx_vel_ecef_mps": 3}
-    per_sat = {"sat_freq_offset_hz", "sat_time_offset_s"}
-    unknowns = sum(
-        len(log.satellites) if n in per_sat else sizes.get(n, 1) for n in options.unknowns
-    )
-    priors = (options.height is not None) + len(log.satellites) * (
-        ("sat_time_offset_s" in options.unknowns)
-        + ("sat_freq_offset_hz" in options.unknowns and options.sat_freq_sigma_hz is not None)
+    sizes |= {name: size * num_sat for name, size in PER_SATELLITE.items()}
+    unknowns = sum(sizes.get(name, 1) for name in options.unknowns)
+    with_prior = {"sat_time_offset_s", "sat_orbit_offset_m"}
+    if options.sat_freq_sigma_hz is not None:
+        with_prior.add("sat_freq_offset_hz")
+    priors = (options.height is not None) + sum(
+        sizes[name] for name in with_prior & set(options.unknowns)
     )
     equations = len(log.time_s) + priors
     if equations < unknowns:
@@ -276,34 +205,3 @@ def _check_count(log: DopplerLog, options: FixOptions) -> None:
             f"{len(log.time_s)} measurements and {priors} priors cannot determine {unknowns} "
             f"unknowns ({', '.join(options.unknowns)}); accepted: at least {unknowns} equations."
         )
-
-
-def _solve(model: Model, start, data: Data, free, priors, scale: float) -> Estimate:
-    return _solve_kernel(model, start, data, free, priors, jnp.asarray(scale))
-
-
-@eqx.filter_jit
-def _solve_kernel(model: Model, start, data: Data, free: tuple[str, ...], priors, scale):
-    return solve(model, start, data, free, solver=_SOLVER, priors=priors, loss=Cauchy(scale))
-
-
-def _whitened(model: Model, theta, data: Data) -> np.ndarray:
-    residual = np.asarray(data.observations) - predicted_hz(model, theta, data)
-    return (residual / np.asarray(data.links.sigma_hz))[np.asarray(data.mask)]
-
-
-def _scale(model: Model, estimate: Estimate, data: Data) -> float:
-    return robust_scale(_whitened(model, estimate.theta, data), estimate.unknowns.size)
-
-
-def _trusted_scale(options: FixOptions, scale: float) -> float:
-    return 1.0 if options.weights.trusts_log else scale
-
-
-def _with_sigma(data: Data, sigma_hz) -> Data:
-    links = eqx.tree_at(lambda k: k.sigma_hz, data.links, np.asarray(sigma_hz, float))
-    return Data(links, data.observations, data.visible, data.shared)
-
-
-def _at(theta: DopplerTheta, position_m) -> DopplerTheta:
-    return eqx.tree_at(lambda t: t.rx_pos_ecef_m, theta, jnp.asarray(position_m, float))
