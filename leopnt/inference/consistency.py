@@ -113,7 +113,7 @@ def data_snooping(
     Every round solves, computes normalized residuals, drops of every group the worst link above
     `threshold` sigma and those at least half as bad (smaller ones may be its victims), and takes
     back rejected links that now fit within the threshold. Gross errors spoil the first solution
-    and hide in it: give the links that a robust estimate trusts as `first`. Where these determine no
+    and hide in it: give the links that a robust estimate trusts as `first`; if these determine no
     fit, it starts over with all.
 
     Args:
