@@ -1,4 +1,4 @@
-"""The documentation keeps its promises: its code runs, its output is real, its links lead somewhere.
+"""The documentation keeps its promises: code runs, output is real, links lead somewhere.
 
 In a page:
 - ```python blocks of a page run one after the other in one namespace, in a folder that holds
@@ -286,7 +286,7 @@ def test_options_in_a_page_exist(page):
     known = commands()
     wrong = []
     for line in command_lines(page):
-        words = [w for w in re.findall(r"\"[^\"]*\"|\S+", line)[1:]]
+        words = re.findall(r"\"[^\"]*\"|\S+", line)[1:]
         command = known.get(words[0]) if words and words[0] in known else known[""]
         used = [w.split("=")[0] for w in words if re.fullmatch(r"--?[a-z][a-z-]*(=.*)?", w)]
         wrong += [f"{line}: {w}" for w in used if w not in options_of(command)]
@@ -323,7 +323,7 @@ def docstring_keys() -> dict[str, str]:
     return found
 
 
-@pytest.mark.parametrize("key, where", sorted(docstring_keys().items()))
+@pytest.mark.parametrize(("key", "where"), sorted(docstring_keys().items()))
 def test_a_key_in_a_docstring_is_in_the_bibliography(key, where):
     assert f"{{#{key}}}" in (DOCS / "bibliography.md").read_text(), f"{key} in {where}"
 
