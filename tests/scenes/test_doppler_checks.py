@@ -55,7 +55,7 @@ WRONG = {
     "satellite in km": (scaled("sat_pos_ecef_m", 1e-3), "looks like km"),
     "inside the Earth": (scaled("sat_pos_ecef_m", 0.5), "inside the Earth"),
     "velocity in km/s": (scaled("sat_vel_ecef_mps", 1e-3), "looks like km/s"),
-    "too fast": (scaled("sat_vel_ecef_mps", 2.0), "no orbit is that fast"),
+    "too fast": (scaled("sat_vel_ecef_mps", 2.0), "no orbit at that distance is so fast"),
     "carrier in MHz": (scaled("carrier_hz", 1e-6), "looks like MHz"),
     "Doppler in kHz": (scaled("doppler_hz", 1e-3), "looks like kHz"),
     "Doppler too large": (scaled("doppler_hz", 10.0), "wrong unit or wrong carrier"),
