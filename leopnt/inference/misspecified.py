@@ -77,7 +77,7 @@ def misspecified_bound(
     free: Sequence[str] | str,
     *,
     shared: PyTree = None,
-    visible: Bool[Array, " link"] | None = None,
+    visible: Bool[Array | np.ndarray, " link"] | None = None,
     solver: AbstractSolver | None = None,
 ) -> MisspecifiedBound:
     """Misspecified Cramer-Rao bound of a Gaussian assumed model.
@@ -116,7 +116,7 @@ def misspecified_bound_from_draws(
     free: Sequence[str] | str,
     *,
     shared: PyTree = None,
-    visible: Bool[Array, " link"] | None = None,
+    visible: Bool[Array | np.ndarray, " link"] | None = None,
     solver: AbstractSolver | None = None,
 ) -> MisspecifiedBound:
     """As `misspecified_bound`, for any noise: expectations are averages over draws of the truth.

@@ -50,7 +50,10 @@ class PvtLink(eqx.Module):
 def predict_link(theta: PvtTheta, shared: None, link: PvtLink) -> Float[Array, ""]:
     """Pseudorange [m] of one link, Earth rotation in flight included; see `observables`."""
     return pseudorange(
-        link.sat_pos_ecef_m, theta.rx_pos_ecef_m, theta.clock_bias_m, link.sat_clock_bias_m
+        jnp.asarray(link.sat_pos_ecef_m),
+        jnp.asarray(theta.rx_pos_ecef_m),
+        jnp.asarray(theta.clock_bias_m),
+        jnp.asarray(link.sat_clock_bias_m),
     )
 
 

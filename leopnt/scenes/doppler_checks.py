@@ -47,10 +47,10 @@ def _check_shapes(log: DopplerLog) -> None:
         found = np.shape(getattr(log, name))
         if found != shape:
             raise LeopntError(f"{name} has shape {found}; accepted: {shape}, one per measurement.")
-    per_satellite = np.shape(log.ephemeris_age_s)
-    if log.ephemeris_age_s is not None and per_satellite != (len(log.satellites),):
+    ages_s = log.ephemeris_age_s
+    if ages_s is not None and np.shape(ages_s) != (len(log.satellites),):
         raise LeopntError(
-            f"ephemeris_age_s has shape {per_satellite}; accepted: ({len(log.satellites)},), one "
+            f"ephemeris_age_s has shape {np.shape(ages_s)}; accepted: ({len(log.satellites)},), one "
             "per satellite."
         )
     indices = np.asarray(log.sat_index)
