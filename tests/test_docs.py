@@ -2,7 +2,8 @@
 
 In a page:
 - ```python blocks of a page run one after the other in one namespace, in a folder that holds
-  `examples`. A comment `<!-- not run: REASON -->` on the line above excuses a block from running.
+  `examples`. A comment on the line above excuses a block: `<!-- slow: REASON -->` from the quick
+  run (`make study-test` runs it), `<!-- not run: REASON -->` from both.
 - A ```text block directly below a ```python block is what that block prints.
 - A ```text block whose title is a `leopnt` command is what that command prints.
 - ```toml blocks are settings files of a fix; one with a title is there under that name when the
@@ -22,6 +23,7 @@ from typing import NamedTuple
 
 import pytest
 from markdown.extensions.toc import slugify
+from study_sizes import study_size
 
 import leopnt
 
@@ -35,19 +37,19 @@ FENCE = re.compile(
     r"^(?P<indent> *)```(?P<info>[^\n`]*)\n(?P<body>.*?)^(?P=indent)```[ ]*$",
     re.MULTILINE | re.DOTALL,
 )
-EXCUSE = re.compile(r"<!-- (not run|wrong): \S.*-->\s*$")
+EXCUSE = re.compile(r"<!-- (not run|slow|wrong): \S.*-->\s*$")
 SNIPPET = re.compile(r"^--8<-- \"([^\"]+)\"\n", re.MULTILINE)
 
 
 class Block(NamedTuple):
-    """A fenced block: language, title, text, line in the page, and whether it is excused."""
+    """A fenced block: language, title, text, line in the page, and the excuse above it if any."""
 
     page: Path
     language: str
     title: str
     body: str
     line: int
-    excused: bool
+    excuse: str
     follows_python: bool
 
 
@@ -62,6 +64,7 @@ def blocks(page: Path) -> list[Block]:
         info = match["info"].strip()
         title = re.search(r'title="([^"]*)"', info)
         before = text[: match.start()]
+        excuse = EXCUSE.search(before.rstrip().rsplit("\n", 1)[-1])
         gap = text[previous.end() : match.start()] if previous else "-"
         after_python = previous is not None and previous["info"].startswith("python")
         found.append(
@@ -71,7 +74,7 @@ def blocks(page: Path) -> list[Block]:
                 title=title[1] if title else "",
                 body=SNIPPET.sub(included, textwrap.dedent(match["body"])),
                 line=before.count("\n") + 1,
-                excused=bool(EXCUSE.search(before.rstrip().rsplit("\n", 1)[-1])),
+                excuse=excuse[1] if excuse else "",
                 follows_python=after_python and not gap.strip(),
             )
         )
@@ -99,20 +102,33 @@ def trimmed(text: str) -> str:
     return "\n".join(line.rstrip() for line in text.strip().splitlines())
 
 
-@pytest.mark.parametrize("page", pages_with("python"), ids=name_of)
-def test_python_of_a_page_runs_and_prints_what_the_page_says(page, working_folder):
+def check_python(page: Path, excuses: set[str]) -> None:
     namespace: dict = {"__name__": "docs"}
     printed = ""
     for block in blocks(page):
         if block.language == "python":
             # Line numbers of the page, so that a traceback points there.
             code = compile("\n" * block.line + block.body, str(page), "exec")
-            if not block.excused:
-                with contextlib.redirect_stdout(io.StringIO()) as output:
+            with contextlib.redirect_stdout(io.StringIO()) as output:
+                if block.excuse not in excuses:
                     exec(code, namespace)
-                printed = output.getvalue()
-        elif block.language == "text" and block.follows_python:
+            printed = None if block.excuse in excuses else output.getvalue()
+        elif block.language == "text" and block.follows_python and printed is not None:
             assert trimmed(printed) == trimmed(block.body), f"{name_of(page)}:{block.line}"
+
+
+@pytest.mark.parametrize("page", pages_with("python"), ids=name_of)
+def test_python_of_a_page_runs_and_prints_what_the_page_says(page, working_folder):
+    check_python(page, {"not run", "slow"})
+
+
+@pytest.mark.study
+@pytest.mark.skipif(study_size(0, 1) == 0, reason="slow pages run at full study size")
+@pytest.mark.parametrize(
+    "page", [p for p in PAGES if any(b.excuse == "slow" for b in blocks(p))], ids=name_of
+)
+def test_slow_python_of_a_page_runs_and_prints_what_the_page_says(page, working_folder):
+    check_python(page, {"not run"})
 
 
 def commands_with_output() -> list:
@@ -150,7 +166,7 @@ def test_settings_in_a_page_are_accepted(page):
     from leopnt.scenes.fix_settings import FixSettings
 
     for block in blocks(page):
-        if block.language == "toml" and not block.excused:
+        if block.language == "toml" and not block.excuse:
             FixSettings.model_validate(tomllib.loads(block.body))
 
 
@@ -185,7 +201,8 @@ def test_links_and_images_of_a_page_exist(page):
             continue
         path, _, anchor = target.partition("#")
         file = (page.parent / path).resolve() if path else page
-        if not file.exists() or (anchor and file.suffix == ".md" and anchor not in anchors(file)):
+        has_anchor = not anchor or file.suffix != ".md" or anchor in anchors(file)
+        if not (file.exists() and has_anchor):
             missing.append(target)
     assert not missing
 
@@ -226,31 +243,35 @@ def resolve(path: str):
     raise AssertionError(f"{path} does not exist")
 
 
-@pytest.mark.parametrize("path", documented_objects())
-def test_what_an_api_page_documents_exists(path):
-    resolve(path)
+def test_what_the_api_pages_document_exists():
+    for path in documented_objects():
+        resolve(path)
 
 
-@pytest.mark.parametrize("name", modules())
-def test_a_module_is_on_an_api_page(name):
-    assert f"`{name}`" in API
+def test_every_public_module_is_on_an_api_page():
+    assert [name for name in modules() if f"`{name}`" not in API] == []
 
 
-def exported() -> list[str]:
-    names = []
-    for module in modules():
-        found = importlib.import_module(module)
-        for name in getattr(found, "__all__", ()):
-            if module != "leopnt" and not isinstance(getattr(found, name), type(leopnt)):
-                names.append(f"{module}.{name}")
-    return names
+def exported() -> dict[str, object]:
+    """What rooms export by `__all__`, submodules left out."""
+    found = {}
+    for module in map(importlib.import_module, modules()):
+        for name in getattr(module, "__all__", ()):
+            value = getattr(module, name)
+            if not isinstance(value, type(leopnt)):
+                found[f"{module.__name__}.{name}"] = value
+    return found
 
 
-@pytest.mark.parametrize("path", exported())
-def test_what_a_room_exports_is_on_an_api_page(path):
-    wanted = resolve(path)
+def test_what_a_room_exports_is_on_an_api_page():
     listed = documented_objects()
-    assert path in listed or any(resolve(one) is wanted for one in listed)
+    identities = {id(resolve(path)) for path in listed}
+    missing = [
+        path
+        for path, value in exported().items()
+        if path not in listed and id(value) not in identities
+    ]
+    assert missing == []
 
 
 # The command line
@@ -323,9 +344,11 @@ def docstring_keys() -> dict[str, str]:
     return found
 
 
-@pytest.mark.parametrize(("key", "where"), sorted(docstring_keys().items()))
-def test_a_key_in_a_docstring_is_in_the_bibliography(key, where):
-    assert f"{{#{key}}}" in (DOCS / "bibliography.md").read_text(), f"{key} in {where}"
+def test_keys_in_docstrings_are_in_the_bibliography():
+    page = (DOCS / "bibliography.md").read_text()
+    found = docstring_keys()
+    assert found
+    assert {key: where for key, where in found.items() if f"{{#{key}}}" not in page} == {}
 
 
 # Data
