@@ -50,8 +50,8 @@ def _check_shapes(log: DopplerLog) -> None:
     ages_s = log.ephemeris_age_s
     if ages_s is not None and np.shape(ages_s) != (len(log.satellites),):
         raise LeopntError(
-            f"ephemeris_age_s has shape {np.shape(ages_s)}; accepted: ({len(log.satellites)},), one "
-            "per satellite."
+            f"ephemeris_age_s has shape {np.shape(ages_s)}; accepted: ({len(log.satellites)},), "
+            "one per satellite."
         )
     indices = np.asarray(log.sat_index)
     if indices.min() < 0 or indices.max() >= len(log.satellites):
