@@ -1,5 +1,6 @@
 """Simulated Doppler fixes from real element sets: errors against their bounds."""
 
+import importlib.util
 from pathlib import Path
 
 import jax
@@ -153,3 +154,26 @@ def test_aged_states_are_behind_by_the_stated_distance():
     np.testing.assert_allclose(np.sum(offset * direction, axis=1), 5000.0, rtol=1e-4)
     back = aged(old, -along, zero, zero, zero)
     np.testing.assert_allclose(back.sat_pos_ecef_m, log.sat_pos_ecef_m, atol=0.05)
+
+
+@pytest.mark.study
+def test_old_elements_are_honest_when_considered_and_better_when_estimated(evidence):
+    path = ELEMENTS.parents[1] / "aged_elements.py"
+    spec = importlib.util.spec_from_file_location("aged_elements", path)
+    example = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(example)
+    table = example.compare(num_places=study_size(4, 40), age_days=1.0)
+    rms = {name: row[0] for name, row in table.items()}
+    nees = {name: row[2] for name, row in table.items()}
+    assert nees["ephemeris taken as exact"] > 100
+    assert rms["orbits estimated"] < 0.8 * rms["ephemeris taken as exact"]
+    worst = max(value for name, value in nees.items() if name != "ephemeris taken as exact")
+    # Mean of chi-square(3) over the places, three of its standard deviations allowed.
+    evidence(
+        "methods.doppler_fix.judge",
+        "mean NEES with one-day-old elements considered or estimated, ideal 3",
+        "errors of simulated fixes",
+        "monte carlo",
+        achieved=worst,
+        tolerance=3 + 3 * np.sqrt(6 / study_size(4, 40)),
+    )
