@@ -25,7 +25,11 @@ from leopnt.methods.doppler_fix.model import DopplerLink, DopplerShared, Doppler
 from leopnt.methods.doppler_fix.options import FixOptions, PerSatelliteSigma
 from leopnt.methods.doppler_fix.padding import bucket, padded
 from leopnt.methods.doppler_fix.result import DopplerFix, assemble
-from leopnt.methods.doppler_fix.weights import satellite_sigmas
+from leopnt.methods.doppler_fix.weights import (
+    MEDIAN_EFFICIENCY,
+    rejection_limit,
+    satellite_sigmas,
+)
 from leopnt.scenes.doppler_checks import check_log
 from leopnt.scenes.doppler_log import DopplerLog
 
@@ -60,8 +64,8 @@ def fix(log: DopplerLog, options: FixOptions | None = None) -> DopplerFix:
     theta, data, priors = problem(log, options)
     candidates = local_solutions(theta, data, priors, options)
     best = candidates[best_of(candidates, options)]
-    snooped, data = _settle(options, best, data, priors)
-    return assemble(log, options, snooped, data, priors, rank(candidates, options))
+    snooped, data, limit = _settle(options, best, data, priors)
+    return assemble(log, options, snooped, limit, data, priors, rank(candidates, options))
 
 
 def problem(
@@ -114,32 +118,44 @@ def _priors(log: DopplerLog, options: FixOptions) -> tuple[AbstractPrior, ...]:
     return tuple(priors)
 
 
-def _settle(options: FixOptions, best: Candidate, data: Data, priors) -> tuple[Snooped, Data]:
-    """Alternate rejection and weighting until neither changes anything."""
+def _settle(
+    options: FixOptions, best: Candidate, data: Data, priors
+) -> tuple[Snooped, Data, float]:
+    """Alternate rejection and weighting until neither changes anything; also the limit used."""
     base_hz, theta = np.asarray(data.links.sigma_hz), best.estimate.theta
     data = _masked_low(options, theta, data)
     scale = 1.0 if options.weights.trusts_log else best.scale
     data = with_sigma(data, base_hz * scale)
-    used = _trusted(options, theta, data)
+    spare = float(np.sum(np.asarray(data.mask))) - best.estimate.unknowns.size
+    used = _trusted(options, theta, data, _limit(options, MEDIAN_EFFICIENCY * spare))
+    limit = _limit(options, spare - 1.0)
     for _ in range(_WEIGHT_ROUNDS):
-        snooped = _snoop(options, theta, data, priors, used)
+        snooped = _snoop(options, theta, data, priors, used, limit)
         sigma_hz = _new_sigma(options, snooped, data, base_hz)
         change = np.max(np.abs(sigma_hz / np.asarray(data.links.sigma_hz) - 1.0))
         theta, used, data = snooped.estimate.theta, snooped.used, with_sigma(data, sigma_hz)
         if change < 1e-3:
             break
-    return _final(options, theta, data, used, priors), data
+    return _final(options, theta, data, used, priors), data, limit
 
 
-def _trusted(options: FixOptions, theta, data: Data) -> Bool[np.ndarray, " link"]:
+def _limit(options: FixOptions, spare: float) -> float:
+    """Largest normalized residual that is not rejected."""
+    if options.snooping_sigmas is None:
+        return np.inf
+    if options.weights.trusts_log:
+        return options.snooping_sigmas
+    return rejection_limit(options.snooping_sigmas, spare)
+
+
+def _trusted(options: FixOptions, theta, data: Data, limit: float) -> Bool[np.ndarray, " link"]:
     """Visible links that a robust solution explains."""
     used = np.asarray(data.mask).copy()
-    if options.snooping_sigmas is not None:
-        used[used] = np.abs(whitened(options.model, theta, data)) <= options.snooping_sigmas
+    used[used] = np.abs(whitened(options.model, theta, data)) <= limit
     return used
 
 
-def _snoop(options: FixOptions, theta, data: Data, priors, used) -> Snooped:
+def _snoop(options: FixOptions, theta, data: Data, priors, used, limit: float) -> Snooped:
     if options.snooping_sigmas is None:
         return _final(options, theta, data, used, priors)
 
@@ -152,7 +168,7 @@ def _snoop(options: FixOptions, theta, data: Data, priors, used) -> Snooped:
         options.model,
         theta,
         data,
-        threshold=options.snooping_sigmas,
+        threshold=limit,
         max_share=0.5,
         groups=np.asarray(data.links.sat_index),
         first=used,

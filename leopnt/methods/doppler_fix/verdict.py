@@ -51,7 +51,8 @@ class Alternative(NamedTuple):
 class Findings(NamedTuple):
     """What the verdict rests on: the fix before it is judged.
 
-    considered: (obs,) False where masked; used: those that were not rejected either.
+    allowed: (obs,) False where masked; used: those that were not rejected either; limit: largest
+    normalized residual that was not rejected.
     """
 
     log: DopplerLog
@@ -60,6 +61,7 @@ class Findings(NamedTuple):
     covariance_m2: Float[np.ndarray, "3 3"]
     allowed: Bool[np.ndarray, " obs"]
     used: Bool[np.ndarray, " obs"]
+    limit: float
     normalized: Float[np.ndarray, " obs"]
     residual_hz: Float[np.ndarray, " obs"]
     el_rad: Float[np.ndarray, " obs"]
@@ -101,8 +103,7 @@ def reasons(f: Findings) -> tuple[str, ...]:
                 f"{np.degrees(f.options.mask_rad or 0.0):.1f} deg"
             )
         else:
-            limit = f.options.snooping_sigmas or 0.0
-            told[i] = f"residual is {f.normalized[i]:+.1f} sigma, limit {limit:g}"
+            told[i] = f"residual is {f.normalized[i]:+.1f} sigma, limit {f.limit:.1f}"
     return tuple(told.tolist())
 
 
@@ -123,12 +124,11 @@ def _about_rejection(f: Findings) -> Iterator[str]:
             f"{share:.0%} of the measurements were rejected; if that is not the log's fault, the "
             "sigma or the model is wrong."
         )
-    limit = f.options.snooping_sigmas
-    left = 0 if limit is None else int(np.sum(np.abs(f.normalized[f.used]) > limit))
+    left = int(np.sum(np.abs(f.normalized[f.used]) > 1.1 * f.limit))
     if left:
         yield (
-            f"{left} measurements beyond {limit:g} sigma were kept: too many contradict each other "
-            "to tell which are wrong."
+            f"{left} measurements beyond {f.limit:.1f} sigma were kept: too many contradict each "
+            "other to tell which are wrong."
         )
 
 

@@ -2,6 +2,10 @@
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
+from scipy.special import ndtr, stdtrit
+
+MEDIAN_EFFICIENCY = 0.37
+"""Share of the redundancy that a scale from the median of magnitudes makes use of."""
 
 
 def robust_scale(whitened: Float[np.ndarray, " obs"], num_unknowns: int) -> float:
@@ -18,6 +22,16 @@ def robust_scale(whitened: Float[np.ndarray, " obs"], num_unknowns: int) -> floa
         return 1.0
     scale = 1.4826 * float(np.median(np.abs(z))) * np.sqrt(len(z) / (len(z) - num_unknowns))
     return max(scale, 1e-6)
+
+
+def rejection_limit(sigmas: float, spare: float) -> float:
+    """Limit on a residual over a sigma that was itself estimated, from `spare` redundant residuals.
+
+    The quantile of Student's distribution that is as rare as `sigmas` is for a known sigma: 4
+    becomes 4.1 at spare = 200, 5.5 at 15, 33 at 3, so that a few measurements do not condemn one
+    of theirs for being apart from neighbors that happen to agree.
+    """
+    return float(-stdtrit(max(spare, 1.0), ndtr(-sigmas)))
 
 
 def satellite_sigmas(
