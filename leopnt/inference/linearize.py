@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from leopnt.inference.losses import AbstractLoss
-from leopnt.inference.model import Data, Model
+from leopnt.inference.model import Data, Model, require_gaussian
 from leopnt.inference.parameters import Unknowns
 from leopnt.inference.priors import AbstractPrior, prior_rows
 from leopnt.inference.small_linear import UNROLL_LIMIT, gram, gram_of_columns
@@ -158,6 +158,9 @@ def _one_link(model, unknowns, theta, shared, loss, link, observation):
     if loss is None:
         score = noise.score(observation, prediction)
         return rows, _pull(jacobian, score), noise.nll(observation, prediction)
+    require_gaussian(
+        noise, "loss", "choose a noise with heavy tails, such as StudentT, and no loss"
+    )
     z = noise.whiten(as_real(observation) - as_real(prediction), prediction)
     square = jnp.sum(z * z)
     weight = loss.weight(square)

@@ -46,7 +46,7 @@ def _check_shapes(log: DopplerLog) -> None:
     for name, shape in expected.items():
         found = np.shape(getattr(log, name))
         if found != shape:
-            raise LeopntError(f"{name} has shape {found}; accepted: {shape}, one per measurement.")
+            raise LeopntError(f"{name} has shape {found}; accepted: {shape}, one a measurement.")
     ages_s = log.ephemeris_age_s
     if ages_s is not None and np.shape(ages_s) != (len(log.satellites),):
         raise LeopntError(

@@ -36,8 +36,8 @@ def dense(y, weight=1.0):
     """J^T W J, J^T W r of the linear case in scaled unknowns."""
     sigma = np.asarray(CASE.links.sigma)
     A = np.asarray(CASE.links.row) * SCALE / sigma[:, None]
-    z = (np.asarray(y) - predict(LINEAR, CASE.truth, CASE.links)) / sigma
-    return A.T @ (weight * A.T).T, A.T @ (weight * z), np.asarray(z)
+    z = (np.asarray(y) - np.asarray(predict(LINEAR, CASE.truth, CASE.links))) / sigma
+    return A.T @ (weight * A.T).T, A.T @ (weight * z), z
 
 
 @pytest.mark.parametrize("name", list(CASES))
@@ -124,7 +124,7 @@ def test_a_loss_weighs_each_link_by_its_slope(loss):
     normal = at_truth(CASE, y, loss=loss)
     np.testing.assert_allclose(normal.information, information, rtol=1e-11)
     np.testing.assert_allclose(normal.gradient, gradient, rtol=1e-11)
-    cost = 0.5 * np.sum(jax.vmap(loss.value)(jnp.asarray(z**2)))
+    cost = 0.5 * float(np.sum(jax.vmap(loss.value)(jnp.asarray(z**2))))
     assert float(normal.cost) == pytest.approx(cost, rel=1e-12)
 
 
