@@ -50,14 +50,18 @@ def _section(path: Path) -> str:
     rows = {key: value for key, value in found.items() if key not in _DESCRIBING}
     nested = {key: value for key, value in rows.items() if isinstance(value, dict)}
     flat = {key: value for key, value in rows.items() if key not in nested}
-    parts = [f"### {_words(path.stem).capitalize()}", f"{found.get('what', '')}."]
+    parts = [f"### {_titled(_words(path.stem))}", f"{found.get('what', '')}."]
     if nested:
         names = list(dict.fromkeys(name for column in nested.values() for name in column))
         cells = [[name, *(_shown(c.get(name, "")) for c in nested.values())] for name in names]
         parts.append(_table(["", *map(_words, nested)], cells))
     if flat:
-        parts.append(_table(["", ""], [[_words(k), _shown(v)] for k, v in flat.items()]))
+        parts.append(_table(["quantity", "value"], [[_words(k), _shown(v)] for k, v in flat.items()]))
     return "\n\n".join([*parts, _conditions(found)])
+
+
+def _titled(words: str) -> str:
+    return words[:1].upper() + words[1:]
 
 
 def _conditions(found: dict) -> str:
@@ -77,9 +81,10 @@ def _table(head: list[str], rows: list[list[str]]) -> str:
 
 def _words(key: str) -> str:
     """Key of a result file as words: us_per_state -> μs per state."""
-    words = key.replace("_per_s", "/s").replace("_", " ") if key.endswith("_per_s") else key
-    words = words.replace("_", " ")
-    return re.sub(r"\bus\b", "μs", re.sub(r"\bmb\b", "MB", words))
+    words = re.sub(r"_per_s$", "/s", key).replace("_", " ")
+    for plain, shown in (("us", "μs"), ("mb", "MB"), ("pvt", "PVT")):
+        words = re.sub(rf"\b{plain}\b", shown, words)
+    return words
 
 
 def _shown(value) -> str:
