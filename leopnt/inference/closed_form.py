@@ -57,7 +57,8 @@ def bancroft(
     # q from the sign-stable form, so that a vanishing quadratic term does no harm.
     q = -(linear + jnp.where(linear >= 0, root, -root))
     lambdas = jnp.stack([q / quadratic, constant / q])
-    y = jnp.where(regular, (lambdas[:, None] * u[None, :] + v) * metric[None, :] * unit_m, jnp.nan)
+    y = (lambdas[:, None] * u[None, :] + v[None, :]) * metric[None, :] * unit_m
+    y = jnp.where(regular & jnp.isfinite(lambdas)[:, None], y, jnp.nan)
     position, clock = y[:, :3], y[:, 3]
     misfit = jnp.abs(jnp.linalg.norm(position, axis=1) - EARTH_EQUATORIAL_RADIUS_M)
     misfit = jnp.where(jnp.isfinite(misfit), misfit, jnp.inf)

@@ -7,6 +7,7 @@ from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Float, PyTree
 
 from leopnt.errors import LeopntError
@@ -26,7 +27,7 @@ def consider_covariance(
     considered_covariance: Float[Array, "consider consider"],
     *,
     shared: PyTree = None,
-    visible: Bool[Array, " link"] | None = None,
+    visible: Bool[Array | np.ndarray, " link"] | None = None,
     priors: Sequence[AbstractPrior] = (),
     link_weight: Float[Array, " link"] | None = None,
 ) -> Float[Array, "param param"]:

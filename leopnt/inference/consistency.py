@@ -44,7 +44,7 @@ class ResidualCheck(NamedTuple):
 
     whitened: z = (observed - predicted)/sigma (link, obs). leverage: share h of each observation
     that the fit absorbed, in [0, 1]. normalized: z / sqrt(1 - h), standard normal if all is right;
-    0 where the observation has no redundancy (h = 1), since nothing checks it.
+    0 where the observation has no redundancy (h = 1), since nothing checks it; NaN without a fit.
     """
 
     whitened: Float[Array, "link obs"]
@@ -76,16 +76,17 @@ def check_residuals(
 
     z = jax.vmap(residual)(data.links, data.observations)
     spare = 1.0 - leverage
-    checked = spare > 1e-9
-    normalized = jnp.where(checked, z / jnp.sqrt(jnp.where(checked, spare, 1.0)), 0.0)
+    unchecked = spare <= 1e-9
+    normalized = jnp.where(unchecked, 0.0, z / jnp.sqrt(jnp.where(unchecked, 1.0, spare)))
     return ResidualCheck(z, leverage, normalized)
 
 
 class Snooped(NamedTuple):
     """Result of `data_snooping`: the final estimate, which links it used, and the last check.
 
-    settled: False where it gave up, because too many links contradict, the choice went in circles
-    or the rounds ran out: the model or its sigmas are wrong, or the start is.
+    settled: False where it gave up, because too many links contradict, the choice went in circles,
+    the rounds ran out (the model or its sigmas are wrong, or the start is), or the last fit has no
+    covariance.
     """
 
     estimate: Estimate
@@ -112,7 +113,8 @@ def data_snooping(
     Every round solves, computes normalized residuals, drops of every group the worst link above
     `threshold` sigma and those at least half as bad (smaller ones may be its victims), and takes
     back rejected links that now fit within the threshold. Gross errors spoil the first solution
-    and hide in it: give the links that a robust estimate trusts as `first`.
+    and hide in it: give the links that a robust estimate trusts as `first`; if these determine no
+    fit, it starts over with all.
 
     Args:
         solve_visible: (start, visible) -> Estimate.
@@ -132,14 +134,15 @@ def data_snooping(
         rounds += 1
         check = _checked_visible(model, estimate, data, visible)
         badness = np.max(np.abs(np.asarray(check.normalized)), axis=1)
-        wanted = _next_mask(badness, visible, allowed, labels, threshold)
-        settled = bool(np.array_equal(wanted, visible))
+        failed = not np.all(np.isfinite(badness[allowed]))
+        wanted = allowed if failed else _next_mask(badness, visible, allowed, labels, threshold)
+        settled = not failed and bool(np.array_equal(wanted, visible))
         too_many = np.sum(allowed & ~wanted) > max_share * allowed.sum()
         if settled or too_many or wanted.tobytes() in seen or rounds >= max_rounds:
             return Snooped(estimate, visible, check, rounds, settled)
         seen.add(wanted.tobytes())
         visible = wanted
-        estimate = solve_visible(estimate.theta, visible)
+        estimate = solve_visible(start if failed else estimate.theta, visible)
 
 
 @eqx.filter_jit

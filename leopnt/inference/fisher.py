@@ -112,7 +112,7 @@ def fisher_information(
     free: Sequence[str] | str,
     *,
     shared: PyTree = None,
-    visible: Bool[Array, " link"] | None = None,
+    visible: Bool[Array | np.ndarray, " link"] | None = None,
     priors: Sequence[AbstractPrior] = (),
 ) -> Information:
     """Fisher information of all visible links, and of the priors, about the `free` fields.

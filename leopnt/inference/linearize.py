@@ -13,11 +13,11 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from leopnt.inference.losses import AbstractLoss
-from leopnt.inference.model import Data, Model
+from leopnt.inference.model import Data, Model, require_gaussian
 from leopnt.inference.parameters import Unknowns
 from leopnt.inference.priors import AbstractPrior, prior_rows
 from leopnt.inference.small_linear import UNROLL_LIMIT, gram, gram_of_columns
-from leopnt.noise.base import as_real, from_real
+from leopnt.noise.base import as_real
 
 LINK_CHUNK = 16384
 """Links differentiated at a time; larger sets are scanned in chunks of this many."""
@@ -53,12 +53,12 @@ def link_jacobian(model: Model, unknowns: Unknowns, theta: Any, shared: Any, lin
         return value.reshape(like.shape), row[None, :]
 
     def real(delta):
-        value = as_real(raw(delta))
-        return value, value
+        value = raw(delta)
+        return as_real(value), value
 
     transform = jax.jacrev if size < unknowns.size else jax.jacfwd
     jacobian, value = transform(real, has_aux=True)(zero)
-    return from_real(value, like), jacobian
+    return value, jacobian
 
 
 def whitened_rows(
@@ -158,6 +158,9 @@ def _one_link(model, unknowns, theta, shared, loss, link, observation):
     if loss is None:
         score = noise.score(observation, prediction)
         return rows, _pull(jacobian, score), noise.nll(observation, prediction)
+    require_gaussian(
+        noise, "loss", "choose a noise with heavy tails, such as StudentT, and no loss"
+    )
     z = noise.whiten(as_real(observation) - as_real(prediction), prediction)
     square = jnp.sum(z * z)
     weight = loss.weight(square)

@@ -14,20 +14,11 @@ from jaxtyping import Array, Bool, Float, Inexact, PRNGKeyArray, PyTree
 from leopnt.errors import LeopntError
 from leopnt.inference.least_squares import AbstractSolver, Estimate, LevenbergMarquardt, solve
 from leopnt.inference.linearize import link_jacobian, sum_chunks
-from leopnt.inference.model import Data, Model, check_data, with_array_floats
+from leopnt.inference.model import Data, Model, check_data, require_gaussian, with_array_floats
 from leopnt.inference.parameters import Unknowns
 from leopnt.inference.small_linear import solve_spd
 from leopnt.inference.status import Status
 from leopnt.noise.base import AbstractNoise
-from leopnt.noise.gaussian import (
-    ComplexGaussian,
-    ComplexGaussianCovariance,
-    Gaussian,
-    GaussianCovariance,
-)
-
-GAUSSIAN = (Gaussian, ComplexGaussian, GaussianCovariance, ComplexGaussianCovariance)
-"""Noise objects whose log-likelihood is quadratic in the prediction."""
 
 _SOLVER = LevenbergMarquardt(tolerance=1e-8)
 
@@ -77,7 +68,7 @@ def misspecified_bound(
     free: Sequence[str] | str,
     *,
     shared: PyTree = None,
-    visible: Bool[Array, " link"] | None = None,
+    visible: Bool[Array | np.ndarray, " link"] | None = None,
     solver: AbstractSolver | None = None,
 ) -> MisspecifiedBound:
     """Misspecified Cramer-Rao bound of a Gaussian assumed model.
@@ -116,7 +107,7 @@ def misspecified_bound_from_draws(
     free: Sequence[str] | str,
     *,
     shared: PyTree = None,
-    visible: Bool[Array, " link"] | None = None,
+    visible: Bool[Array | np.ndarray, " link"] | None = None,
     solver: AbstractSolver | None = None,
 ) -> MisspecifiedBound:
     """As `misspecified_bound`, for any noise: expectations are averages over draws of the truth.
@@ -164,12 +155,7 @@ def _bound_gaussian(assumed: Model, start, data: Data, unknowns: Unknowns, covar
     found = solve(assumed, start, data, unknowns.names, solver=solver)
 
     def scatter(noise, prediction, _, covariance):
-        if not isinstance(noise, GAUSSIAN):
-            raise LeopntError(
-                f"misspecified_bound: the assumed noise is {type(noise).__name__}; accepted: "
-                + ", ".join(kind.__name__ for kind in GAUSSIAN)
-                + "; for any other use misspecified_bound_from_draws."
-            )
+        require_gaussian(noise, "misspecified_bound", "use misspecified_bound_from_draws")
         weight = noise.information(prediction)
         return weight @ covariance @ weight
 

@@ -13,6 +13,15 @@ from jaxtyping import Array, Bool, Float, Inexact, PRNGKeyArray, PyTree
 
 from leopnt.errors import LeopntError
 from leopnt.noise.base import AbstractNoise
+from leopnt.noise.gaussian import (
+    ComplexGaussian,
+    ComplexGaussianCovariance,
+    Gaussian,
+    GaussianCovariance,
+)
+
+GAUSSIAN = (Gaussian, ComplexGaussian, GaussianCovariance, ComplexGaussianCovariance)
+"""Noise objects that whiten a residual to N(0, I)."""
 
 _Tree = TypeVar("_Tree")
 
@@ -113,6 +122,15 @@ def _refuse_32_bit(name: str, leaf: Any) -> None:
         raise LeopntError(
             f"{name} has type {leaf.dtype}, which resolves 6 to 25 cm at LEO ranges; convert it to "
             "64 bit where it is read."
+        )
+
+
+def require_gaussian(noise: AbstractNoise, what: str, remedy: str) -> None:
+    """Refuse noise whose likelihood is not quadratic in the prediction."""
+    if not isinstance(noise, GAUSSIAN):
+        accepted = ", ".join(kind.__name__ for kind in GAUSSIAN)
+        raise LeopntError(
+            f"{what}: the noise is {type(noise).__name__}; accepted: {accepted}; else {remedy}."
         )
 
 

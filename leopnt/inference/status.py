@@ -15,7 +15,7 @@ class Status(eqx.Enumeration):
     stalled = "no step lowers the cost any more, yet the gradient is not zero"
     ambiguous = "another position fits about as well; see the candidates"
     not_finite = "the prediction is not finite at the current estimate"
-    implausible = "the solution lies underground or where the satellites are not up"
+    implausible = "no receiver can be there: underground, in space, or with the satellites not up"
 
 
 def count_statuses(status: Status) -> dict[str, int]:

@@ -252,7 +252,8 @@ def sky_sentences(sky: xr.Dataset) -> list[str]:
     where = place(number(sky, "latitude_deg"), number(sky, "longitude_deg"))
     epochs = strings(sky, "epoch_utc", "epoch")
     ever = int(sky["visible"].any("epoch").sum()) if "visible" in sky else 0
-    total = counted(sky.sizes.get("satellite", 0), "satellite")
+    in_file = int(sky.attrs.get("num_satellites", sky.sizes.get("satellite", 0)))
+    total = counted(in_file, "satellite")
     sentences = [
         f"Over {where}, {time_span(epochs)}: {ever} of {total} above "
         f"{significant(number(sky, 'mask_deg'), 2)} deg at some time."

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from leopnt.constants import SPEED_OF_LIGHT_MPS
+from leopnt.constants import EARTH_GM_M3PS2, EARTH_ROTATION_RADPS, SPEED_OF_LIGHT_MPS
 from leopnt.errors import LeopntError
 from leopnt.scenes.doppler_log import DopplerLog
 
 _MAX_OSCILLATOR_ERROR = 1e-4
 """Largest frequency error, relative to the carrier, that a receiver may have (100 ppm)."""
+
+_SLOWEST_SHARE, _FASTEST_SHARE = 0.2, 1.5
+"""Bounds of the inertial speed relative to the circular orbit: apogee of e = 0.96, and escape."""
 
 
 def check_log(log: DopplerLog) -> None:
@@ -37,12 +40,19 @@ def _check_shapes(log: DopplerLog) -> None:
         "sat_vel_ecef_mps": (count, 3),
         "carrier_hz": (count,),
     }
-    if log.sigma_hz is not None:
-        expected["sigma_hz"] = (count,)
+    for name in ("sigma_hz", "source_line"):
+        if getattr(log, name) is not None:
+            expected[name] = (count,)
     for name, shape in expected.items():
         found = np.shape(getattr(log, name))
         if found != shape:
-            raise LeopntError(f"{name} has shape {found}; accepted: {shape}, one per measurement.")
+            raise LeopntError(f"{name} has shape {found}; accepted: {shape}, one a measurement.")
+    ages_s = log.ephemeris_age_s
+    if ages_s is not None and np.shape(ages_s) != (len(log.satellites),):
+        raise LeopntError(
+            f"ephemeris_age_s has shape {np.shape(ages_s)}; accepted: ({len(log.satellites)},), "
+            "one per satellite."
+        )
     indices = np.asarray(log.sat_index)
     if indices.min() < 0 or indices.max() >= len(log.satellites):
         raise LeopntError(
@@ -67,6 +77,13 @@ def _check_finite(log: DopplerLog) -> None:
                 f"{log.where(bad[0])}: sigma_hz is {log.sigma_hz[bad[0]]}; accepted: finite and "
                 "positive."
             )
+
+    if log.ephemeris_age_s is not None and not np.all(np.isfinite(log.ephemeris_age_s)):
+        bad = int(np.flatnonzero(~np.isfinite(log.ephemeris_age_s))[0])
+        raise LeopntError(
+            f"ephemeris_age_s of {log.satellites[bad]} is {log.ephemeris_age_s[bad]}; accepted: "
+            "finite seconds."
+        )
 
 
 def _check_order(log: DopplerLog) -> None:
@@ -99,10 +116,17 @@ def _check_satellite_units(log: DopplerLog) -> None:
     )
     _refuse(log, radius_m > 1e9, "sat_pos_ecef_m", radius_m, "m", "it looks like mm")
     speed_mps = np.linalg.norm(log.sat_vel_ecef_mps, axis=1)
-    slow = speed_mps < 20.0
-    if np.all(slow) and np.all(speed_mps > 1e-3):  # a satellite at rest in ECEF is geostationary
-        _refuse(log, slow, "sat_vel_ecef_mps", speed_mps, "m/s", "it looks like km/s")
-    _refuse(log, speed_mps > 1.2e4, "sat_vel_ecef_mps", speed_mps, "m/s", "no orbit is that fast")
+    spin = np.array([0.0, 0.0, EARTH_ROTATION_RADPS])
+    inertial_mps = np.linalg.norm(log.sat_vel_ecef_mps + np.cross(spin, log.sat_pos_ecef_m), axis=1)
+    share = inertial_mps / np.sqrt(EARTH_GM_M3PS2 / radius_m)
+    slow = share < _SLOWEST_SHARE
+    _refuse(
+        log, slow & (speed_mps < 20), "sat_vel_ecef_mps", speed_mps, "m/s", "it looks like km/s"
+    )
+    no_orbit = "no orbit at that distance is so slow"
+    _refuse(log, slow, "sat_vel_ecef_mps", speed_mps, "m/s", no_orbit)
+    no_orbit = "no orbit at that distance is so fast"
+    _refuse(log, share > _FASTEST_SHARE, "sat_vel_ecef_mps", speed_mps, "m/s", no_orbit)
 
 
 def _check_doppler_units(log: DopplerLog) -> None:

@@ -9,7 +9,8 @@ import numpy as np
 from jaxtyping import Array
 
 from leopnt.frames.attitude import retract, rotation_from_vector, vector_from_rotation
-from leopnt.inference import Model, parameter
+from leopnt.inference import LevenbergMarquardt, Model, parameter
+from leopnt.inference.least_squares import AbstractSolver
 from leopnt.noise import ComplexGaussian, FoldedAmplitude, Gaussian
 from leopnt.observables import doppler_first_order
 
@@ -26,6 +27,7 @@ class Case:
     shared: Any
     free: tuple[str, ...]
     interest: str
+    solver: AbstractSolver | None = None
 
 
 class LinearTheta(eqx.Module):
@@ -167,6 +169,7 @@ def beam_case():
         None,
         ("angle_rad", "amplitude"),
         "angle_rad",
+        LevenbergMarquardt(),  # one undamped Fisher scoring in 1000 oscillates here
     )
 
 

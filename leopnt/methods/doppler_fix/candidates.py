@@ -20,7 +20,7 @@ from leopnt.methods.doppler_fix.judge import predicted_hz, prior_square
 from leopnt.methods.doppler_fix.model import DopplerTheta
 from leopnt.methods.doppler_fix.options import FixOptions
 from leopnt.methods.doppler_fix.padding import bucket, padded
-from leopnt.methods.doppler_fix.search import is_plausible, search_globe, spread_links
+from leopnt.methods.doppler_fix.search import highest_of, is_plausible, search_globe, spread_links
 from leopnt.methods.doppler_fix.verdict import Alternative
 from leopnt.methods.doppler_fix.weights import robust_scale
 
@@ -41,7 +41,7 @@ class Candidate(NamedTuple):
 
     estimate: robust, at the scale of its own residuals; whitened: those residuals, in sigmas of the
     log; scale: their robust sigma; prior_square: squared misfit of the priors; is_plausible: it
-    converged above ground to where the satellites are up.
+    converged to where a receiver can be.
     """
 
     estimate: Estimate
@@ -119,6 +119,7 @@ def _annealed(estimate: Estimate, scale: float, data: Data, priors, options) -> 
             np.asarray(theta.rx_pos_ecef_m),
             np.asarray(estimate.covariance_of("rx_pos_ecef_m")),
             np.asarray(data.links.sat_pos_ecef_m)[np.asarray(data.mask)],
+            highest_of(options),
         ),
     )
 

@@ -61,6 +61,12 @@ class PerSatelliteSigma(AbstractWeights):
 
     prior_dof: float = 4.0
 
+    def __post_init__(self):
+        if not (np.isfinite(self.prior_dof) and self.prior_dof >= 0):
+            raise LeopntError(
+                f"PerSatelliteSigma: prior_dof={self.prior_dof!r}; accepted: finite, 0 or more."
+            )
+
     @property
     def trusts_log(self) -> bool:
         return False
@@ -102,6 +108,11 @@ class EphemerisAgeing:
     per_day2_m: float = 60.0
     cross_share: float = 0.15
 
+    def __post_init__(self):
+        terms = dataclasses.astuple(self)
+        if not (np.all(np.isfinite(terms)) and min(terms) >= 0 and sum(terms[:3]) > 0):
+            raise LeopntError(f"{self!r}: accepted: terms of 0 or more, not all three 0.")
+
     def along_track_m(self, age_s: Float[np.ndarray, " sat"]) -> Float[np.ndarray, " sat"]:
         """One-sigma along-track error [m] of elements of that age [s]."""
         days = np.abs(np.asarray(age_s)) / 86400.0
@@ -137,28 +148,53 @@ class FixOptions:
     mask_rad: float | None = None
 
     def __post_init__(self):
-        for name in self.unknowns:
-            if name not in FIELDS:
-                raise LeopntError(
-                    f"unknowns: {name!r} is not one of {list(FIELDS)}." + did_you_mean(name, FIELDS)
-                )
-            if self.unknowns.count(name) > 1:
-                raise LeopntError(f"unknowns: {name!r} is named twice.")
-        if "rx_pos_ecef_m" not in self.unknowns:
-            raise LeopntError("unknowns: a fix solves for 'rx_pos_ecef_m'; add it.")
-        both = {"freq_offset_hz", "sat_freq_offset_hz"} <= set(self.unknowns)
-        if both and self.sat_freq_sigma_hz is None:
+        _check_unknowns(self)
+        limit = self.snooping_sigmas
+        if limit is not None and not limit >= 2.5:
             raise LeopntError(
-                "unknowns: 'freq_offset_hz' and 'sat_freq_offset_hz' together cannot be told "
-                "apart; drop one, or give sat_freq_sigma_hz."
+                f"snooping_sigmas={limit!r} would reject good measurements; accepted: 2.5 or more, "
+                "or None."
             )
-        for name in ("sat_time_offset_s", "sat_orbit_offset_m"):
-            if name in self.unknowns and self.ageing is None:
-                raise LeopntError(
-                    f"unknowns: {name!r} needs an a-priori sigma; give ageing=EphemerisAgeing()."
-                )
-        if self.snooping_sigmas is not None and not self.snooping_sigmas >= 2.5:
+        sigma_hz = self.sat_freq_sigma_hz
+        if sigma_hz is not None and not (np.isfinite(sigma_hz) and sigma_hz > 0):
             raise LeopntError(
-                f"snooping_sigmas={self.snooping_sigmas!r} would reject good measurements; "
-                "accepted: 2.5 or more, or None."
+                f"sat_freq_sigma_hz={sigma_hz!r}; accepted: finite and positive, or None."
             )
+        mask_rad = self.mask_rad
+        if mask_rad is not None and not abs(mask_rad) <= 0.5 * np.pi:
+            raise LeopntError(
+                f"mask_rad={mask_rad!r} is no elevation in radians (degrees?); accepted: -pi/2 to "
+                "pi/2, or None."
+            )
+        start = self.start_ecef_m
+        if start is not None and not (np.shape(start) == (3,) and np.all(np.isfinite(start))):
+            raise LeopntError(f"start_ecef_m={start!r}; accepted: three finite numbers, or None.")
+
+
+def _check_unknowns(options: FixOptions) -> None:
+    unknowns = options.unknowns
+    for name in unknowns:
+        if name not in FIELDS:
+            raise LeopntError(
+                f"unknowns: {name!r} is not one of {list(FIELDS)}." + did_you_mean(name, FIELDS)
+            )
+        if unknowns.count(name) > 1:
+            raise LeopntError(f"unknowns: {name!r} is named twice.")
+    if "rx_pos_ecef_m" not in unknowns:
+        raise LeopntError("unknowns: a fix solves for 'rx_pos_ecef_m'; add it.")
+    both = {"freq_offset_hz", "sat_freq_offset_hz"} <= set(unknowns)
+    if both and options.sat_freq_sigma_hz is None:
+        raise LeopntError(
+            "unknowns: 'freq_offset_hz' and 'sat_freq_offset_hz' together cannot be told apart; "
+            "drop one, or give sat_freq_sigma_hz."
+        )
+    for name in ("sat_time_offset_s", "sat_orbit_offset_m"):
+        if name in unknowns and options.ageing is None:
+            raise LeopntError(
+                f"unknowns: {name!r} needs an a-priori sigma; give ageing=EphemerisAgeing()."
+            )
+    if "sat_orbit_offset_m" in unknowns and options.ageing and not options.ageing.cross_share:
+        raise LeopntError(
+            "unknowns: 'sat_orbit_offset_m' with a cross_share of 0 is known exactly; drop it, or "
+            "give a share."
+        )

@@ -12,6 +12,7 @@ from leopnt.constants import WGS84_FLATTENING, WGS84_SEMI_MAJOR_M
 from leopnt.frames.geodetic import geodetic_to_ecef
 from leopnt.inference.model import Data, Model
 from leopnt.methods.doppler_fix.model import DopplerTheta
+from leopnt.methods.doppler_fix.options import FixOptions
 from leopnt.methods.doppler_fix.padding import bucket, padded
 
 GRID_POINTS = 6000
@@ -26,8 +27,8 @@ _HORIZON_SINE = -0.05
 _SIGHT_SHARE = 0.8
 """Share of the measurements that a candidate must see; the rest may be outliers."""
 
-_LOWEST_M = -1e3
-"""No receiver is further below the ellipsoid (deepest mines and trenches aside)."""
+_LOWEST_M, _HIGHEST_M = -1e3, 5e4
+"""Heights between which receivers are, deep mines and space aside."""
 
 
 def fibonacci_sphere(num_points: int) -> tuple[np.ndarray, np.ndarray]:
@@ -79,19 +80,28 @@ def lowest_sine(height_m):
     return _HORIZON_SINE - jnp.minimum(dip, 1.0)
 
 
+def highest_of(options: FixOptions) -> float:
+    """Largest height of a plausible solution: 50 km, any where the user states one."""
+    return _HIGHEST_M if options.height is None else np.inf
+
+
 def is_plausible(
     position_m: Float[np.ndarray, "3"],
     covariance_m2: Float[np.ndarray, "3 3"],
     sat_pos_ecef_m: Float[np.ndarray, "obs 3"],
+    highest_m: float,
 ) -> bool:
-    """True if a receiver can be there: not underground by 5 sigma, satellites in sight."""
+    """True if a receiver can be there: satellites in sight, and its height, give or take 5 sigma,
+    neither underground nor above `highest_m`.
+    """
     if not (np.all(np.isfinite(position_m)) and np.all(np.isfinite(covariance_m2))):
         return False
     stretch = np.array([1.0, 1.0, 1.0 / (1.0 - WGS84_FLATTENING)])
     radius_m = float(np.linalg.norm(stretch * position_m))
     up = position_m / max(float(np.linalg.norm(position_m)), 1.0)
     height_m = radius_m - WGS84_SEMI_MAJOR_M
-    if height_m + 5.0 * np.sqrt(up @ covariance_m2 @ up) < _LOWEST_M:
+    margin_m = 5.0 * np.sqrt(up @ covariance_m2 @ up)
+    if height_m + margin_m < _LOWEST_M or height_m - margin_m > highest_m:
         return False
     offset_m = sat_pos_ecef_m - position_m
     sine = offset_m @ up / np.linalg.norm(offset_m, axis=1)

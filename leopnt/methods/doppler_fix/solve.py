@@ -47,13 +47,15 @@ def fix(log: DopplerLog, options: FixOptions | None = None) -> DopplerFix:
     5. Weights are set as `options.weights` says, and 4 is repeated until they agree.
 
     Raises:
-        LeopntError: the log is malformed (`check_log`), or holds fewer equations than unknowns.
+        LeopntError: the log is malformed (`check_log`), has no sigmas where they are to be trusted,
+            or holds fewer equations than unknowns.
 
     Returns:
         a `DopplerFix`; its `status` says whether it may be used.
     """
     options = options or FixOptions()
     check_log(log)
+    _check_sigma(log, options)
     _check_count(log, options)
     theta, data, priors = problem(log, options)
     candidates = local_solutions(theta, data, priors, options)
@@ -188,6 +190,14 @@ def _masked_low(options: FixOptions, theta: DopplerTheta, data: Data) -> Data:
     place = place_of(theta.rx_pos_ecef_m, data.links.sat_pos_ecef_m)
     visible = np.asarray(data.mask) & (place.el_rad >= options.mask_rad)
     return Data(data.links, data.observations, visible, data.shared)
+
+
+def _check_sigma(log: DopplerLog, options: FixOptions) -> None:
+    if options.weights.trusts_log and log.sigma_hz is None:
+        raise LeopntError(
+            f"weights: {type(options.weights).__name__} takes the log's sigma_hz, but the log has "
+            "none; give sigma_hz, or estimate it with CommonSigma()."
+        )
 
 
 def _check_count(log: DopplerLog, options: FixOptions) -> None:

@@ -14,16 +14,16 @@ from leopnt.inference.least_squares import Estimate
 from leopnt.inference.status import Status
 from leopnt.methods.doppler_fix.judge import geodetic_of
 from leopnt.methods.doppler_fix.options import FixOptions, GivenSigma
-from leopnt.methods.doppler_fix.search import is_plausible
+from leopnt.methods.doppler_fix.search import highest_of, is_plausible
 from leopnt.scenes.doppler_log import DopplerLog
 
-AMBIGUOUS_BELOW = 25.0
-"""Another solution counts as equally good if its cost exceeds the best by less, in sigma^2."""
+AMBIGUOUS_BELOW = 18.4
+"""Another solution is a rival if its chi-square exceeds the best by less: odds of 10 000 to 1."""
 
-WEAK_SHARE = 0.02
+WEAK_SHARE = 0.01
 """Beyond this share of the distance to the satellites a sigma is no longer a linear matter."""
 
-HOPELESS_SHARE = 0.1
+HOPELESS_SHARE = 0.05
 """Beyond this share the measurements do not tell where on its horizon the receiver is."""
 
 POOR_SHARE = 0.01
@@ -81,7 +81,8 @@ def status_of(f: Findings) -> Status:
     position_m = np.asarray(f.estimate.theta.rx_pos_ecef_m)
     if not np.all(np.isfinite(f.covariance_m2)):
         return Status.unobservable
-    if not is_plausible(position_m, f.covariance_m2, f.log.sat_pos_ecef_m[f.used]):
+    highest_m = highest_of(f.options)
+    if not is_plausible(position_m, f.covariance_m2, f.log.sat_pos_ecef_m[f.used], highest_m):
         return Status.implausible
     if f.sigma_share > HOPELESS_SHARE:
         return Status.unobservable
