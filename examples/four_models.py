@@ -35,7 +35,8 @@ def doppler(theta, shared, link):
 def doppler_case():
     """Two passes at 780 km, 26 instants each, 1 Hz noise; the start is 37 km off."""
     u, zero = np.linspace(-0.26, 0.26, 26), np.zeros(26)
-    turns = [np.asarray(rotation_from_vector(v)) for v in ([1.5, 0.1, 0.0], [1.0, -0.15, 0.0])]
+    tilts = np.array([[1.5, 0.1, 0.0], [1.0, -0.15, 0.0]])
+    turns = np.asarray(jax.vmap(rotation_from_vector)(tilts))
     pos = np.concatenate([np.c_[np.cos(u), np.sin(u), zero] @ turn.T for turn in turns])
     vel = np.concatenate([np.c_[-np.sin(u), np.cos(u), zero] @ turn.T for turn in turns])
     truth = DopplerTheta(jnp.array([6.371e6, 0.0, 0.0]), jnp.asarray(12.0))
@@ -107,9 +108,8 @@ def phases(theta, ant_pos_body_m, link):
 
 def array_case():
     """Four antennas, six directions, 0.05 rad noise; the start is 0.37 rad off."""
-    rng = np.random.default_rng(0)
-    ant_pos_body_m, links = rng.normal(size=(4, 3)), rng.normal(size=(6, 3))
-    links /= np.linalg.norm(links, axis=1, keepdims=True)
+    ant_pos_body_m, links = np.split(np.random.default_rng(0).normal(size=(10, 3)), [4])
+    links = links / np.linalg.norm(links, axis=1, keepdims=True)
     truth = ArrayTheta(rotation_from_vector(jnp.array([1.0, 0.5, -2.0])), 0.3)
     start = ArrayTheta(retract(truth.rotation, jnp.array([0.3, -0.2, 0.1])), 0.0)
     return Model(phases, Gaussian(0.05)), truth, start, links, ant_pos_body_m

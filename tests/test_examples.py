@@ -4,8 +4,12 @@ import ast
 import importlib.util
 from pathlib import Path
 
+import jax.numpy as jnp
 import pytest
 from study_sizes import study_size
+
+from leopnt.errors import LeopntError
+from leopnt.inference import misspecified_bound, predict
 
 ROOT = Path(__file__).parent.parent
 OWN = (ROOT / "examples" / "own_measurement.py").read_text()
@@ -68,3 +72,10 @@ def test_four_unlike_models_reach_their_bounds(evidence):
             achieved=abs(rmse / bound - 1.0),
             tolerance=0.1,
         )
+
+
+def test_the_gaussian_misspecified_bound_refuses_folded_amplitudes():
+    model, truth, _, links, _ = example("four_models").beam_case()
+    mean, covariance = predict(model, truth, links), jnp.ones((81, 1, 1))
+    with pytest.raises(LeopntError, match="misspecified_bound_from_draws"):
+        misspecified_bound(model, truth, links, mean, covariance, ("angle_rad", "amplitude"))
