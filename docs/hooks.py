@@ -56,7 +56,9 @@ def _section(path: Path) -> str:
         cells = [[name, *(_shown(c.get(name, "")) for c in nested.values())] for name in names]
         parts.append(_table(["", *map(_words, nested)], cells))
     if flat:
-        parts.append(_table(["quantity", "value"], [[_words(k), _shown(v)] for k, v in flat.items()]))
+        parts.append(
+            _table(["quantity", "value"], [[_words(k), _shown(v)] for k, v in flat.items()])
+        )
     return "\n\n".join([*parts, _conditions(found)])
 
 
