@@ -10,7 +10,6 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from leopnt.constants import EARTH_ROTATION_RADPS
 from leopnt.inference.least_squares import Estimate, LevenbergMarquardt, solve
 from leopnt.inference.losses import Cauchy
 from leopnt.inference.model import Data, Model
@@ -136,15 +135,14 @@ def _scale(z: np.ndarray, options: FixOptions) -> float:
 
 
 def mirror_positions(position_m: Float[np.ndarray, "3"], data: Data) -> list[np.ndarray]:
-    """The position reflected in the orbit planes of the satellites observed most.
+    """The position reflected in the planes in which the satellites observed most move over ground.
 
     Doppler from one pass fixes the place along the track and the distance from it, not the side.
     """
     links, mask = data.links, np.asarray(data.mask)
     index = np.asarray(links.sat_index)[mask]
     pos_m = np.asarray(links.sat_pos_ecef_m)[mask]
-    spin = np.array([0.0, 0.0, EARTH_ROTATION_RADPS])
-    momentum = np.cross(pos_m, np.asarray(links.sat_vel_ecef_mps)[mask] + np.cross(spin, pos_m))
+    momentum = np.cross(pos_m, np.asarray(links.sat_vel_ecef_mps)[mask])
     mirrors = []
     for satellite in np.argsort(-np.bincount(index), kind="stable")[:_MIRRORS]:
         normal = momentum[index == satellite].sum(axis=0)
