@@ -55,8 +55,8 @@ class CommonSigma(AbstractWeights):
 class PerSatelliteSigma(AbstractWeights):
     """One sigma per satellite, estimated from its residuals and the redundancy they keep.
 
-    A satellite's variance is shrunk towards the pooled one with the weight of `prior_dof`
-    measurements, so that one with two bursts is not believed to be perfect.
+    A satellite's variance is shrunk, on a logarithm, towards the common one with the weight of
+    `prior_dof` measurements, so that one with two bursts is not believed to be perfect.
     """
 
     prior_dof: float = 4.0

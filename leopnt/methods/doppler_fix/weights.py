@@ -41,20 +41,29 @@ def satellite_sigmas(
     sat_index: Int[np.ndarray, " obs"],
     prior_dof: float,
 ) -> Float[np.ndarray, " sat"]:
-    """One sigma per satellite, by variance-component estimation with shrinkage.
+    """One sigma per satellite, by variance-component estimation with shrinkage of its logarithm.
 
-        var_s = (sum v^2 + nu var_pool) / (sum r + nu)
+        ln var_s = (d_s ln v_s + nu ln v) / (d_s + nu) + const
+        v_s = sum res^2 / d_s,   d_s = sum r,   ln v = sum d_s ln v_s / sum d_s
 
-    over the used measurements of satellite s, v the residual (in units that make all satellites
-    comparable), r its redundancy 1 - h, nu = `prior_dof`. Iterate with the fit until it settles.
+    over the used measurements of satellite s, res the residual (in units that make all satellites
+    comparable), r its redundancy 1 - h, nu = `prior_dof`; the constant makes the sum of res^2/var
+    the redundancy of all. On a logarithm a satellite ten times as noisy as the rest spoils the
+    others' sigma by the power nu / (d_s + nu) of 10 only. Iterate with the fit until it settles.
 
-    Source: Foerstner, Ein Verfahren zur Schaetzung von Varianz- und Kovarianzkomponenten (1979);
-    the shrinkage is the conjugate prior of a variance.
+    Source: Foerstner, Ein Verfahren zur Schaetzung von Varianz- und Kovarianzkomponenten (1979),
+    for v_s.
     """
     sat_index = np.asarray(sat_index)
     squares, spare = residual**2, np.clip(redundancy, 0.0, 1.0)
-    pooled = np.sum(squares[used]) / max(np.sum(spare[used]), 1e-9)
     num_sat = int(sat_index.max()) + 1
     sums = np.bincount(sat_index[used], squares[used], num_sat)
     dof = np.bincount(sat_index[used], spare[used], num_sat)
-    return np.sqrt((sums + prior_dof * pooled) / (dof + prior_dof))
+    total = max(np.sum(dof), 1e-9)
+    pooled = max(np.sum(sums) / total, 1e-300)
+    each = np.log(np.maximum(sums / np.maximum(dof, 1e-9), 1e-12 * pooled))
+    middle = np.sum(dof * each) / total
+    weight = np.maximum(dof + prior_dof, 1e-9)
+    variance = np.exp((dof * each + prior_dof * middle) / weight)
+    variance = np.where(dof > 0, variance, np.exp(middle))
+    return np.sqrt(variance * np.sum(sums / variance) / total)
