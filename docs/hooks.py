@@ -41,7 +41,7 @@ def _several_names(html: str) -> str:
     )
 
     def listed(match: re.Match) -> str:
-        others = re.sub(r"<[^>]*>", "", match[2]).split(",")
+        others = re.sub(r"<[^>]*>|[()]", "", match[2]).split(",")
         shown = [f"<code>{name.strip()}</code>" for name in [match[1], *others]]
         return f"<b>{', '.join(shown)}</b>"
 
