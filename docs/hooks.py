@@ -30,8 +30,22 @@ def on_page_content(html, page, config, files):
     def linked(text: str) -> str:
         return keys.sub(lambda key: f'<a href="{target}#{key[1]}">{key[0]}</a>', text)
 
-    parts = _UNTOUCHED.split(html)
+    parts = _UNTOUCHED.split(_several_names(html))
     return "".join(part if i % 2 else linked(part) for i, part in enumerate(parts))
+
+
+def _several_names(html: str) -> str:
+    """Undo what the docstring parser makes of "a, b: text": a name "a," of the type "b"."""
+    names = re.compile(
+        r"<b><code>(?:<[^>]*>)*(\w+),(?:</\w+>)*</code></b>\s*\(<code>(.*?)</code>\)", re.DOTALL
+    )
+
+    def listed(match: re.Match) -> str:
+        others = re.sub(r"<[^>]*>|[()]", "", match[2]).split(",")
+        shown = [f"<code>{name.strip()}</code>" for name in [match[1], *others]]
+        return f"<b>{', '.join(shown)}</b>"
+
+    return names.sub(listed, html)
 
 
 def bibliography_keys() -> list[str]:

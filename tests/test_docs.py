@@ -14,10 +14,12 @@ import ast
 import contextlib
 import importlib
 import io
+import json
 import pkgutil
 import re
 import textwrap
 import tomllib
+import typing
 from pathlib import Path
 from typing import NamedTuple
 
@@ -168,6 +170,31 @@ def test_settings_in_a_page_are_accepted(page):
     for block in blocks(page):
         if block.language == "toml" and not block.excuse:
             FixSettings.model_validate(tomllib.loads(block.body))
+
+
+def settings_keys(model, table: str = "Top"):
+    """(table, key, default) of every key; None where there is none."""
+    for name, field in model.model_fields.items():
+        kinds = typing.get_args(field.annotation) or (field.annotation,)
+        inner = [kind for kind in kinds if hasattr(kind, "model_fields")]
+        if inner:
+            yield from settings_keys(inner[0], name if table == "Top" else f"{table}.{name}")
+        else:
+            yield table, name, None if field.is_required() else field.default
+
+
+def test_the_settings_page_lists_every_key_with_its_default():
+    from leopnt.scenes.fix_settings import FixSettings
+
+    page = (DOCS / "guides" / "settings.md").read_text()
+    sections = dict(re.findall(r"^## \[?([\w.]+)\]?\n(.*?)(?=^## |\Z)", page, re.M | re.S))
+    wrong = []
+    for table, key, default in settings_keys(FixSettings):
+        row = re.search(rf"^\| `{key}` \| (.*?) ?\|", sections[table], re.MULTILINE)
+        shown = f"`{json.dumps(default)}`" if default not in (None, "", {}) else ""
+        if not row or (row[1] not in ("*required*", shown)):
+            wrong.append(f"[{table}] {key} = {default!r}")
+    assert wrong == []
 
 
 # Links

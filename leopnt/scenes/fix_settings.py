@@ -24,6 +24,7 @@ Unknown = Literal[
     "frequency_drift",
     "satellite_frequency_offset",
     "satellite_time_offset",
+    "satellite_orbit_offset",
 ]
 Weights = Literal["given", "common", "per-satellite"]
 Correction = Literal["first-order", "relativistic"]
@@ -326,11 +327,11 @@ def _estimate_problems(estimate: dict[str, Any]) -> Iterator[str]:
             "[estimate] unknowns: 'frequency_offset' and 'satellite_frequency_offset' together "
             "cannot be told apart; drop one, or give satellite_frequency_sigma_hz."
         )
-    if "satellite_time_offset" in unknowns and "ageing" not in estimate:
-        yield (
-            "[estimate] unknowns: 'satellite_time_offset' needs an a-priori sigma; give "
-            "[estimate.ageing]."
-        )
+    for name in ("satellite_time_offset", "satellite_orbit_offset"):
+        if name in unknowns and "ageing" not in estimate:
+            yield (
+                f"[estimate] unknowns: {name!r} needs an a-priori sigma; give [estimate.ageing]."
+            )
     if "height_sigma_m" in estimate and "height_m" not in estimate:
         yield "[estimate] height_sigma_m: goes with height_m, which is not given."
 

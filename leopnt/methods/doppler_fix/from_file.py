@@ -28,6 +28,7 @@ _FIELDS = {
     "frequency_drift": "freq_drift_hzps",
     "satellite_frequency_offset": "sat_freq_offset_hz",
     "satellite_time_offset": "sat_time_offset_s",
+    "satellite_orbit_offset": "sat_orbit_offset_m",
 }
 _WEIGHTS: dict[str, AbstractWeights] = {
     "given": GivenSigma(),

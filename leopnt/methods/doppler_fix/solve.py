@@ -102,7 +102,9 @@ def _priors(log: DopplerLog, options: FixOptions) -> tuple[AbstractPrior, ...]:
     num_sat = len(log.satellites)
     priors: list[AbstractPrior] = []
     if options.height is not None:
-        priors.append(FunctionPrior(height_m, options.height.height_m, options.height.sigma_m))
+        # Arrays, not floats, which would be part of the compiled kernel: one per height.
+        known = (jnp.asarray(options.height.height_m), jnp.asarray(options.height.sigma_m))
+        priors.append(FunctionPrior(height_m, *known))
     if options.ageing is not None:
         along_s, cross_m = orbit_sigmas(log, options.ageing)
         if "sat_time_offset_s" in options.unknowns:
