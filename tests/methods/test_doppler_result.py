@@ -54,7 +54,7 @@ def test_errors_are_as_large_as_the_covariance_says(name, evidence):
     options, clock = SETS[name]
     options = dataclasses.replace(options, weights=GivenSigma())
     base, rng, squares = six_passes(), np.random.default_rng(7), []
-    for _ in range(study_size(25, 400)):
+    for _ in range(study_size(15, 400)):
         log = base
         if "sat_freq_offset_hz" in options.unknowns:
             shift = SAT_OFFSET_HZ * rng.normal(size=6)

@@ -60,9 +60,15 @@ def test_iridium_gives_the_published_errors(label, options, expected_m, evidence
         unit="m",
     )
     assert abs(result.residual_rms_hz - 5.5) < 0.05
-    # The error is what the covariance predicts (chi-square of 3 below its 99 % quantile).
     miss, covariance = result.error_enu_m(HONG_KONG_M), result.covariance_enu_m2
-    assert miss @ np.linalg.solve(covariance, miss) < 11.3
+    evidence(
+        "methods.doppler_fix.result",
+        f"normalized squared error of the surveyed antenna, {label}",
+        "99 % quantile of chi-square(3)",
+        "real data",
+        achieved=miss @ np.linalg.solve(covariance, miss),
+        tolerance=11.3,
+    )
 
 
 def of_height(mean, sigma):
@@ -169,7 +175,7 @@ def uniform_places(count, seed=0):
 def test_any_start_on_earth_leads_to_the_same_solution(evidence):
     log, best = iridium(), fix(iridium()).position_ecef_m
     starts = [-HONG_KONG_M, np.zeros(3), np.array([0.0, 0.0, 6356752.0]), 5 * HONG_KONG_M]
-    starts += list(uniform_places(study_size(25, 1000)))
+    starts += list(uniform_places(study_size(10, 1000)))
     found = [fix(log, FixOptions(start_ecef_m=start)) for start in starts]
     assert all(result.converged for result in found)
     evidence(
@@ -327,6 +333,16 @@ def test_a_pass_so_short_that_it_tells_little_is_not_passed_off_as_a_fix():
     assert len(log.time_s) > 0
 
 
+def test_nine_bursts_of_one_iridium_satellite_are_never_a_silent_wrong_answer():
+    log = iridium()
+    keep = log.sat_index == log.satellites.index("57")
+    names = ("time_s", "sat_index", "doppler_hz", "sat_pos_ecef_m", "sat_vel_ecef_mps")
+    arc = {name: getattr(log, name)[keep] for name in (*names, "carrier_hz")}
+    result = fix(dataclasses.replace(log, **arc))
+    assert not result.converged or error_m(result) < 5 * np.sqrt(np.trace(result.covariance_enu_m2))
+    assert result.warnings
+
+
 # Outliers
 
 
@@ -427,11 +443,6 @@ def test_a_mask_leaves_out_exactly_the_low_satellites():
         (1, FixOptions(), "1 measurements and 0 priors cannot determine 4 unknowns"),
         (3, FixOptions(unknowns=POSITION), None),
         (3, FixOptions(), "cannot determine 4 unknowns (rx_pos_ecef_m, freq_offset_hz)"),
-        (
-            9,
-            FixOptions(unknowns=(*DRIFT, "rx_vel_ecef_mps"), height=Height(0.0)),
-            None,
-        ),
         (
             6,
             FixOptions(unknowns=(*DRIFT, "rx_vel_ecef_mps"), height=Height(0.0)),

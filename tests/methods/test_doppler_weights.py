@@ -78,7 +78,7 @@ def test_a_satellite_without_used_measurements_gets_the_common_sigma():
 def trials():
     """Fixes of logs whose noise is what they say, with stated and with estimated sigma."""
     base, rng = six_passes(), np.random.default_rng(11)
-    logs = [noisy(base, 4.0, rng, offset_hz=150.0, state=True) for _ in range(study_size(60, 1000))]
+    logs = [noisy(base, 4.0, rng, offset_hz=150.0, state=True) for _ in range(study_size(40, 1000))]
     unknown = [dataclasses.replace(log, sigma_hz=None) for log in logs]
     return {
         GivenSigma: [fix(log, FixOptions(weights=GivenSigma())) for log in logs],
@@ -137,7 +137,7 @@ def test_sigmas_by_satellite_are_recovered_and_improve_the_fix(evidence):
     true = np.array([2.0, 2.0, 2.0, 20.0, 20.0, 20.0])
     base, rng = six_passes(), np.random.default_rng(5)
     ratio, square = [], {CommonSigma: [], PerSatelliteSigma: []}
-    for _ in range(study_size(25, 300)):
+    for _ in range(study_size(15, 300)):
         log = noisy(base, true, rng, offset_hz=50.0)
         for weights in square:
             result = fix(log, FixOptions(weights=weights()))
@@ -161,7 +161,7 @@ def test_random_halves_of_the_iridium_set_predict_each_other_as_well_by_either_w
     # The weights are judged by measurements that took no part, never by the true position.
     log, rng = iridium(), np.random.default_rng(2)
     rms = {CommonSigma: [], PerSatelliteSigma: []}
-    for _ in range(study_size(8, 100)):
+    for _ in range(study_size(6, 100)):
         first = rng.permutation(len(log.time_s)) < len(log.time_s) // 2
         for weights in rms:
             result = fix(only(log, first), FixOptions(weights=weights()))

@@ -103,7 +103,8 @@ def _priors(log: DopplerLog, options: FixOptions) -> tuple[AbstractPrior, ...]:
     priors: list[AbstractPrior] = []
     if options.height is not None:
         # Arrays, not floats, which would be part of the compiled kernel: one per height.
-        known = (jnp.asarray(options.height.height_m), jnp.asarray(options.height.sigma_m))
+        height = options.height
+        known = [jnp.asarray(float(x)) for x in (height.height_m, height.sigma_m)]
         priors.append(FunctionPrior(height_m, *known))
     if options.ageing is not None:
         along_s, cross_m = orbit_sigmas(log, options.ageing)
