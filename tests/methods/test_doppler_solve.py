@@ -11,7 +11,6 @@ from doppler_logs import (
     OFFSET,
     PLACE_M,
     POSITION,
-    SPIN,
     ecef,
     iridium,
     noise_free,
@@ -257,13 +256,6 @@ def single_pass(lat, lon, aside_deg, ascending=True, altitude_m=780e3):
     place = ecef(lat, lon, 50.0)
     times = np.linspace(-300, 300, 241)
     return noise_free([orbit], times, place, mask_deg=5.0), place
-
-
-def mirror_of(place_m, log):
-    inertial = log.sat_vel_ecef_mps + np.cross(SPIN, log.sat_pos_ecef_m)
-    normal = np.cross(log.sat_pos_ecef_m, inertial).sum(axis=0)
-    normal /= np.linalg.norm(normal)
-    return place_m - 2 * (place_m @ normal) * normal
 
 
 PASSES = [
