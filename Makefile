@@ -49,7 +49,7 @@ contract: $(VENV)/.dev-ready
 	$(BIN)/lint-imports
 
 docs: $(VENV)/.dev-ready
-	$(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 hygiene: $(VENV)/.dev-ready
 	$(BIN)/python tests/check_hygiene.py

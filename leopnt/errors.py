@@ -16,7 +16,11 @@ class FormatError(LeopntError):
         self.path = Path(path)
         self.line_number = line_number
         where = f"{path}" if line_number is None else f"{path}:{line_number}"
+        self.message = message
         super().__init__(f"{where}: {message}")
+
+    def __reduce__(self):
+        return type(self), (self.path, self.line_number, self.message)
 
 
 class LeopntWarning(UserWarning):

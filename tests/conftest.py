@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import jax
+import jaxtyping
 import pytest
 
 import leopnt  # noqa: F401  turns on 64 bit before JAX loads
@@ -20,6 +21,14 @@ KINDS = (
     "real data",
     "own",
 )
+
+
+@pytest.fixture
+def untyped():
+    """Call the package as users do: without the run-time type checks of the test suite."""
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import jax
 import jax.numpy as jnp
-import jaxtyping
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -177,14 +176,6 @@ def test_dop_runs_compiled_and_batched():
     got = jax.jit(jax.vmap(dop_pseudorange))(az, el, visible)
     expected = np.array([reference(*sky) for sky in skies])
     np.testing.assert_allclose(np.stack(got, axis=1), expected, rtol=1e-11)
-
-
-@pytest.fixture
-def untyped():
-    """Call the package as users do: without the run-time type checks of the test suite."""
-    jaxtyping.config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping.config.update("jaxtyping_disable", False)
 
 
 def test_named_values_follow_from_the_cofactor_diagonal():

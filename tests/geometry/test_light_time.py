@@ -4,7 +4,6 @@ from decimal import Decimal, localcontext
 
 import jax
 import jax.numpy as jnp
-import jaxtyping
 import numpy as np
 import pytest
 
@@ -317,14 +316,6 @@ def test_both_descriptions_of_one_link_give_the_same_flight_time():
     backward = transmission_time_offset(*(jnp.array([float(x) for x in v]) for v in (pos, vel, rx)))
     assert abs(float(forward) - float(tau)) * SPEED_OF_LIGHT_MPS < 2e-9
     assert abs(float(backward) - float(tau)) * SPEED_OF_LIGHT_MPS < 1e-3
-
-
-@pytest.fixture
-def untyped():
-    """Call the package as users do: without the run-time type checks of the test suite."""
-    jaxtyping.config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping.config.update("jaxtyping_disable", False)
 
 
 SAT, RX = np.array([7e6, 1e6, 0.0]), np.array([6.378e6, 0.0, 0.0])

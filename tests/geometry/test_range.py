@@ -4,7 +4,6 @@ from decimal import Decimal, localcontext
 
 import jax
 import jax.numpy as jnp
-import jaxtyping
 import numpy as np
 import pytest
 
@@ -275,14 +274,6 @@ def test_range_rate_is_differentiable_compiled_and_batched():
     stacked = [jnp.stack([a, a]) for a in args]
     both = jax.vmap(range_rate_in_flight)(*stacked)
     np.testing.assert_allclose(both, range_rate_in_flight(*args), rtol=1e-15)
-
-
-@pytest.fixture
-def untyped():
-    """Call the package as users do: without the run-time type checks of the test suite."""
-    jaxtyping.config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping.config.update("jaxtyping_disable", False)
 
 
 SAT, VEL = np.array([7e6, 1e6, 0.0]), np.array([1e3, -7e3, 0.0])

@@ -3,7 +3,6 @@
 import erfa
 import jax
 import jax.numpy as jnp
-import jaxtyping
 import numpy as np
 import pytest
 
@@ -117,14 +116,6 @@ def test_padding_keeps_every_visible_satellite_once(evidence):
         achieved=np.sum(rebuilt != visible) + abs(filled.sum() - visible.sum()),
         tolerance=0.0,
     )
-
-
-@pytest.fixture
-def untyped():
-    """Call the package as users do: without the run-time type checks of the test suite."""
-    jaxtyping.config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping.config.update("jaxtyping_disable", False)
 
 
 def test_too_few_slots_are_refused_with_the_number_that_is_needed():

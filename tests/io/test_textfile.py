@@ -1,4 +1,5 @@
 import gzip
+import pickle
 
 import pytest
 
@@ -16,6 +17,12 @@ def test_gzip_is_unpacked_and_damage_is_named(tmp_path):
     path.write_bytes(b"\x1f\x9d\x90rest")
     with pytest.raises(FormatError, match=r"Unix compress \(\.Z\)"):
         read_bytes(path)
+
+
+def test_a_format_error_survives_the_way_from_a_worker_process():
+    error = FormatError("orbits/a.tle", 7, "checksum is 3, should be 4")
+    back = pickle.loads(pickle.dumps(error))
+    assert (str(back), back.path, back.line_number) == (str(error), error.path, 7)
 
 
 def test_paths_that_cannot_be_read_are_named(tmp_path):

@@ -4,7 +4,6 @@ import functools
 
 import jax
 import jax.numpy as jnp
-import jaxtyping
 import numpy as np
 import pytest
 
@@ -293,14 +292,6 @@ def test_the_real_form_holds_every_part_and_comes_back(value):
     np.testing.assert_array_equal(back, value)
     assert back.shape == value.shape
     assert back.dtype == value.dtype
-
-
-@pytest.fixture
-def untyped():
-    """Call the package as users do: without the run-time type checks of the test suite."""
-    jaxtyping.config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping.config.update("jaxtyping_disable", False)
 
 
 # --- what a user may get wrong ---

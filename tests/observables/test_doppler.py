@@ -5,7 +5,6 @@ from decimal import Decimal, localcontext
 
 import jax
 import jax.numpy as jnp
-import jaxtyping
 import numpy as np
 import pytest
 
@@ -286,14 +285,6 @@ def test_doppler_runs_compiled_and_batched(doppler):
     batched = jax.jit(jax.vmap(doppler, in_axes=(0, 0, 0, 0, None)))(*stacked, CARRIER_HZ)
     one_by_one = [doppler(*s, CARRIER_HZ) for s in states]
     np.testing.assert_allclose(batched, one_by_one, rtol=0, atol=1e-10)
-
-
-@pytest.fixture
-def untyped():
-    """Call the package as users do: without the run-time type checks of the test suite."""
-    jaxtyping.config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping.config.update("jaxtyping_disable", False)
 
 
 GOOD = {

@@ -4,7 +4,6 @@ from decimal import Decimal, getcontext, localcontext
 
 import jax
 import jax.numpy as jnp
-import jaxtyping
 import numpy as np
 import pytest
 
@@ -88,14 +87,6 @@ def test_a_compiled_batch_agrees_with_one_by_one():
     )
     one_by_one = [pseudorange(s, rx, 10.0, float(i)) for i, s in enumerate(sat)]
     np.testing.assert_allclose(batched, one_by_one, rtol=1e-15)
-
-
-@pytest.fixture
-def untyped():
-    """Call the package as users do: without the run-time type checks of the test suite."""
-    jaxtyping.config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping.config.update("jaxtyping_disable", False)
 
 
 GOOD = {

@@ -4,7 +4,6 @@ from decimal import Decimal, localcontext
 
 import jax
 import jax.numpy as jnp
-import jaxtyping
 import numpy as np
 import pytest
 
@@ -56,14 +55,6 @@ def test_derivatives_are_slowness_along_the_ray_and_one():
     np.testing.assert_allclose(by_sat, slowness, rtol=1e-14)
     np.testing.assert_allclose(by_rx, -slowness, rtol=1e-14)
     assert by_clock == 1.0
-
-
-@pytest.fixture
-def untyped():
-    """Call the package as users do: without the run-time type checks of the test suite."""
-    jaxtyping.config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping.config.update("jaxtyping_disable", False)
 
 
 GOOD = {
