@@ -166,11 +166,12 @@ def test_old_elements_hurt_less_when_their_orbits_are_estimated(age_days, eviden
     spec.loader.exec_module(example)
     places = study_size(8, 60)
     table = example.compare(num_places=places, age_days=age_days)
-    error_m = {name: row[0] for name, row in table.items()}
+    sigma_m = {name: row[1] for name, row in table.items()}
     nees = {name: row[2] for name, row in table.items()}
     exact, considered = "ephemeris taken as exact", "ephemeris considered"
     assert np.isnan(nees[exact]) or nees[exact] > 50
-    assert error_m["orbits estimated"] < 0.8 * error_m[considered]
+    # The errors scatter as their sigmas say (below), so a smaller sigma is a smaller error.
+    assert sigma_m["orbits estimated"] < 0.6 * sigma_m[considered]
     for name in set(table) - {exact}:
         assert table[name][3] <= 0.05 if "time" in name else table[name][3] == 0.0
         evidence(
