@@ -86,9 +86,8 @@ def main():
     """Print the table of all ages and remedies."""
     num_places = int(sys.argv[1]) if len(sys.argv) > 1 else 20
     print(f"{num_places} places, Iridium, six arcs, 5 Hz noise; honest NEES is 3")
-    print(
-        "age [d]  remedy                      median error [m]  median sigma [m]  mean NEES  not solved"
-    )
+    columns = "median error [m]  median sigma [m]  mean NEES  not solved"
+    print(f"age [d]  {'remedy':26s}  {columns}")
     for age_days in (0.25, 1.0, 7.0):
         for name, (error, sigma, nees, lost) in compare(num_places, age_days).items():
             row = f"{age_days:7.2f}  {name:26s}  {error:16.0f}  {sigma:16.0f}  {nees:9.1f}"
