@@ -100,6 +100,31 @@ class Information(eqx.Module):
         unit = scale / safe
         return jnp.where(jnp.all(length > 0), cofactor * unit[:, None] * unit[None, :], jnp.nan)
 
+    def with_prior(
+        self, names: str | Sequence[str], information: Float[Array | np.ndarray, "size size"]
+    ) -> Information:
+        """Information with a-priori knowledge added.
+
+        Args:
+            names: fields that it is about.
+            information: its matrix in SI units, order of `names`, such as diag(1/sigma^2).
+        """
+        keep = self.unknowns.indices(names)
+        matrix = np.asarray(information, float)
+        if matrix.shape != (len(keep), len(keep)) or not np.allclose(matrix, matrix.T):
+            raise LeopntError(
+                f"information has shape {matrix.shape}; accepted: symmetric, "
+                f"{(len(keep), len(keep))} for {names!r}."
+            )
+        value, vector = np.linalg.eigh(matrix)
+        if value.min(initial=0.0) < -1e-9 * np.abs(value).max(initial=0.0):
+            raise LeopntError("information: has a negative eigenvalue; information cannot.")
+        rows = np.zeros((len(keep), self.unknowns.size))
+        rows[:, keep] = np.sqrt(np.maximum(value, 0.0))[:, None] * vector.T
+        scaled = jnp.asarray(rows * self.unknowns.scale_vector[None, :])
+        root = _equilibrated_root(jnp.concatenate([self.root, scaled]))
+        return Information(root, self.unknowns)
+
     def sigma(self, name: str, known: Sequence[str] = ()) -> Float[Array, " size"]:
         """Bound on the standard deviation of a field's components, SI."""
         return jnp.sqrt(jnp.diag(self.crb(name, known)))
@@ -126,6 +151,17 @@ def fisher_information(
     check_links(links, shared, visible)
     given = with_array_floats((model, theta, links, shared, tuple(priors)))
     return Information(_root(unknowns, visible, *given), unknowns)
+
+
+@eqx.filter_jit
+def information_of_rows(rows: Float[Array, "row param"], unknowns: Unknowns) -> Information:
+    """Information from whitened rows in SI units, A^T A = FIM: for derivatives in closed form.
+
+    Args:
+        rows: one per observation, columns in the order of `unknowns`.
+        unknowns: names, sizes, scales and units of the columns.
+    """
+    return Information(_equilibrated_root(rows * unknowns.scale_vector[None, :]), unknowns)
 
 
 @eqx.filter_jit

@@ -70,7 +70,7 @@ def observed(scene: NineDScene) -> Observed:
 
 
 def derivatives(scene: NineDScene) -> Derivatives:
-    """d tau and d nu, exact for spherical waves.
+    """D tau and d nu, exact for spherical waves.
 
         d tau/dp = D_u/c,   d tau/d theta = (s_u x D_u)/c,   d tau/dv = T D_u/c
         d nu/dp = g = (I - D D^T)(v_U - v_b)/(c d),   d nu/dv = D/c + T g

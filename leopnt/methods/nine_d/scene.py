@@ -1,4 +1,4 @@
-"""A scene of the 9D bounds: satellites over slots, a receiver with several antennas, its signals."""
+"""A scene of the 9D bounds: satellites over slots, a receiver with antennas, its signals."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from jaxtyping import Array, Float
 
 from leopnt.errors import LeopntError, LeopntWarning
 from leopnt.frames.attitude import rotation_from_yaw_pitch_roll
+
+_SLOT_LENGTH_S = 10e-3
 
 
 class NineDScene(eqx.Module):
@@ -143,7 +145,7 @@ def _full(
 ) -> np.ndarray:
     """The value in its full shape: missing trailing axes are repeated."""
     found = _array(name, value)
-    if exact and found.shape != shape or found.shape != shape[: found.ndim]:
+    if (exact and found.shape != shape) or found.shape != shape[: found.ndim]:
         raise LeopntError(f"{name} has shape {found.shape}; accepted: {shape}.")
     if np.any(found < low) or np.any(found > high):
         worst = found[(found < low) | (found > high)].flat[0]
@@ -182,10 +184,12 @@ def _square_time(slot_length_s: Any, square: Any, shape, spacing: float) -> np.n
         if slot_length_s is not None:
             raise LeopntError("give one of slot_length_s and mean_square_time_s2.")
         return _full("mean_square_time_s2", square, shape, low=0.0)
-    length = float(_full("slot_length_s", 10e-3 if slot_length_s is None else slot_length_s, (), low=0.0))
+    length = float(
+        _full("slot_length_s", 10e-3 if slot_length_s is None else slot_length_s, (), low=0.0)
+    )
     if 0.0 < spacing < length and shape[1] > 1:
         warnings.warn(
-            f"slot_length_s = {length:g} is above the spacing of slots, {spacing:g} s: slots overlap.",
+            f"slot_length_s = {length:g} is above the spacing, {spacing:g} s: slots overlap.",
             LeopntWarning,
             stacklevel=3,
         )
@@ -197,8 +201,8 @@ def _check_antennas(antennas: np.ndarray) -> None:
     mean = antennas.mean(axis=0)
     if np.linalg.norm(mean) > 1e-9 * size:
         raise LeopntError(
-            f"antennas_body_m: their mean is {mean.tolist()}, not zero; subtract it, and move rx_pos_m "
-            "by the rotated mean: rx_pos_m is the centroid."
+            f"antennas_body_m: their mean is {mean.tolist()}, not zero; subtract it, and move "
+            "rx_pos_m by the rotated mean: rx_pos_m is the centroid."
         )
 
 

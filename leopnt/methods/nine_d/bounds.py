@@ -1,0 +1,121 @@
+"""Fisher information of a scene by name: location first, then the nuisances."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from leopnt.inference.fisher import Information, information_of_rows
+from leopnt.inference.parameters import Unknowns
+from leopnt.methods.nine_d.closed_form import (
+    Derivatives,
+    derivatives,
+    euler_map,
+    observed,
+    weights,
+)
+from leopnt.methods.nine_d.nuisances import BOTH_OFFSETS, AbstractNuisance, Columns
+from leopnt.methods.nine_d.scene import NineDScene
+
+LOCATION = ("rx_pos_m", "rotation_rad", "rx_vel_mps")
+"""Names of the nine unknowns; rotation is a small vector in global axes."""
+
+
+def information(
+    scene: NineDScene,
+    nuisances: Sequence[AbstractNuisance] = BOTH_OFFSETS,
+    *,
+    rows: Derivatives | None = None,
+) -> Information:
+    """Fisher information about position, rotation, velocity and the nuisances.
+
+    Ask it for what you want: `.efim(LOCATION)`, `.crb("rx_pos_m")` with the rest unknown,
+    `.crb("rx_pos_m", known=("rotation_rad", "rx_vel_mps"))`, `.crb("time_offset_s")`.
+
+    Args:
+        scene: of `nine_d_scene`.
+        nuisances: what else is unknown; () for a synchronized, coherent system.
+        rows: other derivatives, as `decoupled_derivatives(scene)`.
+    """
+    return information_of_rows(
+        _rows(scene, tuple(nuisances), rows), unknowns_of(scene, tuple(nuisances))
+    )
+
+
+def unknowns_of(scene: NineDScene, nuisances: tuple[AbstractNuisance, ...]) -> Unknowns:
+    """Names, sizes and scales of all unknowns."""
+    sizes = [one.columns(scene).doppler.shape[-1] for one in nuisances]
+    scales = [one.scale for one, size in zip(nuisances, sizes, strict=True) for _ in range(size)]
+    return Unknowns(
+        (*LOCATION, *(one.name for one in nuisances)),
+        (3, 3, 3, *sizes),
+        (*([1.0] * 9), *scales),
+        ("m", "rad", "m/s", *(one.unit for one in nuisances)),
+    )
+
+
+@eqx.filter_jit
+def _rows(scene: NineDScene, nuisances: tuple[AbstractNuisance, ...], rows: Derivatives | None):
+    rows = derivatives(scene) if rows is None else rows
+    return whitened_rows(scene, rows, [one.columns(scene) for one in nuisances])
+
+
+def whitened_rows(
+    scene: NineDScene, rows: Derivatives, nuisances: Sequence[Columns]
+) -> Float[Array, "row param"]:
+    """Rows A with A^T A the Fisher information about location and nuisances, SI.
+
+    Where no carrier phase is unknown: sqrt(SNR omega) [d tau, delay columns]. Else code and phase
+    apart, with f the mean of the received spectrum, f_o + alpha_1 alpha_2:
+
+        sqrt(SNR (omega - f^2)) [d tau, delay, 0],   sqrt(SNR) [f d tau, f delay, -1/(2 pi)]
+
+    and always sqrt(q) [d nu, Doppler columns].
+    """
+    weight = weights(scene)
+    delay = jnp.concatenate([rows.delay, *(one.delay for one in nuisances)], axis=-1)
+    doppler = jnp.concatenate([rows.doppler, *(one.doppler for one in nuisances)], axis=-1)
+    parts = [jnp.sqrt(weight.doppler)[..., None] * doppler]
+    if any(one.phase_rad is not None for one in nuisances):
+        parts += _code_and_phase(scene, delay, nuisances)
+    else:
+        parts.append(jnp.sqrt(weight.delay)[..., None] * delay)
+    return jnp.concatenate([part.reshape(-1, part.shape[-1]) for part in parts])
+
+
+def _code_and_phase(scene: NineDScene, delay, nuisances: Sequence[Columns]):
+    seen = observed(scene)
+    middle_hz = seen.observed_hz + scene.bandwidth_hz * scene.correlation
+    spread = scene.bandwidth_hz**2 * (1.0 - scene.correlation**2)
+    code = jnp.sqrt(scene.snr * spread[..., None])[..., None] * delay
+    location = jnp.zeros((*scene.snr.shape, 9))
+    phase = [
+        jnp.zeros_like(one.delay) if one.phase_rad is None else one.phase_rad for one in nuisances
+    ]
+    cycles = jnp.concatenate([location, *phase], axis=-1) / (2.0 * jnp.pi)
+    carrier = middle_hz[..., None, None] * delay - cycles
+    return [code, jnp.sqrt(scene.snr)[..., None] * carrier]
+
+
+def euler_matrix(scene: NineDScene, size: int = 9) -> Float[np.ndarray, "size size"]:
+    """M with J_euler = M^T J M: rotation columns by yaw, pitch, roll instead of a small vector."""
+    matrix = np.eye(size)
+    matrix[3:6, 3:6] = np.asarray(euler_map(scene.rotation))
+    return matrix
+
+
+def efim(
+    scene: NineDScene,
+    nuisances: Sequence[AbstractNuisance] = BOTH_OFFSETS,
+) -> Float[Array, "9 9"]:
+    """Equivalent Fisher information about position, rotation vector and velocity, SI."""
+    return information(scene, nuisances).efim(LOCATION)
+
+
+def deviations(covariance: Float[Array, "size size"]) -> Float[Array, " size"]:
+    """Standard deviations of a covariance."""
+    return jnp.sqrt(jnp.diag(covariance))
