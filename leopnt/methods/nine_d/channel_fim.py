@@ -89,7 +89,8 @@ def channel_fim(
 
     Source: [emenonye-9d] eqs. 5-8, corrected: factor 1 instead of 1/2 for nu, sums over links.
     """
-    weight, (num_sat, num_slot, num_ant) = weights(scene), scene.snr.shape
+    weight = weights(scene)
+    _, num_slot, num_ant = scene.snr.shape
     num_delay = num_slot * num_ant
     group = (gain or GainOfAntenna()).group(num_slot, num_ant)
     num_gain = int(group.max()) + 1

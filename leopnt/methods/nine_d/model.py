@@ -64,7 +64,7 @@ class NineDShared(eqx.Module):
 
 
 def predict_link(theta: NineDTheta, shared: NineDShared, link: NineDLink) -> Float[Array, " obs"]:
-    """Observed delay [s] of every antenna, tau - delta, then the normalized Doppler, nu - eps/f_c."""
+    """Delay [s] of every antenna, tau - delta, then the normalized Doppler, nu - eps/f_c."""
     centroid_m = theta.rx_pos_m + link.slot_time_s * theta.rx_vel_mps
     antennas_m = shared.antennas_body_m @ theta.rotation.T
     offset_m = centroid_m - link.sat_pos_m
