@@ -216,7 +216,9 @@ class ExactInformation:
         return ExactInformation(gram[np.ix_(keep, keep)], self.length[keep], unknowns, is_decided)
 
 
-def exact_information(rows: Sequence[Sequence[Any]], unknowns: Unknowns) -> ExactInformation:
+def exact_information(
+    rows: Sequence[Sequence[Any] | np.ndarray], unknowns: Unknowns
+) -> ExactInformation:
     """Exact information from whitened rows in SI units, A^T A = FIM.
 
     Args:

@@ -4,7 +4,8 @@ import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from nine_d_cases import LINE, SINGLE, SQUARE, random_case, worked_case
+from nine_d_cases import LINE, SINGLE, SQUARE, random_case
+from nine_d_worked_case import worked_case
 
 from leopnt.methods.nine_d.bounds import LOCATION, information
 from leopnt.methods.nine_d.closed_form import decoupled_derivatives
