@@ -159,19 +159,22 @@ class ExactInformation:
         null = tuple(self._null_vector(swept, j) for j in range(size) if j not in swept.used)
         return ExactVerdict(verdict, len(swept.used), smallest, null, self.unknowns)
 
-    def sigma(self, name: str) -> float:
-        """Standard deviation of one field, SI, root sum of squares; inf if not determined.
+    def covariance(self, name: str) -> Float[np.ndarray, "size size"]:
+        """Cramer-Rao bound of one field, SI; inf if not determined.
 
         All other fields are nuisances, determined or not (generalized Schur complement).
         """
         own = self.eliminated(self._others(name))
-        swept = _sweep(_bordered(own.gram), np.arange(own.unknowns.size))
-        if len(swept.used) < own.unknowns.size:
-            return float("inf")
         size = own.unknowns.size
-        return float(
-            EXACT.sqrt(sum(swept.matrix[i, size + i] / own.length[i] ** 2 for i in range(size)))
-        )
+        swept = _sweep(_bordered(own.gram), np.arange(size))
+        if len(swept.used) < size:
+            return np.full((size, size), np.inf)
+        unit = np.multiply.outer(own.length, own.length)
+        return (swept.matrix[:size, size:] / unit).astype(float)
+
+    def sigma(self, name: str) -> float:
+        """Root sum of squares of the standard deviations of one field, SI."""
+        return float(np.sqrt(np.trace(self.covariance(name))))
 
     def conditioning(self) -> Conditioning:
         """Condition number and weakest direction of all fields that are left.

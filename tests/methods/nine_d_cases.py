@@ -12,6 +12,7 @@ SQUARE = np.array([[-1.0, -1.0, 0.0], [1.0, -1.0, 0.0], [-1.0, 1.0, 0.0], [1.0, 
 LINE, SQUARE = LINE * HALF_WAVE_M, SQUARE * HALF_WAVE_M / 2.0
 SINGLE = np.zeros((1, 3))
 
+
 def random_case(num_sat=3, num_slot=3, antennas=SQUARE, seed=0, **options):
     key = jax.random.key(seed)
     antennas = jnp.asarray(antennas)

@@ -19,7 +19,7 @@ from leopnt.methods.nine_d.bounds import LOCATION
 from leopnt.methods.nine_d.exact import array_shape, formal_information, structural_information
 from leopnt.methods.nine_d.nuisances import BOTH_OFFSETS, AbstractNuisance
 from leopnt.methods.nine_d.scene import NineDScene
-from leopnt.methods.nine_d.weak_directions import null_space_in_words, words_of
+from leopnt.methods.nine_d.weak_directions import null_space_in_words, offsets_m, words_of
 
 _UNITS = dict(zip(LOCATION, ("m", "rad", "m/s"), strict=True))
 
@@ -162,9 +162,7 @@ def _practical(
 
 
 def _nearest_m(scene: NineDScene) -> float:
-    receiver = scene.rx_pos_m + scene.slot_time_s[:, None] * scene.rx_vel_mps[None, :]
-    offset = np.asarray(scene.sat_pos_m - receiver[None])
-    return float(np.min(np.linalg.norm(offset, axis=-1)))
+    return float(np.min(np.linalg.norm(offsets_m(scene), axis=-1)))
 
 
 def _reasons(

@@ -40,10 +40,15 @@ def null_space_in_words(null_space: Sequence[Direction], words: Words) -> str:
     return "; ".join(dict.fromkeys([*said, *(in_words(one, words) for one in rest)]))
 
 
+def offsets_m(scene: NineDScene) -> Float[np.ndarray, "sat slot 3"]:
+    """Satellites minus receiver."""
+    moved = np.multiply.outer(np.asarray(scene.slot_time_s), np.asarray(scene.rx_vel_mps))
+    return np.asarray(scene.sat_pos_m) - (np.asarray(scene.rx_pos_m)[None, :] + moved)[None]
+
+
 def _lines_of_sight(scene: NineDScene) -> dict[int, Float[np.ndarray, "3"]]:
     """Unit vector to each satellite with a link, mean over the slots; counted from 1."""
-    receiver = scene.rx_pos_m + scene.slot_time_s[:, None] * scene.rx_vel_mps[None, :]
-    offset = np.asarray(scene.sat_pos_m - receiver[None])
+    offset = offsets_m(scene)
     unit = offset / np.linalg.norm(offset, axis=-1, keepdims=True)
     found = {}
     for b, links in enumerate(np.asarray(scene.snr)):
