@@ -76,7 +76,7 @@ def has_rotation(name):
 def study_arrays(motion):
     """All arrays in the full study; one with the motions of the paper in the reduced one."""
     every = tuple(example.ARRAYS)
-    return every[: study_size(5 if motion == "orbit" else 1, 5)]
+    return every[-study_size(5 if motion == "orbit" else 1, 5) :]
 
 
 def is_enough(pairs, size):
@@ -85,17 +85,6 @@ def is_enough(pairs, size):
         return False
     least = [tuple(map(int, pair.split("x"))) for pair in pairs.split()]
     return any(size[0] >= b and size[1] >= k for b, k in least)
-
-
-@pytest.mark.parametrize("model", ["formal", "structural"])
-@pytest.mark.parametrize("array", ["1", "4 collinear", "3 triangle"])
-def test_verdicts_at_the_edge_are_the_published_ones(model, array):
-    # Two sizes where most verdicts turn; the others are in the study below.
-    cells, grid = published(model), ((2, 2), (1, 3))
-    found = example.verdicts(example.largest_scene(array), model, grid, ("time", "both"))
-    for (offset, name, size), verdict in found.items():
-        expected = is_enough(cells[array, offset, name], size)
-        assert (verdict is Verdict.IDENTIFIABLE) == expected, (offset, name, size)
 
 
 @pytest.mark.study
@@ -116,7 +105,7 @@ def test_all_verdicts_are_the_published_ones(model, motion, evidence):
     assert count == 560 * len(arrays)
     evidence(
         "methods.nine_d.verdicts",
-        f"wrong {model} verdicts of {count}, 1 to 4 satellites x 1 to 5 slots, {motion} motion",
+        f"wrong {model} verdicts, 1 to 4 satellites x 1 to 5 slots, {motion} motion",
         "published tables",
         "published",
         achieved=wrong,

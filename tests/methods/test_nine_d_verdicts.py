@@ -190,7 +190,7 @@ def test_unknowns_are_answered_in_the_order_of_the_location():
 
 @pytest.mark.parametrize("limit", [0.0, -1.0, float("nan")])
 def test_limits_are_positive(limit):
-    with pytest.raises(LeopntError, match="velocity_mps = .*: expected a number above 0"):
+    with pytest.raises(LeopntError, match=r"velocity_mps = .*: expected a number above 0"):
         PracticalLimits(velocity_mps=limit)
 
 

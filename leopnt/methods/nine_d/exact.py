@@ -10,14 +10,15 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import equinox as eqx
 import numpy as np
 from jaxtyping import Float
 
 from leopnt.constants import SPEED_OF_LIGHT_MPS
 from leopnt.inference.identifiability import EXACT, ExactInformation, exact_information
 from leopnt.methods.nine_d.bounds import unknowns_of
-from leopnt.methods.nine_d.closed_form import observed, weights
-from leopnt.methods.nine_d.nuisances import BOTH_OFFSETS, AbstractNuisance
+from leopnt.methods.nine_d.closed_form import Weights, observed, weights
+from leopnt.methods.nine_d.nuisances import BOTH_OFFSETS, AbstractNuisance, Columns
 from leopnt.methods.nine_d.scene import NineDScene
 
 FLAT_SHARE = 1e-9
@@ -136,20 +137,34 @@ def _length(vector: np.ndarray) -> np.ndarray:
     return _root(np.sum(vector * vector, axis=-1))[..., None]
 
 
+class _Signal(NamedTuple):
+    """What is taken from the scene in 64 bit: weights, mean of the received spectrum, nuisances."""
+
+    weight: Weights
+    middle_hz: Any
+    columns: tuple[Columns, ...]
+
+
+@eqx.filter_jit
+def _signal(scene: NineDScene, nuisances: tuple[AbstractNuisance, ...]) -> _Signal:
+    middle_hz = observed(scene).observed_hz + scene.bandwidth_hz * scene.correlation
+    return _Signal(weights(scene), middle_hz, tuple(one.columns(scene) for one in nuisances))
+
+
 def _information(scene, geometry: _Geometry, by_position, nuisances) -> ExactInformation:
-    columns = [one.columns(scene) for one in nuisances]
+    signal = _signal(scene, nuisances)
+    columns = signal.columns
     delay = np.concatenate(
         [_delay_rows(geometry, by_position), *(_exact_of(one.delay) for one in columns)], axis=-1
     )
     doppler = np.concatenate(
         [_doppler_rows(scene, geometry), *(_exact_of(one.doppler) for one in columns)], axis=-1
     )
-    weight = weights(scene)
-    rows = [*_weighted(doppler, weight.doppler)]
+    rows = _weighted(doppler, signal.weight.doppler)
     if any(one.phase_rad is not None for one in columns):
-        rows += _code_and_phase(scene, delay, columns)
+        rows += _code_and_phase(scene, delay, signal)
     else:
-        rows += _weighted(delay, weight.delay)
+        rows += _weighted(delay, signal.weight.delay)
     return exact_information(rows, unknowns_of(scene, nuisances))
 
 
@@ -166,19 +181,17 @@ def _weighted(rows: np.ndarray, weight: Any) -> list[np.ndarray]:
     ]
 
 
-def _code_and_phase(scene: NineDScene, delay: np.ndarray, columns) -> list[np.ndarray]:
+def _code_and_phase(scene: NineDScene, delay: np.ndarray, signal: _Signal) -> list[np.ndarray]:
     """Code and carrier apart; see `bounds.whitened_rows`."""
-    middle_hz = observed(scene).observed_hz + scene.bandwidth_hz * scene.correlation
-    spread = scene.bandwidth_hz**2 * (1.0 - scene.correlation**2)
-    snr = np.asarray(scene.snr)
+    alpha, rho, snr = (np.asarray(x) for x in (scene.bandwidth_hz, scene.correlation, scene.snr))
     phase = [
         np.zeros(np.shape(one.delay)) if one.phase_rad is None else np.asarray(one.phase_rad)
-        for one in columns
+        for one in signal.columns
     ]
     location = np.zeros((*snr.shape, 9))
     cycles = _exact(np.concatenate([location, *phase], axis=-1)) / (2 * EXACT.pi)
-    carrier = _exact(np.asarray(middle_hz))[..., None, None] * delay - cycles
-    code = _weighted(delay, snr * np.asarray(spread)[..., None])
+    carrier = _exact(np.asarray(signal.middle_hz))[..., None, None] * delay - cycles
+    code = _weighted(delay, snr * (alpha**2 * (1.0 - rho**2))[..., None])
     return code + _weighted(carrier, snr)
 
 
