@@ -44,7 +44,7 @@ class Verdict(enum.Enum):
     UNDECIDED = "undecided: a pivot lies between zero and information even at 200 digits"
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Direction:
     """A direction in the space of unknowns.
 
@@ -87,7 +87,7 @@ def in_words(direction: Direction, words: Words) -> str:
     return " together with ".join(parts)
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class ExactVerdict:
     """Exact answer about a set of unknowns.
 
@@ -120,7 +120,7 @@ class ExactVerdict:
         )
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class ExactInformation:
     """Gram matrix of whitened rows in `EXACT` arithmetic, columns scaled to unit length once.
 
@@ -250,7 +250,7 @@ def exact_information(
     return ExactInformation(gram, np.array(length, dtype=object), unknowns)
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class _Swept:
     """A Gram matrix after sweeping: which columns served as pivots, and what is left."""
 
@@ -313,7 +313,7 @@ def _direction(unknowns: Unknowns, unit_free: Sequence[Any], si: Sequence[Any]) 
     )
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Conditioning:
     """How well unknowns can be told apart.
 

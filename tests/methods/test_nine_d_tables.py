@@ -111,3 +111,19 @@ def test_all_verdicts_are_the_published_ones(model, motion, evidence):
         achieved=wrong,
         tolerance=0,
     )
+
+
+def test_tables_print_one_line_per_array_and_offsets(capsys):
+    example.show(published("formal"))
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 1 + 20
+    assert lines[0].split() == ["antennas", "offsets", *SETS]
+    assert lines[-1].split() == [
+        *("4", "square", "both", "1x1", "1x2", "2x1", "1x2", "1x2"),
+        *("3x1", "1x2", "1x2", "1x3", "2x2"),
+    ]
+
+
+def test_pairs_that_nothing_decides_are_not_printed():
+    found = {("none", "p", size): Verdict.UNDECIDED for size in example.GRID}
+    assert example.minimal_pairs(found, "none", "p") == "undecided"

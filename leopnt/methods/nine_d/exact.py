@@ -31,7 +31,7 @@ _exact = np.vectorize(EXACT.mpf, otypes=[object])
 _root = np.vectorize(EXACT.sqrt, otypes=[object])
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class ArrayShape:
     """Extent of the antennas that have a link.
 

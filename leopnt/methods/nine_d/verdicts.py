@@ -21,7 +21,7 @@ from leopnt.methods.nine_d.nuisances import BOTH_OFFSETS, AbstractNuisance
 from leopnt.methods.nine_d.scene import NineDScene
 from leopnt.methods.nine_d.weak_directions import null_space_in_words, offsets_m, words_of
 
-_UNITS = dict(zip(LOCATION, ("m", "rad", "m/s"), strict=True))
+_UNITS: dict[str, str] = dict(zip(LOCATION, ("m", "rad", "m/s"), strict=True))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,7 +75,7 @@ class PracticalVerdict:
         return tuple(name for name in self.sigma if not self.sigma[name] < self.limit[name])
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Identifiability:
     """Answer to: can these unknowns be identified?
 
