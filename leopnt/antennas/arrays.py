@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
@@ -63,7 +65,7 @@ def polygon_array(num: int, side_m: Float[Array, ""] | float) -> Float[Array, "a
     return _in_plane(radius_m * jnp.cos(angle), radius_m * jnp.sin(angle))
 
 
-def centered_array(pos_body_m: ArrayLike) -> Float[Array, "ant 3"]:
+def centered_array(pos_body_m: ArrayLike | Sequence) -> Float[Array, "ant 3"]:
     """Given positions [m] in body axes, moved so that their centroid is zero.
 
     What was the origin moves to minus their mean: a receiver position is then that of the
@@ -88,10 +90,10 @@ def num_antennas(pos_body_m: Float[Array, "ant 3"]) -> int:
     return pos_body_m.shape[0]
 
 
-def _steps(num: int) -> np.ndarray:
+def _steps(num: int) -> Float[Array, " ant"]:
     """Integers or half-integers, symmetric about zero."""
-    return np.arange(num) - 0.5 * (num - 1)
+    return jnp.arange(num) - 0.5 * (num - 1)
 
 
-def _in_plane(x: Array, y: Array) -> Float[Array, "ant 3"]:
+def _in_plane(x: Float[Array, " ant"], y: Float[Array, " ant"]) -> Float[Array, "ant 3"]:
     return jnp.stack([x, y, jnp.zeros_like(x)], axis=1)

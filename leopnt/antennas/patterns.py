@@ -35,7 +35,7 @@ class Isotropic(AbstractPattern):
     """0 dBi in every direction."""
 
     def gain(self, angle_rad: Float[Array, ""] | float) -> Float[Array, ""]:
-        return jnp.ones_like(_angle(angle_rad))
+        return jnp.where(jnp.isnan(_angle(angle_rad)), jnp.nan, 1.0)
 
 
 class CosinePower(AbstractPattern):
@@ -56,9 +56,9 @@ class CosinePower(AbstractPattern):
 
     def gain(self, angle_rad: Float[Array, ""] | float) -> Float[Array, ""]:
         cosine = jnp.cos(_angle(angle_rad))
-        is_front = cosine > 0.0
+        is_behind = cosine <= 0.0
         peak = 2.0 * (jnp.asarray(self.exponent, float) + 1.0)
-        return jnp.where(is_front, peak * jnp.where(is_front, cosine, 1.0) ** self.exponent, 0.0)
+        return jnp.where(is_behind, 0.0, peak * jnp.where(is_behind, 1.0, cosine) ** self.exponent)
 
 
 class CircularAperture(AbstractPattern):
@@ -118,7 +118,7 @@ class CircularAperture(AbstractPattern):
         angle = _angle(angle_rad)
         x = 2.0 * np.pi * self.radius_wavelengths * jnp.sin(angle)
         field = aperture_transform(self.taper + 1, x)
-        return jnp.where(jnp.cos(angle) >= 0.0, from_db(self.peak_dbi) * field**2, 0.0)
+        return jnp.where(jnp.cos(angle) < 0.0, 0.0, from_db(self.peak_dbi) * field**2)
 
 
 class ParabolicBeam(AbstractPattern):

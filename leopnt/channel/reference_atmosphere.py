@@ -109,7 +109,7 @@ def _below_86_km(height_km: Float[Array, ""]) -> tuple[Float[Array, ""], Float[A
     """Temperature [K] and pressure [hPa] of the seven layers."""
     height = jnp.minimum(height_km, _MIDDLE_TOP_KM)
     geopotential = _EARTH_KM * height / (_EARTH_KM + height)
-    layer = jnp.clip(jnp.searchsorted(_FOOT_KM, geopotential, side="right") - 1, 0)
+    layer = jnp.maximum(jnp.sum(geopotential >= _FOOT_KM) - 1, 0)
     foot_k, lapse, foot_hpa, foot_km = (
         jnp.asarray(column)[layer] for column in (_FOOT_K, _LAPSE, _FOOT_HPA, _FOOT_KM)
     )

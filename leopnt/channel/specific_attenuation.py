@@ -84,7 +84,8 @@ def _scaled(air: AirState) -> tuple[Array, Array, Array]:
     return dry, vapor, 300.0 / jnp.asarray(air.temperature_k, float)
 
 
-def _shape(f: Array, line: np.ndarray, width: Array, mixing: Array) -> Float[Array, " line"]:
+def _shape(f, line, width, mixing) -> Float[Array, " line"]:
+    """Line shapes: lines, widths and line mixing in GHz."""
     below, above = line - f, line + f
     near = (width - mixing * below) / (below**2 + width**2)
     far = (width - mixing * above) / (above**2 + width**2)
@@ -99,5 +100,5 @@ def _dry_continuum(f: Array, p: Array, e: Array, theta: Array) -> Float[Array, "
     return f * p * theta**2 * (debye + nitrogen)
 
 
-def _attenuation(f: Array, refractivity: Array) -> Float[Array, ""]:
+def _attenuation(f, refractivity) -> Float[Array, ""]:
     return _DBPM_PER_DBPKM * 0.1820 * f * refractivity
