@@ -2,7 +2,6 @@
 
 import itertools
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -22,7 +21,7 @@ from leopnt.errors import LeopntError
 EARTH_M = 6371e3
 
 
-@eqx.filter_jit
+@jax.jit
 def loss_db(gases, carrier_hz, el_rad):
     return gases.loss_db(carrier_hz, el_rad)
 
