@@ -12,6 +12,8 @@ import sys
 __version__ = "0.1.0.dev0"
 
 _ROOMS = (
+    "antennas",
+    "channel",
     "constants",
     "eop",
     "epochs",
@@ -26,6 +28,7 @@ _ROOMS = (
     "orbits",
     "report",
     "scenes",
+    "studies",
 )
 
 __all__ = ["__version__", *_ROOMS]  # pyright: ignore[reportUnsupportedDunderAll]

@@ -11,7 +11,12 @@ from leopnt.inference.consistency import (
     chi_square,
     data_snooping,
 )
-from leopnt.inference.fisher import Information, dilution, fisher_information
+from leopnt.inference.fisher import (
+    Information,
+    dilution,
+    fisher_information,
+    information_of_rows,
+)
 from leopnt.inference.least_squares import (
     Estimate,
     FisherScoring,
@@ -60,6 +65,7 @@ __all__ = [
     "data_snooping",
     "dilution",
     "fisher_information",
+    "information_of_rows",
     "misspecified_bound",
     "misspecified_bound_from_draws",
     "nll",

@@ -1,4 +1,4 @@
-"""The worked case of the 9D bounds: all numbers explicit, bounds computed in 50 digits elsewhere."""
+"""The worked case of the 9D bounds: explicit numbers, bounds computed in 50 digits elsewhere."""
 
 import numpy as np
 

@@ -12,7 +12,6 @@ from leopnt.inference.small_linear import COLUMN_FLOOR, inverse_of_root, triangu
 from leopnt.methods.nine_d.closed_form import Weights, derivatives, weights
 from leopnt.methods.nine_d.scene import NineDScene
 
-
 TILE = 100
 """Scenes that advance together: their rows fit the cache of a core."""
 

@@ -48,7 +48,7 @@ class Weights(NamedTuple):
 
 def _offsets(scene: NineDScene):
     """Receiver centroid minus satellite (sat, slot, 3), and antennas from the centroid (ant, 3)."""
-    receiver = scene.rx_pos_m + scene.slot_time_s[:, None] * scene.rx_vel_mps[None, :]
+    receiver = scene.rx_pos_m[None, :] + scene.slot_time_s[:, None] * scene.rx_vel_mps[None, :]
     return receiver[None] - scene.sat_pos_m, scene.antennas_body_m @ scene.rotation.T
 
 

@@ -127,7 +127,7 @@ class AbstractPhase(AbstractNuisance):
 
     def columns(self, scene: NineDScene) -> Columns:
         size = self.num_groups(scene)
-        member = self.groups(scene)[..., None] == jnp.arange(size)
+        member = self.groups(scene)[..., None] == jnp.arange(size)[None, None, None, :]
         nothing = _no_delay(scene, size)
         return Columns(nothing, _no_doppler(scene, size), jnp.where(member, 1.0, 0.0))
 

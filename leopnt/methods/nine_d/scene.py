@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, TypeAlias
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -13,6 +14,9 @@ from jaxtyping import Array, Float
 
 from leopnt.errors import LeopntError, LeopntWarning
 from leopnt.frames.attitude import rotation_from_yaw_pitch_roll
+
+Numbers: TypeAlias = ArrayLike | Sequence[Any]
+"""A number, an array, or nested lists of numbers."""
 
 _SLOT_LENGTH_S = 10e-3
 
@@ -59,22 +63,22 @@ class NineDScene(eqx.Module):
 
 def nine_d_scene(
     *,
-    sat_pos_m: ArrayLike,
-    sat_vel_mps: ArrayLike,
+    sat_pos_m: Numbers,
+    sat_vel_mps: Numbers,
     slot_spacing_s: float,
-    rx_pos_m: ArrayLike,
-    rx_vel_mps: ArrayLike,
-    antennas_body_m: ArrayLike,
-    snr_linear: ArrayLike | None = None,
-    snr_db: ArrayLike | None = None,
-    yaw_pitch_roll_rad: ArrayLike | None = None,
-    rotation: ArrayLike | None = None,
+    rx_pos_m: Numbers,
+    rx_vel_mps: Numbers,
+    antennas_body_m: Numbers,
+    snr_linear: Numbers | None = None,
+    snr_db: Numbers | None = None,
+    yaw_pitch_roll_rad: Numbers | None = None,
+    rotation: Numbers | None = None,
     carrier_hz: float = 1e9,
-    bandwidth_hz: ArrayLike = 100e6,
-    correlation: ArrayLike = 0.0,
+    bandwidth_hz: Numbers = 100e6,
+    correlation: Numbers = 0.0,
     slot_length_s: float | None = None,
-    mean_square_time_s2: ArrayLike | None = None,
-    freq_offset_hz: ArrayLike = 0.0,
+    mean_square_time_s2: Numbers | None = None,
+    freq_offset_hz: Numbers = 0.0,
     doppler_weight: float = 1.0,
 ) -> NineDScene:
     """Check explicit arrays and bring them to their full shapes.
