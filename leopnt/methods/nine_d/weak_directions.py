@@ -85,4 +85,5 @@ def _rotation(axis: np.ndarray, sight: dict[int, np.ndarray], about: np.ndarray 
 
 
 def _components(way: np.ndarray) -> str:
-    return f"({', '.join(f'{x:.2f}' for x in way + 0.0)}) in global axes"
+    rounded = np.round(way, 2) + 0.0  # no "-0.00"
+    return f"({', '.join(f'{x:.2f}' for x in rounded)}) in global axes"
