@@ -11,9 +11,12 @@ from collections.abc import Sequence
 import click
 
 import leopnt
+from leopnt.cli.catalog import list_studies, reproduce
 from leopnt.cli.doctor import doctor
 from leopnt.cli.fix import fix
+from leopnt.cli.run import run
 from leopnt.cli.sky import sky
+from leopnt.cli.study import study
 from leopnt.errors import LeopntError
 
 BAD_INPUT, DEFECT, INTERRUPTED = 2, 3, 130
@@ -28,7 +31,7 @@ def app():
     """Positioning, navigation and timing with low-Earth-orbit satellites."""
 
 
-for command in (fix, sky, doctor):
+for command in (fix, sky, run, study, list_studies, reproduce, doctor):
     app.add_command(command)
 
 

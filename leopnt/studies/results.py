@@ -1,0 +1,156 @@
+"""From the chunks of a run to its results: statistics by point, and every trial in one file."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import h5netcdf
+import numpy as np
+import xarray as xr
+
+import leopnt
+from leopnt.io.results import replacing
+from leopnt.studies.method import Column
+from leopnt.studies.plan import Chunk
+from leopnt.studies.runner import Outcome, all_chunks, prepared_point, trials_per_point
+from leopnt.studies.statistics import QUANTILES, status_sentences
+from leopnt.studies.store import RunFolder
+from leopnt.studies.study_file import Study, versions
+
+_UNITS = {"m": "m", "hz": "Hz", "s": "s", "deg": "deg", "mps": "m/s", "km": "km", "db": "dB"}
+_MISSING_STATUS = -1
+
+
+def study_dataset(study: Study, folder: RunFolder, outcome: Outcome) -> xr.Dataset:
+    """Statistics of every point over its solved trials; kind "study".
+
+    Variables, over `point` and what they name: the swept parameters; counts of trials by status;
+    what the method summarizes (errors, bounds, quantiles); what tells cases apart.
+    """
+    parts, warnings = [], []
+    for point in range(len(study.points)):
+        prepared = prepared_point(study, point)
+        index, arrays = _trials_of(study, folder, point)
+        columns = study.method.summarize(index, arrays, prepared)
+        parts.append({**prepared.values, **columns})
+        warnings += prepared.warnings
+    variables = {name: _stacked([part[name] for part in parts]) for name in parts[0]}
+    variables |= _swept(study) | _shared(prepared_point(study, 0).cases)
+    warnings = [*_outcome_sentences(outcome), *dict.fromkeys(warnings)]
+    return xr.Dataset(variables, attrs=_attributes(study, outcome, warnings))
+
+
+def _trials_of(study: Study, folder: RunFolder, point: int):
+    """Numbers and outcomes of the trials of a point that were run."""
+    index, arrays = [], []
+    for chunk in all_chunks(study):
+        if chunk.point == point and (found := folder.read(chunk)) is not None:
+            index.append(chunk.index)
+            arrays.append(found)
+    if not arrays:
+        sizes = {"enu": 3}
+        shapes = {
+            name: [sizes[dim] for dim in quantity.dims]
+            for name, quantity in study.method.outcomes.items()
+        }
+        empty = {name: np.zeros([0, *shape]) for name, shape in shapes.items()}
+        return np.zeros(0, int), empty | {"status": np.zeros(0, int)}
+    return np.concatenate(index), {
+        name: np.concatenate([one[name] for one in arrays]) for name in arrays[0]
+    }
+
+
+def _stacked(columns: list[Column]) -> xr.Variable:
+    first = columns[0]
+    values = np.stack([column.values for column in columns])
+    attrs = {"units": first.units, "long_name": first.long_name}
+    return xr.Variable(("point", *first.dims), values, attrs)
+
+
+def _swept(study: Study) -> dict[str, xr.Variable]:
+    found = {}
+    for name in study.points[0].values:
+        values = [point.values[name] for point in study.points]
+        is_number = all(isinstance(one, int | float) and not isinstance(one, bool) for one in values)
+        units = _UNITS.get(name.rsplit("_", 1)[-1], "1") if is_number else "1"
+        stored = np.asarray(values, float) if is_number else np.asarray([str(v) for v in values])
+        attrs = {"units": units, "long_name": name.split(".")[-1].replace("_", " ")}
+        found[name] = xr.Variable(("point",), stored, attrs)
+    return found
+
+
+def _shared(cases: Mapping[str, Column]) -> dict[str, xr.Variable]:
+    columns = {
+        "status": Column(("status",), np.asarray(status_sentences()), "1", "how a trial ended"),
+        "quantile": Column(("quantile",), QUANTILES, "1", "probability"),
+        **cases,
+    }
+    return {
+        name: xr.Variable(one.dims, one.values, {"units": one.units, "long_name": one.long_name})
+        for name, one in columns.items()
+    }
+
+
+def _outcome_sentences(outcome: Outcome) -> Iterator[str]:
+    if not outcome.is_complete:
+        yield (
+            f"Incomplete: {outcome.total - outcome.done} of {outcome.total} chunks are missing; "
+            "run the study again to compute them."
+        )
+    if outcome.stopped_by:
+        yield f"The run stopped early: {outcome.stopped_by}"
+    for chunk, reason in list(outcome.failures.items())[:5]:
+        if reason != outcome.stopped_by:
+            yield f"{chunk.name} failed: {reason}"
+
+
+def _attributes(study: Study, outcome: Outcome, warnings: list[str]) -> dict[str, Any]:
+    sweep = study.settings.sweep
+    return {
+        "kind": "study",
+        "title": study.title,
+        "method": study.method.name,
+        "complete": int(outcome.is_complete),
+        "converged": int(outcome.is_complete),
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "leopnt_version": leopnt.__version__,
+        "seed": study.settings.study.seed,
+        "trials_per_case": study.settings.study.trials,
+        "input_file": study.path.name,
+        "input_text": study.text,
+        "warnings": json.dumps(warnings),
+        "provenance": json.dumps({**versions(), "fingerprint": study.fingerprint}),
+        "swept": json.dumps(list(study.points[0].values)),
+        "sweep_kind": "none" if sweep is None else sweep.kind,
+        "plots": json.dumps([dict(one) for one in study.method.plots]),
+        "evidence": json.dumps(list(study.method.evidence)),
+    }
+
+
+def write_trials(study: Study, folder: RunFolder, path: Path) -> Path:
+    """Every trial in one NetCDF file, streamed chunk by chunk; missing ones are NaN, status -1."""
+    per_point = trials_per_point(study)
+    with replacing(path) as temporary, h5netcdf.File(temporary, "w") as file:
+        file.dimensions = {"point": len(study.points), "trial": per_point, "enu": 3}
+        file.attrs.update({"kind": "trials", "title": study.title, "fingerprint": study.fingerprint})
+        for chunk in all_chunks(study):
+            arrays = folder.read(chunk)
+            if arrays is not None:
+                _write_chunk(study, file, chunk, arrays)
+    return path
+
+
+def _write_chunk(study: Study, file: h5netcdf.File, chunk: Chunk, arrays) -> None:
+    for name, quantity in study.method.outcomes.items():
+        values = arrays[name]
+        if name not in file.variables:
+            fill = np.nan if values.dtype.kind == "f" else _MISSING_STATUS
+            made = file.create_variable(
+                name, ("point", "trial", *quantity.dims), values.dtype, fillvalue=fill
+            )
+            made.attrs.update({"units": quantity.units, "long_name": quantity.long_name})
+        file.variables[name][chunk.point, chunk.start : chunk.stop] = values

@@ -1,0 +1,155 @@
+"""A run on disk: one file per chunk, written beside its place and renamed, safe against kill -9.
+
+    FOLDER/run.json          what is run, by fingerprint; how it stands
+    FOLDER/chunks/NAME.npz   outcomes of finished chunks, until all are consolidated
+    FOLDER/chunks/NAME.txt   why a chunk failed
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+from filelock import FileLock, Timeout
+
+from leopnt.errors import LeopntError
+from leopnt.io.results import replacing, write_text
+from leopnt.studies.plan import Chunk
+
+_MARK = "fingerprint"
+_LEFTOVERS = ".*.tmp"
+
+
+class RunFolder:
+    """The folder of one run.
+
+    Attributes:
+        path: of the folder.
+        fingerprint: of the study that it holds.
+    """
+
+    def __init__(self, path: Path, fingerprint: str):
+        self.path, self.fingerprint = path, fingerprint
+
+    @property
+    def chunks(self) -> Path:
+        """Folder of the chunk files."""
+        return self.path / "chunks"
+
+    @property
+    def is_complete(self) -> bool:
+        """True if every chunk was consolidated."""
+        return bool(_manifest(self.path).get("complete"))
+
+    def has(self, chunk: Chunk) -> bool:
+        """True if the chunk is there, whole, and of this study."""
+        return self.read(chunk) is not None
+
+    def read(self, chunk: Chunk) -> dict[str, np.ndarray] | None:
+        """Outcomes of a chunk; None if it is missing, damaged or of another study."""
+        try:
+            with np.load(self._file(chunk), allow_pickle=False) as stored:
+                arrays = {name: stored[name] for name in stored.files}
+        except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+            return None
+        mark = str(arrays.pop(_MARK, ""))
+        whole = all(len(values) == chunk.size for values in arrays.values())
+        return arrays if mark == self.fingerprint and whole and arrays else None
+
+    def write(self, chunk: Chunk, arrays: Mapping[str, np.ndarray]) -> None:
+        """Keep the outcomes of a chunk: all of it or nothing, on the disk before it counts.
+
+        Raises:
+            LeopntError: the system refuses the write (disk full, no permission).
+        """
+        with replacing(self._file(chunk)) as temporary, temporary.open("wb") as file:
+            np.savez(file, allow_pickle=False, **arrays, **{_MARK: np.asarray(self.fingerprint)})
+            file.flush()
+            os.fsync(file.fileno())
+        self._reason(chunk).unlink(missing_ok=True)
+
+    def write_failure(self, chunk: Chunk, reason: str) -> None:
+        """Keep why a chunk failed, for whoever looks."""
+        with contextlib.suppress(LeopntError):
+            write_text(reason, self._reason(chunk))
+
+    def finish(self) -> None:
+        """Mark the run complete and drop the chunk files, whose content is consolidated."""
+        _write_manifest(self.path, {_MARK: self.fingerprint, "complete": True})
+        shutil.rmtree(self.chunks, ignore_errors=True)
+
+    def _file(self, chunk: Chunk) -> Path:
+        return self.chunks / f"{chunk.name}.npz"
+
+    def _reason(self, chunk: Chunk) -> Path:
+        return self.chunks / f"{chunk.name}.txt"
+
+
+@contextlib.contextmanager
+def open_run(path: Path, fingerprint: str, *, restart: bool = False) -> Iterator[RunFolder]:
+    """Open the folder of a run for one process, new or to go on with.
+
+    Args:
+        path: folder, made if it is not there.
+        fingerprint: of the study.
+        restart: drop what an earlier run left.
+
+    Raises:
+        LeopntError: the folder holds another study's run, or another process runs in it.
+    """
+    _make(path)
+    try:
+        with FileLock(path / ".lock", timeout=0):
+            _begin(path, fingerprint, restart)
+            yield RunFolder(path, fingerprint)
+    except Timeout:
+        raise LeopntError(
+            f"{str(path)!r} is in use by another run; wait for it, or choose another --out."
+        ) from None
+
+
+def _begin(path: Path, fingerprint: str, restart: bool) -> None:
+    if restart:
+        shutil.rmtree(path / "chunks", ignore_errors=True)
+        (path / "run.json").unlink(missing_ok=True)
+    found = _manifest(path)
+    if found and found.get(_MARK) != fingerprint:
+        raise LeopntError(
+            f"{str(path)!r} holds a run of another study: the file, its input or a version has "
+            "changed since. Choose another --out, or drop the old run with --restart."
+        )
+    if not found.get("complete"):
+        _make(path / "chunks")
+        _write_manifest(path, {_MARK: fingerprint, "complete": False})
+    for leftover in [*path.glob(_LEFTOVERS), *(path / "chunks").glob(_LEFTOVERS)]:
+        leftover.unlink(missing_ok=True)
+
+
+def _make(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise LeopntError(
+            f"cannot make the folder {str(path)!r}: {error.strerror or error}."
+        ) from None
+
+
+def _manifest(path: Path) -> dict:
+    try:
+        return json.loads((path / "run.json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise LeopntError(
+            f"{str(path / 'run.json')!r} cannot be read ({error}); drop the run with --restart."
+        ) from None
+
+
+def _write_manifest(path: Path, content: dict) -> None:
+    write_text(json.dumps(content, indent=1) + "\n", path / "run.json")
