@@ -85,9 +85,10 @@ def _constellation_problems(
 ) -> Iterator[str]:
     yield from _one_of("constellation", raw, _SOURCES)
     yield from _walker_problems(table_of(raw, "walker"))
-    if "max_age_days" in raw and "file" not in raw:
+    has_file = raw.get("file") is not None
+    if "max_age_days" in raw and not has_file:
         yield "[constellation] max_age_days: goes with file, which is not given."
-    if "file" in raw and table_of(scene, "time").get("start") is None:
+    if has_file and table_of(scene, "time").get("start") is None:
         yield "[time] start: missing; with a [constellation] file the date must be known."
     names = raw.get("satellites")
     if isinstance(names, list):
@@ -114,7 +115,7 @@ def _walker_problems(walker: dict[str, Any]) -> Iterator[str]:
             f"[constellation.walker] satellites = {satellites}: expected a multiple of the "
             f"{planes} planes."
         )
-    if walker.get("pattern") == "delta" and "node_spread_deg" in walker:
+    if walker.get("pattern") == "delta" and walker.get("node_spread_deg") is not None:
         yield (
             "[constellation.walker] node_spread_deg: goes with pattern 'star'; the planes of "
             "'delta' spread over 360 degrees."

@@ -1,8 +1,8 @@
 """Which satellites of a catalog each of many users sees, as their signals arrive.
 
-Directions change little while a signal flies (by less than v / c, 3e-5 rad), so satellites are
-first chosen by one matrix product at the time of reception, a little below the mask. Those few are
-then followed back to their transmission, and their own elevation decides.
+Directions change little while a signal flies (by less than v / c, 3e-5 rad). So candidates down to
+a little below the mask are found first, by one matrix product at the time of reception. Those few
+are then followed back to their transmission, and their own elevation decides.
 """
 
 from __future__ import annotations
@@ -23,10 +23,9 @@ from leopnt.orbits.ephemeris import Ephemeris
 MAX_SLOTS = 50_000_000
 """Slots of all cases together, 3.5 GB."""
 
-_SLACK = 1e-4  # of the sine of the elevation
-_NEAR_M = 1e4  # below this distance the matrix product says too little
-_CANDIDATES = 400_000
-_TILE = 16_384
+_SLACK_RAD = 4e-3  # 3.4e-3 from the geocentric vertical to the normal, 3e-5 in flight
+_CANDIDATES = 1_000_000
+_TILE = 4096
 _OVERHEAD_M = 1e6
 
 
@@ -83,7 +82,7 @@ def find_visible(
     """
     rx, axes = rx_pos_ecef_m.reshape(-1, 3), enu_axes.reshape(-1, 3, 3)
     columns = _empty(rx, axes)
-    for case, epoch, sat in _candidates(ephemeris, time_s, rx_pos_ecef_m, enu_axes, mask_rad):
+    for case, epoch, sat in _candidates(ephemeris, time_s, rx_pos_ecef_m, mask_rad):
         rays = _rays(ephemeris, case, sat, time_s[epoch], rx, axes)
         _fill(columns, _Rays(*(column[rays.el_rad >= mask_rad] for column in rays)))
     return VisibleSatellites(*columns)
@@ -145,7 +144,7 @@ def with_slots(
 
 
 def _candidates(
-    ephemeris: Ephemeris, time_s, rx_pos, enu_axes, mask_rad: float
+    ephemeris: Ephemeris, time_s, rx_pos, mask_rad: float
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """Case, epoch and satellite of all pairs that may be above the mask."""
     num_users, num_epochs = rx_pos.shape[:2]
@@ -156,8 +155,7 @@ def _candidates(
         epochs = np.arange(first, min(first + epoch_step, num_epochs))
         sat_pos = _positions(ephemeris, time_s[epochs], epoch_step)
         for user in range(0, num_users, user_step):
-            part = np.s_[user : user + user_step, epochs]
-            is_high = _is_high(sat_pos, rx_pos[part], enu_axes[part][..., 2, :], mask_rad)
+            is_high = _is_high(sat_pos, rx_pos[user : user + user_step, epochs], mask_rad)
             epoch_at, user_at, sat = np.nonzero(is_high)
             epoch = epochs[epoch_at]
             yield (user + user_at) * num_epochs + epoch, epoch, sat
@@ -176,21 +174,20 @@ def _positions_kernel(ephemeris: Ephemeris, time_s):
     return jax.vmap(over_sats, in_axes=(None, 0))(sats, time_s)
 
 
-def _is_high(sat_pos, rx_pos, up, mask_rad: float):
+def _is_high(sat_pos, rx_pos, mask_rad: float):
     """Mask (epoch, user, sat) of elevations above the mask or slightly below it.
 
-    sin(el) |p_sat - p_rx| = up . p_sat - up . p_rx, the distance from p_rx . p_sat
+    A satellite at radius R over a user at radius r has the elevation el where the two are apart by
+    the angle acos(r cos(el) / R) - el, seen from the center of the Earth; it is higher where they
+    are closer.
     """
-    rx_pos, up, sats = rx_pos.swapaxes(0, 1), up.swapaxes(0, 1), sat_pos.swapaxes(1, 2)
-    height_m = up @ sats - np.sum(up * rx_pos, axis=-1)[..., None]
-    square = rx_pos @ sats
-    square *= -2.0
-    square += np.sum(rx_pos**2, axis=-1)[..., None]
-    square += np.sum(sat_pos**2, axis=-1)[:, None, :]
-    distance_m = np.sqrt(np.maximum(square, 0.0, out=square), out=square)
-    is_near = distance_m < _NEAR_M
-    distance_m *= np.sin(mask_rad) - _SLACK
-    return (height_m >= distance_m) | is_near
+    lowest_rad = mask_rad - _SLACK_RAD
+    rx_pos, sats = rx_pos.swapaxes(0, 1), sat_pos.swapaxes(1, 2)
+    rx_radius_m = np.linalg.norm(rx_pos, axis=-1, keepdims=True)
+    sat_radius_m = np.linalg.norm(sats, axis=1, keepdims=True)
+    cosine = np.min(rx_radius_m) * np.cos(lowest_rad) / sat_radius_m
+    farthest_rad = np.arccos(np.minimum(cosine, 1.0)) - lowest_rad
+    return (rx_pos / rx_radius_m) @ sats >= sat_radius_m * np.cos(farthest_rad)
 
 
 def _rays(ephemeris: Ephemeris, case, sat, time_s, rx, axes) -> _Rays:
