@@ -1,1 +1,1 @@
-"""TODO-room methods"""
+"""Methods: each assembles the library for one way of positioning; none imports another."""
