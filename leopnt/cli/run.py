@@ -29,10 +29,10 @@ def study_options(command: Callable) -> Callable:
     """Options of every command that runs studies."""
     for option in (
         click.option("--workers", type=click.IntRange(1, 1024), help="How many [default: cores]."),
+        click.option("--processes", is_flag=True, help="Workers are processes instead of threads."),
         click.option(
-            "--processes", is_flag=True, help="Workers are processes instead of threads."
+            "--restart", is_flag=True, help="Drop what an earlier run left in the folder."
         ),
-        click.option("--restart", is_flag=True, help="Drop what an earlier run left in the folder."),
         click.option(
             "--format",
             "formats",
@@ -40,7 +40,9 @@ def study_options(command: Callable) -> Callable:
             multiple=True,
             help="What to write beside study.nc; repeat it for several [default: all].",
         ),
-        click.option("--json", "as_json", is_flag=True, help="Print the result as JSON, nothing else."),
+        click.option(
+            "--json", "as_json", is_flag=True, help="Print the result as JSON, nothing else."
+        ),
     ):
         command = option(command)
     return command
@@ -53,7 +55,9 @@ def study_options(command: Callable) -> Callable:
     type=click.Path(path_type=Path),
     help="Folder of the run [default: that of the study, else out/NAME].",
 )
-@click.option("--dry-run", is_flag=True, help="Check, time a few trials, and say what it will cost.")
+@click.option(
+    "--dry-run", is_flag=True, help="Check, time a few trials, and say what it will cost."
+)
 @study_options
 @session.common_options
 def run(file: Path, out: Path | None, dry_run: bool, quiet: bool, debug: bool, **how) -> int:
@@ -143,7 +147,11 @@ def duration(seconds: float) -> str:
     """A time as a person says it."""
     for limit, unit, size in ((120.0, "s", 1.0), (7200.0, "min", 60.0), (172800.0, "h", 3600.0)):
         if seconds < limit:
-            return f"{seconds / size:.2g} {unit}" if seconds / size < 10 else f"{seconds / size:.0f} {unit}"
+            return (
+                f"{seconds / size:.2g} {unit}"
+                if seconds / size < 10
+                else f"{seconds / size:.0f} {unit}"
+            )
     return f"{seconds / 86400.0:.0f} days"
 
 

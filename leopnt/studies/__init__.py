@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from leopnt.studies.library import Entry, catalog, catalog_study, study_schema
     from leopnt.studies.method import (
+        AbstractStatistics,
         AbstractStudyMethod,
         Column,
         CommonSettings,
@@ -27,10 +28,11 @@ if TYPE_CHECKING:
         Threads,
         default_workers,
     )
-    from leopnt.studies.statistics import position_statistics
+    from leopnt.studies.statistics import PositionStatistics
     from leopnt.studies.study_file import Point, Study, load_study
 
 _HOME = {
+    "AbstractStatistics": "method",
     "AbstractStudyMethod": "method",
     "AbstractWorkers": "runner",
     "Column": "method",
@@ -40,6 +42,7 @@ _HOME = {
     "Interrupted": "runner",
     "Outcome": "runner",
     "Point": "study_file",
+    "PositionStatistics": "statistics",
     "Prepared": "method",
     "Processes": "runner",
     "PublishedTable": "published",
@@ -53,13 +56,13 @@ _HOME = {
     "estimate_cost": "run",
     "load_study": "study_file",
     "method_of": "method",
-    "position_statistics": "statistics",
     "run_study": "run",
     "study_schema": "library",
     "with_verdicts": "published",
 }
 
 __all__ = [
+    "AbstractStatistics",
     "AbstractStudyMethod",
     "AbstractWorkers",
     "Column",
@@ -69,6 +72,7 @@ __all__ = [
     "Interrupted",
     "Outcome",
     "Point",
+    "PositionStatistics",
     "Prepared",
     "Processes",
     "PublishedTable",
@@ -82,7 +86,6 @@ __all__ = [
     "estimate_cost",
     "load_study",
     "method_of",
-    "position_statistics",
     "run_study",
     "study_schema",
     "with_verdicts",

@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import equinox as eqx
 import jax
@@ -19,29 +19,26 @@ import numpy as np
 from pydantic import Field
 
 from leopnt.constants import SPEED_OF_LIGHT_MPS
-from leopnt.errors import LeopntError
-from leopnt.geometry.light_time import flight_time
 from leopnt.inference.least_squares import GaussNewton, solve
 from leopnt.inference.linearize import normal_equations
 from leopnt.inference.model import Data, predict
 from leopnt.inference.parameters import Unknowns
 from leopnt.inference.small_linear import inverse_spd
 from leopnt.methods.doppler_fix.model import FIRST_ORDER, DopplerLink, DopplerShared, DopplerTheta
-from leopnt.methods.doppler_fix.padding import bucket
-from leopnt.methods.doppler_fix.simulate import Arc, ArcPlan, choose_arcs
-from leopnt.orbits.ephemeris import Ephemeris
 from leopnt.scenes.constellation import load_satellites
 from leopnt.scenes.settings import SettingsTable, table_of
 from leopnt.scenes.study_checks import scene_problems
 from leopnt.scenes.users import Users, place_users
+from leopnt.studies.doppler_arcs import ArcLinks, ObservationPlan, links_of, observed_arcs
 from leopnt.studies.method import (
+    AbstractStatistics,
     AbstractStudyMethod,
     Column,
     Prepared,
     Quantity,
     SceneStudySettings,
 )
-from leopnt.studies.statistics import nees_of, position_statistics
+from leopnt.studies.statistics import PositionStatistics, nees_of
 
 FIELDS = {
     "position": "rx_pos_ecef_m",
@@ -49,7 +46,6 @@ FIELDS = {
     "frequency_offset": "freq_offset_hz",
     "frequency_drift": "freq_drift_hzps",
 }
-_COARSE_S = 15.0
 
 Unknown = Literal["position", "velocity", "frequency_offset", "frequency_drift"]
 
@@ -144,7 +140,7 @@ class DopplerStudy(AbstractStudyMethod):
     settings = DopplerStudySettings
     tile = 8
     chunk_trials = 512
-    outcomes = {
+    outcomes: ClassVar = {
         "status": Quantity((), "1", "number of the status, -1 where the trial was not run"),
         "error_enu_m": Quantity(("enu",), "m", "position error east, north, up"),
         "frequency_error_hz": Quantity((), "Hz", "error of the frequency offset"),
@@ -189,8 +185,10 @@ class DopplerStudy(AbstractStudyMethod):
         free = tuple(FIELDS[name] for name in settings.method.unknowns)
         users = place_users(settings.users, np.zeros(1))
         satellites = load_satellites(settings.constellation, settings.time, folder)
-        arcs = [_arcs_of(settings, satellites.ephemeris, users, u) for u in range(len(users.names))]
-        shared = _shared(settings, satellites.ephemeris, users, arcs)
+        plan = plan_of(settings)
+        arcs = observed_arcs(plan, satellites.ephemeris, users, settings.study.seed)
+        links = links_of(arcs, plan.step_s, satellites.ephemeris, users.pos_ecef_m[:, 0])
+        shared = _shared(settings, links, users)
         bound_m2 = np.asarray(_bound_kernel(free)(shared))
         size_m = np.sqrt(np.trace(bound_m2, axis1=1, axis2=2))
         values = {
@@ -204,19 +202,23 @@ class DopplerStudy(AbstractStudyMethod):
         warnings = (*satellites.warnings, *([_few(settings, few, len(arcs))] if few else []))
         return Prepared(len(arcs), trial_kernel(free), shared, _cases(users), values, warnings)
 
-    def summarize(self, index, trials, point: Prepared) -> dict[str, Column]:
-        per_case = int(point.shared.trials)
-        return position_statistics(
-            index // per_case,
-            trials["status"],
-            trials["error_enu_m"],
-            trials["nees"],
-            point.values["case_bound"].values,
-            per_case * point.num_cases,
-        )
+    def statistics(self, point: Prepared, trials_per_case: int) -> AbstractStatistics:
+        return PositionStatistics(point.values["case_bound"].values, trials_per_case)
 
 
 METHOD = DopplerStudy()
+
+
+def plan_of(settings: DopplerStudySettings) -> ObservationPlan:
+    """What every place observes."""
+    return ObservationPlan(
+        num_arcs=settings.method.satellites,
+        shortest_s=settings.method.shortest_arc_s,
+        longest_s=settings.method.longest_arc_s,
+        step_s=settings.time.step_s,
+        window_s=settings.time.duration_s,
+        mask_rad=float(np.radians(settings.antenna.mask_deg)),
+    )
 
 
 def _arc_problems(raw: dict[str, Any]) -> Iterator[str]:
@@ -243,112 +245,35 @@ def _few(settings: DopplerStudySettings, few: int, of: int) -> str:
     )
 
 
-def _arcs_of(settings, ephemeris: Ephemeris, users: Users, user: int) -> list[Arc]:
-    """Arcs that a place observes, drawn from the study's seed and the user's number; none if there
-    are too few.
-    """
-    rng = np.random.default_rng([settings.study.seed, user])
-    span_s, method = settings.time.duration_s, settings.method
-    coarse_s = np.linspace(0.0, span_s, max(1, int(np.ceil(span_s / _COARSE_S))) + 1 if span_s else 1)
-    rx_m, up = users.pos_ecef_m[user, 0], users.enu_axes[user, 0, 2]
-    el_rad = _elevations(ephemeris, coarse_s, rx_m, up)
-    mask_rad = np.radians(settings.antenna.mask_deg)
-    if not span_s:
-        high = np.flatnonzero(el_rad[:, 0] >= mask_rad)
-        if len(high) < method.satellites:
-            return []
-        return [Arc(int(s), 0.0, 0.0) for s in rng.choice(high, method.satellites, replace=False)]
-    plan = ArcPlan(
-        num_arcs=method.satellites,
-        shortest_s=method.shortest_arc_s,
-        longest_s=method.longest_arc_s,
-        step_s=settings.time.step_s,
-        window_s=span_s,
-        mask_rad=mask_rad,
+def _shared(settings: DopplerStudySettings, links: ArcLinks, users: Users) -> Shared:
+    num, errors = len(users.names), settings.errors
+    carrier_hz = settings.signal.carrier_hz
+    sigma_hz = errors.range_rate_sigma_mps * carrier_hz / SPEED_OF_LIGHT_MPS
+    full = np.ones(links.visible.shape)
+    known = DopplerLink(
+        links.received_s,
+        links.arc_index,
+        links.sat_pos_ecef_m,
+        links.sat_vel_ecef_mps,
+        carrier_hz * full,
+        sigma_hz * full,
     )
-    try:
-        return choose_arcs(el_rad, coarse_s, plan, rng)
-    except LeopntError:
-        return []
-
-
-def _elevations(ephemeris: Ephemeris, time_s, rx_m, up) -> np.ndarray:
-    """Elevation [rad] (sat, epoch) over the normal of the ellipsoid."""
-    offset = _positions(ephemeris, time_s) - rx_m
-    return np.arcsin(offset @ up / np.linalg.norm(offset, axis=-1))
-
-
-def _positions(ephemeris: Ephemeris, time_s) -> np.ndarray:
-    key = (id(ephemeris), len(time_s))
-    if key not in _POSITIONS:
-        _POSITIONS.clear()
-        _POSITIONS[key] = (ephemeris, np.asarray(_grid_kernel(ephemeris, jnp.asarray(time_s))))
-    return _POSITIONS[key][1]
-
-
-_POSITIONS: dict[tuple[int, int], tuple[Ephemeris, np.ndarray]] = {}
-
-
-@jax.jit
-def _grid_kernel(ephemeris: Ephemeris, time_s):
-    number = jnp.arange(ephemeris.pos_ecef_m.shape[0])
-    over_time = jax.vmap(lambda s, t: ephemeris.state(s, t).pos_ecef_m, (None, 0))
-    return jax.vmap(over_time, (0, None))(number, time_s)
-
-
-def _shared(settings, ephemeris: Ephemeris, users: Users, arcs: list[list[Arc]]) -> Shared:
-    carrier_hz, method = settings.signal.carrier_hz, settings.method
-    sigma_hz = settings.errors.range_rate_sigma_mps * carrier_hz / SPEED_OF_LIGHT_MPS
-    step_s = settings.time.step_s
-    times = [[arc.start_s + step_s * np.arange(int(arc.length_s / step_s) + 1) for arc in one] for one in arcs]
-    length = bucket(max([sum(map(len, one)) for one in times] + [1]), 8 if not settings.time.duration_s else 64)
-    num = len(arcs)
-    sent_s, sat, arc_index = np.zeros((num, length)), np.zeros((num, length), int), np.zeros((num, length), int)
-    visible = np.zeros((num, length), bool)
-    for case, (one, of_case) in enumerate(zip(arcs, times, strict=True)):
-        count = sum(map(len, of_case))
-        if not count:
-            continue
-        sent_s[case, :count] = np.concatenate(of_case)
-        sizes = [len(t) for t in of_case]
-        sat[case, :count] = np.repeat([arc.sat for arc in one], sizes)
-        arc_index[case, :count] = np.repeat(np.arange(len(one)), sizes)
-        visible[case, :count] = True
-        sent_s[case, count:], sat[case, count:] = sent_s[case, 0], sat[case, 0]
-    rx_m = users.pos_ecef_m[:, 0]
-    pos_m, vel_mps, received_s = (np.asarray(x) for x in _state_kernel(ephemeris, sat, sent_s, rx_m))
-    full = np.ones((num, length))
-    links = DopplerLink(received_s, arc_index, pos_m, vel_mps, carrier_hz * full, sigma_hz * full)
-    counts = np.maximum(visible.sum(axis=1), 1)
-    reference_s = np.sum(np.where(visible, received_s, 0.0), axis=1) / counts
-    truth = jax.vmap(lambda p: DopplerTheta.at(p, method.satellites))(jnp.asarray(rx_m))
-    offset_hz, drift_hzps = settings.errors.frequency_offset_hz, settings.errors.frequency_drift_hzps
+    at_rest = jax.vmap(lambda p: DopplerTheta.at(p, settings.method.satellites))
     truth = eqx.tree_at(
         lambda t: [t.freq_offset_hz, t.freq_drift_hzps],
-        truth,
-        [jnp.full(num, offset_hz), jnp.full(num, drift_hzps)],
+        at_rest(jnp.asarray(users.pos_ecef_m[:, 0])),
+        [jnp.full(num, errors.frequency_offset_hz), jnp.full(num, errors.frequency_drift_hzps)],
     )
     return Shared(
         jax.random.key(settings.study.seed),
         jnp.asarray(settings.study.trials),
-        jnp.asarray(method.start_error_m),
-        jax.tree.map(jnp.asarray, links),
-        jnp.asarray(visible),
-        DopplerShared(jnp.asarray(reference_s), jnp.full(num, carrier_hz)),
+        jnp.asarray(settings.method.start_error_m),
+        jax.tree.map(jnp.asarray, known),
+        jnp.asarray(links.visible),
+        DopplerShared(jnp.asarray(links.middle_s), jnp.full(num, carrier_hz)),
         truth,
         jnp.asarray(users.enu_axes[:, 0]),
     )
-
-
-@jax.jit
-def _state_kernel(ephemeris: Ephemeris, sat, sent_s, rx_m):
-    """State at transmission and time of reception of every link (case, link)."""
-
-    def one(sat, t, rx):
-        state = ephemeris.state(sat, t)
-        return state.pos_ecef_m, state.vel_ecef_mps, t + flight_time(state.pos_ecef_m, rx)
-
-    return jax.vmap(jax.vmap(one, (0, 0, None)))(sat, sent_s, rx_m)
 
 
 @functools.lru_cache(maxsize=32)
@@ -381,4 +306,6 @@ def _cases(users: Users) -> dict[str, Column]:
         "height_m": (users.height_m[:, 0], "m", "height above the WGS 84 ellipsoid"),
         "time_s": (np.zeros(len(users.names)), "s", "time since the start"),
     }
-    return {name: Column(("case",), np.asarray(v), u, label) for name, (v, u, label) in columns.items()}
+    return {
+        name: Column(("case",), np.asarray(v), u, label) for name, (v, u, label) in columns.items()
+    }

@@ -71,13 +71,9 @@ class CommonSettings(SettingsTable):
 class SceneStudySettings(CommonSettings):
     """Studies of receivers below a constellation: the tables of a scene stand beside the others."""
 
-    constellation: ConstellationSettings = Field(
-        description="a table with file, preset or walker"
-    )
+    constellation: ConstellationSettings = Field(description="a table with file, preset or walker")
     time: TimeSettings = Field(default=TimeSettings(), description="a table")
-    users: UsersSettings = Field(
-        description="a table with places, cities, grid, random or track"
-    )
+    users: UsersSettings = Field(description="a table with places, cities, grid, random or track")
     antenna: AntennaSettings = Field(default=AntennaSettings(), description="a table")
     signal: SignalSettings = Field(default=SignalSettings(), description="a table")
 
@@ -134,6 +130,18 @@ class Prepared:
     warnings: tuple[str, ...] = ()
 
 
+class AbstractStatistics(abc.ABC):
+    """What is told about the trials of one point; they come chunk by chunk, in order."""
+
+    @abc.abstractmethod
+    def add(self, index: Int[np.ndarray, " trial"], trials: Mapping[str, np.ndarray]) -> None:
+        """Add trials: their numbers, and what the kernel returned (trial, ...)."""
+
+    @abc.abstractmethod
+    def columns(self) -> dict[str, Column]:
+        """Columns of the result, without the point dimension; the same names with any trials."""
+
+
 class AbstractStudyMethod(abc.ABC):
     """A method as the runner sees it.
 
@@ -179,16 +187,8 @@ class AbstractStudyMethod(abc.ABC):
         """
 
     @abc.abstractmethod
-    def summarize(
-        self, index: Int[np.ndarray, " trial"], trials: Mapping[str, np.ndarray], point: Prepared
-    ) -> dict[str, Column]:
-        """Statistics of one point from the trials that were run.
-
-        Args:
-            index: which trials.
-            trials: what the kernel returned, (trial, ...).
-            point: as prepared.
-        """
+    def statistics(self, point: Prepared, trials_per_case: int) -> AbstractStatistics:
+        """Statistics of one point, still empty."""
 
     @abc.abstractmethod
     def files(self, settings: Any, folder: Path) -> list[Path]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import equinox as eqx
 import jax
@@ -23,17 +23,18 @@ from leopnt.inference.misspecified import misspecified_bound
 from leopnt.inference.model import Data, predict
 from leopnt.methods import pvt
 from leopnt.scenes.settings import SettingsTable
-from leopnt.scenes.study_scene import StudyScene, build_scene
 from leopnt.scenes.study_checks import scene_problems
+from leopnt.scenes.study_scene import StudyScene, build_scene
 from leopnt.studies.case_columns import case_columns
 from leopnt.studies.method import (
+    AbstractStatistics,
     AbstractStudyMethod,
     Column,
     Prepared,
     Quantity,
     SceneStudySettings,
 )
-from leopnt.studies.statistics import nees_of, position_statistics, scalar
+from leopnt.studies.statistics import PositionStatistics, nees_of, scalar
 
 CLOCK_BIAS_M = 3e4
 """Receiver clock bias of the simulation, 0.1 ms; the fix does not know it."""
@@ -126,7 +127,7 @@ class PvtStudy(AbstractStudyMethod):
     settings = PvtSettings
     tile = 500
     chunk_trials = 40_000
-    outcomes = {
+    outcomes: ClassVar = {
         "status": Quantity((), "1", "number of the status, -1 where the trial was not run"),
         "error_enu_m": Quantity(("enu",), "m", "position error east, north, up"),
         "clock_error_m": Quantity((), "m", "error of the clock bias"),
@@ -180,32 +181,35 @@ class PvtStudy(AbstractStudyMethod):
             lower_m2 = _mismatched(shared)
             label = "bound of the 3D error of a receiver whose model is wrong, bias included"
             values["case_mismatched_bound_3d"] = _case(_root_trace(lower_m2), "m", label)
-        return Prepared(len(bound_m2), pvt_trial, shared, case_columns(scene), values, scene.warnings)
-
-    def summarize(self, index, trials, point: Prepared) -> dict[str, Column]:
-        shared: Shared = point.shared
-        per_case = int(shared.trials)
-        case = index // per_case
-        bound = point.values["case_bound"].values
-        found = position_statistics(
-            case,
-            trials["status"],
-            trials["error_enu_m"],
-            trials["nees"],
-            bound,
-            per_case * point.num_cases,
+        return Prepared(
+            len(bound_m2), pvt_trial, shared, case_columns(scene), values, scene.warnings
         )
-        if "case_mismatched_bound_3d" in point.values:
-            square = point.values["case_mismatched_bound_3d"].values ** 2
-            solved = np.bincount(case[trials["status"] == 0], minlength=len(square))
-            use = np.isfinite(square) & (solved > 0)
-            mean = np.average(square[use], weights=solved[use]) if use.any() else np.nan
-            found["mismatched_bound_3d"] = scalar(
-                np.sqrt(mean), "m", "bound of the 3D error under the receiver's wrong model"
-            )
-            ratio = float(found["rmse_3d"].values) / np.sqrt(mean)
-            label = "RMS 3D error over the bound under the receiver's wrong model"
-            found["rmse_over_mismatched_bound"] = scalar(ratio, "1", label)
+
+    def statistics(self, point: Prepared, trials_per_case: int) -> AbstractStatistics:
+        return PvtStatistics(point, trials_per_case)
+
+
+class PvtStatistics(AbstractStatistics):
+    """Position errors, beside the bound under the receiver's model where that is wrong."""
+
+    def __init__(self, point: Prepared, trials_per_case: int):
+        self.position = PositionStatistics(point.values["case_bound"].values, trials_per_case)
+        self.mismatched = point.values.get("case_mismatched_bound_3d")
+
+    def add(self, index, trials) -> None:
+        self.position.add(index, trials)
+
+    def columns(self) -> dict[str, Column]:
+        found = self.position.columns()
+        if self.mismatched is None:
+            return found
+        square, solved = self.mismatched.values**2, self.position.solved
+        use = np.isfinite(square) & (solved > 0)
+        bound_m = np.sqrt(np.average(square[use], weights=solved[use])) if use.any() else np.nan
+        label = "bound of the 3D error under the receiver's wrong model, bias included"
+        found["mismatched_bound_3d"] = scalar(bound_m, "m", label)
+        ratio = float(found["rmse_3d"].values) / bound_m
+        found["rmse_over_mismatched_bound"] = scalar(ratio, "1", "RMS 3D error over that bound")
         return found
 
 

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import datetime
+import functools
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -25,43 +29,44 @@ _UNITS = {"m": "m", "hz": "Hz", "s": "s", "deg": "deg", "mps": "m/s", "km": "km"
 _MISSING_STATUS = -1
 
 
-def study_dataset(study: Study, folder: RunFolder, outcome: Outcome) -> xr.Dataset:
-    """Statistics of every point over its solved trials; kind "study".
+def consolidate(
+    study: Study, folder: RunFolder, outcome: Outcome, trials: Path | None
+) -> xr.Dataset:
+    """Statistics of every point over its solved trials (kind "study"), in one pass over the chunks.
 
     Variables, over `point` and what they name: the swept parameters; counts of trials by status;
-    what the method summarizes (errors, bounds, quantiles); what tells cases apart.
+    what the method tells (errors, bounds, quantiles); what tells cases apart.
+
+    Args:
+        trials: NetCDF file for every single trial, or None.
     """
     parts, warnings = [], []
-    for point in range(len(study.points)):
-        prepared = prepared_point(study, point)
-        index, arrays = _trials_of(study, folder, point)
-        columns = study.method.summarize(index, arrays, prepared)
-        parts.append({**prepared.values, **columns})
-        warnings += prepared.warnings
-    variables = {name: _stacked([part[name] for part in parts]) for name in parts[0]}
+    with _trials_file(study, trials) as keep:
+        for point, chunks in groupby(all_chunks(study), key=lambda chunk: chunk.point):
+            prepared = prepared_point(study, point)
+            statistics = study.method.statistics(prepared, study.settings.study.trials)
+            for chunk in chunks:
+                arrays = folder.read(chunk)
+                if arrays is not None:
+                    statistics.add(chunk.index, arrays)
+                    keep(chunk, arrays)
+            parts.append({**prepared.values, **statistics.columns()})
+            warnings += prepared.warnings
+    variables = {name: _stacked([part[name] for part in parts]) for name in _in_all(parts)}
     variables |= _swept(study) | _shared(prepared_point(study, 0).cases)
     warnings = [*_outcome_sentences(outcome), *dict.fromkeys(warnings)]
     return xr.Dataset(variables, attrs=_attributes(study, outcome, warnings))
 
 
-def _trials_of(study: Study, folder: RunFolder, point: int):
-    """Numbers and outcomes of the trials of a point that were run."""
-    index, arrays = [], []
-    for chunk in all_chunks(study):
-        if chunk.point == point and (found := folder.read(chunk)) is not None:
-            index.append(chunk.index)
-            arrays.append(found)
-    if not arrays:
-        sizes = {"enu": 3}
-        shapes = {
-            name: [sizes[dim] for dim in quantity.dims]
-            for name, quantity in study.method.outcomes.items()
-        }
-        empty = {name: np.zeros([0, *shape]) for name, shape in shapes.items()}
-        return np.zeros(0, int), empty | {"status": np.zeros(0, int)}
-    return np.concatenate(index), {
-        name: np.concatenate([one[name] for one in arrays]) for name in arrays[0]
-    }
+def _in_all(parts: list[dict[str, Column]]) -> list[str]:
+    """Names of any point, those of the first in its order; a point without one gets NaN."""
+    names = list(dict.fromkeys(name for part in parts for name in part))
+    for name in names:
+        like = next(part[name] for part in parts if name in part)
+        for part in parts:
+            if name not in part:
+                part[name] = replace(like, values=np.full(like.values.shape, np.nan))
+    return names
 
 
 def _stacked(columns: list[Column]) -> xr.Variable:
@@ -75,7 +80,9 @@ def _swept(study: Study) -> dict[str, xr.Variable]:
     found = {}
     for name in study.points[0].values:
         values = [point.values[name] for point in study.points]
-        is_number = all(isinstance(one, int | float) and not isinstance(one, bool) for one in values)
+        is_number = all(
+            isinstance(one, int | float) and not isinstance(one, bool) for one in values
+        )
         units = _UNITS.get(name.rsplit("_", 1)[-1], "1") if is_number else "1"
         stored = np.asarray(values, float) if is_number else np.asarray([str(v) for v in values])
         attrs = {"units": units, "long_name": name.split(".")[-1].replace("_", " ")}
@@ -131,17 +138,19 @@ def _attributes(study: Study, outcome: Outcome, warnings: list[str]) -> dict[str
     }
 
 
-def write_trials(study: Study, folder: RunFolder, path: Path) -> Path:
-    """Every trial in one NetCDF file, streamed chunk by chunk; missing ones are NaN, status -1."""
-    per_point = trials_per_point(study)
+@contextmanager
+def _trials_file(study: Study, path: Path | None) -> Iterator[Callable]:
+    """Keeps every trial in one NetCDF file, chunk by chunk; missing ones are NaN, status -1."""
+    if path is None:
+        yield lambda chunk, arrays: None
+        return
     with replacing(path) as temporary, h5netcdf.File(temporary, "w") as file:
+        per_point = trials_per_point(study)
         file.dimensions = {"point": len(study.points), "trial": per_point, "enu": 3}
-        file.attrs.update({"kind": "trials", "title": study.title, "fingerprint": study.fingerprint})
-        for chunk in all_chunks(study):
-            arrays = folder.read(chunk)
-            if arrays is not None:
-                _write_chunk(study, file, chunk, arrays)
-    return path
+        file.attrs.update(
+            {"kind": "trials", "title": study.title, "fingerprint": study.fingerprint}
+        )
+        yield functools.partial(_write_chunk, study, file)
 
 
 def _write_chunk(study: Study, file: h5netcdf.File, chunk: Chunk, arrays) -> None:

@@ -10,7 +10,7 @@ import xarray as xr
 
 from leopnt.io.results import read_netcdf, write_netcdf
 from leopnt.studies.published import with_verdicts
-from leopnt.studies.results import study_dataset, write_trials
+from leopnt.studies.results import consolidate
 from leopnt.studies.runner import (
     AbstractWorkers,
     Progress,
@@ -62,11 +62,10 @@ def run_study(
             progress(1, 1)
             return with_verdicts(found, study.settings.published)
         outcome = run_chunks(study, folder, workers or default_workers(), progress)
-        dataset = study_dataset(study, folder, outcome)
+        trials = out / TRIALS if study.settings.output.keep_trials else None
+        dataset = consolidate(study, folder, outcome, trials)
         dataset = with_verdicts(dataset, study.settings.published)
         write_netcdf(dataset, out / RESULT)
-        if study.settings.output.keep_trials:
-            write_trials(study, folder, out / TRIALS)
         if outcome.is_complete:
             folder.finish()
         return dataset
@@ -108,6 +107,3 @@ def estimate_cost(study: Study, workers: AbstractWorkers | None = None) -> Estim
         each_s,
         float(total * per_trial),
     )
-
-
-

@@ -1,8 +1,8 @@
 """A run on disk: one file per chunk, written beside its place and renamed, safe against kill -9.
 
-    FOLDER/run.json          what is run, by fingerprint; how it stands
-    FOLDER/chunks/NAME.npz   outcomes of finished chunks, until all are consolidated
-    FOLDER/chunks/NAME.txt   why a chunk failed
+FOLDER/run.json          what is run, by fingerprint; how it stands
+FOLDER/chunks/NAME.npz   outcomes of finished chunks, until all are consolidated
+FOLDER/chunks/NAME.txt   why a chunk failed
 """
 
 from __future__ import annotations

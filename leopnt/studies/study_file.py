@@ -141,7 +141,10 @@ def _swept_problems(method, raw, folder: Path, known: set[str]) -> Iterator[str]
     seen = set(known)
     for point in expand(sweep):
         changed = _with_values(raw, point)
-        for problem in [*field_problems(method.settings, changed), *method.problems(changed, folder)]:
+        for problem in [
+            *field_problems(method.settings, changed),
+            *method.problems(changed, folder),
+        ]:
             if problem in seen:
                 continue
             seen.add(problem)

@@ -32,7 +32,7 @@ class SweepSettings(SettingsTable):
     )
     seed: int = Field(default=0, ge=0, lt=2**63, description="a whole number, 0 or more")
     values: dict[str, Any] = Field(
-        default={}, description="a table: path of a parameter = values, as \"errors.x\" = [1, 2]"
+        default={}, description='a table: path of a parameter = values, as "errors.x" = [1, 2]'
     )
 
 
