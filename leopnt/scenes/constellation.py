@@ -15,7 +15,7 @@ from leopnt.constants import EARTH_ROTATION_ERA_RADPS
 from leopnt.epochs import Epoch
 from leopnt.errors import LeopntError, did_you_mean
 from leopnt.orbits import constellations
-from leopnt.orbits.constellations import Constellation, Walker, walker_delta, walker_star
+from leopnt.orbits.constellations import Combined, Slots, Walker, walker_delta, walker_star
 from leopnt.orbits.elements import MeanElements
 from leopnt.orbits.ephemeris import NUM_POINTS, Ephemeris
 from leopnt.orbits.kepler import drifted
@@ -35,7 +35,9 @@ Geostationary ones fly 0.14 s."""
 UNDATED = "2000-01-01T12:00:00Z"
 """Start of a study of planned satellites that names none: they need no date."""
 
-PRESETS: dict[str, Constellation] = {
+Planned = Walker | Slots | Combined
+
+PRESETS: dict[str, Planned] = {
     "iridium": constellations.IRIDIUM,
     "oneweb": constellations.ONEWEB,
     "starlink-shell-1": constellations.STARLINK_SHELL_1,
@@ -111,7 +113,7 @@ def read_satellites(path: Path, stamp: tuple[int, ...]) -> AbstractSatelliteFile
     return read_satellite_file(path)
 
 
-def planned(settings: ConstellationSettings) -> Constellation:
+def planned(settings: ConstellationSettings) -> Planned:
     """The preset or Walker pattern."""
     if settings.preset is not None:
         return PRESETS[settings.preset]

@@ -37,7 +37,7 @@ def read_toml(path: Path) -> tuple[str, dict[str, Any]]:
     text = decode(read_bytes(path), path)
     try:
         return text, tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # TOMLDecodeError, or an integer of thousands of digits
         raise FormatError(path, None, f"is not a settings file (TOML): {error}.") from None
 
 
@@ -91,7 +91,7 @@ def _as_float(value: int | float) -> float:
     try:
         return float(value)
     except OverflowError:  # integers of a TOML file have any length
-        return math.copysign(math.inf, value)
+        return math.inf if value > 0 else -math.inf
 
 
 def _where(path: tuple[Any, ...]) -> str:
@@ -153,5 +153,6 @@ def _item_type(annotation: Any, container: type) -> Any:
 
 
 def _shown(value: Any) -> str:
-    text = repr(value)
+    is_endless = isinstance(value, int) and value.bit_length() > 1000
+    text = hex(value) if is_endless else repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."

@@ -86,8 +86,9 @@ def steps(first: float, last: float, step: float) -> int:
 
 def _parallels(grid: GridSettings) -> Iterator[tuple[float, np.ndarray]]:
     south, north, step = grid.latitude_deg
-    for latitude_deg in np.minimum(south + step * np.arange(steps(south, north, step)), north):
-        yield float(latitude_deg), _longitudes(grid, abs(latitude_deg) == 90.0)
+    for i in range(steps(south, north, step)):
+        latitude_deg = min(south + step * i, north)
+        yield latitude_deg, _longitudes(grid, abs(latitude_deg) == 90.0)
 
 
 def _longitudes(grid: GridSettings, is_pole: bool) -> np.ndarray:
