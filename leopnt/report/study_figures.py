@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import LogFormatter, MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from leopnt.report import style
 from leopnt.report.maps import earth_axes, turned
@@ -19,6 +19,7 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 DASHES = {"solid": "-", "dashed": (0, (5, 2)), "dotted": (0, (1, 1.4)), "dashdot": "-."}
 MARKED = 12
 """A long line carries about so many markers."""
+MANY_DECADES = 1e3
 LEGEND_ROW_IN = 0.22
 BAR_IN = 0.30
 
@@ -82,16 +83,12 @@ def _scales(axes: Axes, plot: Plot) -> None:
 
 
 def _log_ticks(axis) -> None:
-    """Plain numbers; those of the powers of ten alone where there are many of these."""
+    """Plain numbers at 1, 2 and 5 times the powers of ten, at these alone over many decades."""
+    low, high = axis.get_view_interval()
+    steps = (1.0, 2.0, 5.0) if high < MANY_DECADES * low else (1.0,)
+    axis.set_major_locator(LogLocator(subs=steps))
     axis.set_major_formatter(lambda value, _: f"{value:g}")
-    axis.set_minor_formatter(_SparseNumbers(labelOnlyBase=False, minor_thresholds=(2.0, 0.5)))
-
-
-class _SparseNumbers(LogFormatter):
-    """Numbers between the powers of ten, where matplotlib finds room for them."""
-
-    def __call__(self, x, pos=None):
-        return f"{x:g}" if super().__call__(x, pos) else ""
+    axis.set_minor_formatter(NullFormatter())
 
 
 def _legend_columns(names: list[str]) -> int:
@@ -137,10 +134,10 @@ def _draw_bars(plot: Plot) -> Figure:
     figure = style.new_figure(height_in + 1.1 + legend_in)
     axes = style.axes_with_margins(figure, label_in, 0.3, 0.62 + legend_in, 0.45)
     before = np.zeros(count)
-    for i, bar in enumerate(plot.bars):
+    for bar in plot.bars:
         look = {
-            "color": bar_color(i),
-            "hatch": HATCHES[i % len(HATCHES)],
+            "color": bar_color(bar.color),
+            "hatch": HATCHES[bar.color % len(HATCHES)],
             "edgecolor": "white",
             "linewidth": 0.0,
             "label": bar.name,
@@ -162,15 +159,21 @@ def _draw_bars(plot: Plot) -> Figure:
     return figure
 
 
+def _top(plot: Plot) -> float:
+    """100 % if the bars come near it, else somewhat above the highest."""
+    highest = float(np.nanmax(np.sum([bar.shares for bar in plot.bars], axis=0)))
+    return 100.0 if highest > 50.0 else 1.08 * highest
+
+
 def _bar_axes(axes: Axes, plot: Plot, named: bool, count: int) -> None:
     if named:
         axes.set_yticks(range(count), plot.x.ticks)
         axes.set_ylim(count - 0.4, -0.6)
-        axes.set_xlim(0.0, 100.0)
+        axes.set_xlim(0.0, _top(plot))
         axes.set_xlabel(plot.y.label)
         axes.grid(visible=False, axis="y")
     else:
-        axes.set_ylim(0.0, 100.0)
+        axes.set_ylim(0.0, _top(plot))
         axes.set_xlim(-0.5, count - 0.5)
         axes.set(xlabel=plot.x.label, ylabel=plot.y.label)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))

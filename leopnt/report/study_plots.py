@@ -37,6 +37,9 @@ MIN_PLACES = 3
 WIDE_RATIO = 30.0
 """Values that spread over more than this get a logarithmic axis."""
 
+MOSTLY_SOLVED = 80.0
+"""If every point has at least this share [%] of solved trials, only the others are drawn."""
+
 INK = -1
 """The color of what is no member of a family."""
 LINES = ("solid", "dashed", "dotted", "dashdot")
@@ -80,9 +83,10 @@ class Key:
 
 @dataclass(frozen=True, eq=False)
 class Bar:
-    """One layer of stacked bars: its name and its share [%] at each point."""
+    """One layer of stacked bars: its name, its color by number, its share [%] at each point."""
 
     name: str
+    color: int
     shares: np.ndarray
 
 
@@ -174,8 +178,9 @@ def is_geometric(values: np.ndarray) -> bool:
     if len(found) < 2 or found[0] <= 0.0 or found[-1] / found[0] < WIDE_RATIO:
         return False
     middle = float(np.median(found))
-    geometric = math.sqrt(found[0] * found[-1])
-    return len(found) == 2 or middle - geometric < (found[0] + found[-1]) / 2 - middle
+    geometric = math.sqrt(float(found[0] * found[-1]))
+    arithmetic = float(found[0] + found[-1]) / 2
+    return len(found) == 2 or abs(middle - geometric) < abs(arithmetic - middle)
 
 
 def _spread(values: np.ndarray, unit_name: str) -> str:
@@ -373,17 +378,23 @@ def _outcomes(study: xr.Dataset, entry: Mapping[str, Any]) -> Plot | None:
         return None
     shares = 100.0 * layers / np.where(total > 0.0, total, np.nan)[:, None]
     labels = [*strings(study, "status", "status"), "missing: not run, or its chunk failed"]
-    kept = [i for i in range(len(labels)) if i == 0 or np.any(layers[:, i] > 0.0)]
-    bars = tuple(Bar(labels[i], shares[:, i]) for i in kept)
+    failed = [i for i in range(1, len(labels)) if np.any(layers[:, i] > 0.0)]
+    mostly_solved = bool(failed) and float(np.nanmin(shares[:, 0])) >= MOSTLY_SOLVED
+    bars = tuple(
+        Bar(labels[i], i, shares[:, i])
+        for i in (failed if mostly_solved else [0, *failed])
+    )
     parameters = swept_parameters(study)
     named = num_points(study) <= MAX_NAMED_BARS
     ticks = tuple(point_name(parameters, i) or "all trials" for i in range(num_points(study)))
     swept = ", ".join(p.name for p in parameters)
     return Plot(
         **_titles(entry),
-        x=Axis((swept if named else "Point of the sweep"), ticks=ticks if named else ()),
+        x=Axis(swept if named else "Point of the sweep, the first is 0", ticks=ticks if named else ()),
         y=Axis("Share of trials [%]"),
-        caption="How the trials ended; only solved ones enter the statistics.",
+        caption="All trials that are not drawn here were solved."
+        if mostly_solved
+        else "How the trials ended; only solved ones enter the statistics.",
         alternative=_outcome_alternative(bars),
         bars=bars,
     )

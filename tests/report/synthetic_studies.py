@@ -192,3 +192,19 @@ def study_attributes(swept, sweep_kind):
         "plots": json.dumps(PLOTS),
         "evidence": json.dumps(["methods.pvt", "observables.pseudorange"]),
     }
+
+
+def make_random_study(count=60):
+    """A random sweep of two parameters, one user on a track, errors over three decades."""
+    turn = np.arange(count) * 0.618034 % 1.0
+    study = make_study(0.5 * 10 ** (2 * turn), (10.0,), {"Ship": (20.0, 150.0)}, 40)
+    time_s = study["time_s"].values
+    latitude_deg = ("case", 20 + 0.004 * time_s, study["latitude_deg"].attrs)
+    longitude_deg = ("case", 150 + 0.006 * time_s, study["longitude_deg"].attrs)
+    mask_deg = ("point", 5 + 20 * (turn * 7 % 1), study["antenna.mask_deg"].attrs)
+    rmse_m = study["case_rmse_3d"].values * np.where(time_s == 3000, np.nan, np.exp(time_s / 3000))
+    return study.assign(
+        {"latitude_deg": latitude_deg, "longitude_deg": longitude_deg,
+         "antenna.mask_deg": mask_deg,
+         "case_rmse_3d": (("point", "case"), rmse_m, study["case_rmse_3d"].attrs)}
+    ).assign_attrs(sweep_kind="random", title="A ship, random noise and mask")  # fmt: skip
