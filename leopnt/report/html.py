@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from leopnt.io.results import write_text
 from leopnt.report import content, words
 from leopnt.report.figures import fix_figures, sky_figures
-from leopnt.report.page import html_table, page, pictured, stack
+from leopnt.report.page import cards, html_table, page, pictured, stack
 from leopnt.report.reading import measurements_by_satellite, require_kind
 
 MAX_ROWS = 200
@@ -49,11 +49,11 @@ def fix_html(fix: xr.Dataset, figures: Mapping[str, Figure]) -> str:
             "Measurements",
             [
                 pictures.get("residuals", ""),
-                stack(html_table(content.satellites(fix, MAX_ROWS)), html_table(rejected)),
+                stack(html_table(content.satellites(fix, MAX_ROWS)), cards(html_table(rejected))),
             ],
         ),
         ("Where the satellites stood", [pictures.get("sky", ""), pictures.get("earth", "")]),
-        ("Other positions", [html_table(content.candidates(fix, MAX_ROWS))]),
+        ("Other positions", [cards(html_table(content.candidates(fix, MAX_ROWS)))]),
     ]
     return page(fix, words.fix_sentences(fix), sections)
 

@@ -20,8 +20,7 @@ from leopnt.report.study_figures import MARKED, bar_color, look_color, map_point
 from leopnt.report.study_plots import Axis, Look, MapPoints, Plot, Series
 
 POLICY = (
-    "default-src 'none'; img-src data: blob:; style-src 'unsafe-inline'; "
-    "script-src 'unsafe-inline'"
+    "default-src 'none'; img-src data: blob:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
 )
 """Inline scripts, and nothing from anywhere."""
 
@@ -34,7 +33,11 @@ PATTERNS = ("", "/", ".", "x", "\\", "+")
 CONFIG = {
     "responsive": True,
     "displaylogo": False,
-    "modeBarButtonsToRemove": ["sendDataToCloud", "editInChartStudio", "lasso2d", "select2d"],
+    "modeBarButtons": [
+        ["toImage"],
+        ["zoom2d", "pan2d"],
+        ["zoomIn2d", "zoomOut2d", "resetScale2d"],
+    ],
 }
 START = """
 (function () {
@@ -62,13 +65,29 @@ def plot_id(index: int) -> str:
 
 def plot_frame(plot: Plot, index: int) -> str:
     """The place of a plot in the page, with its caption."""
-    height_px = _layout(plot)["height"]
     return (
         f'<figure><h3>{escape(plot.title)}</h3><div class="plot" id="{plot_id(index)}" role="img" '
-        f'aria-label="{escape(plot.alternative)}" style="height: {height_px}px">'
+        f'aria-label="{escape(plot.alternative)}" style="height: {_height(plot)}">'
         "<noscript>This plot needs JavaScript; the image files show the same.</noscript></div>"
         f"<figcaption>{escape(plot.caption)}</figcaption></figure>\n"
     )
+
+
+def _height(plot: Plot) -> str:
+    """CSS height: of maps as their width wants it, of bars by their number."""
+    if plot.places is not None:
+        west, east, south, north = map_limits_deg(map_points_deg(plot.places))
+        ratio = (north - south) * _stretch(south, north) / (east - west)
+        return f"calc({ratio:.3f} * (100cqw - 60px) + 124px)"
+    if plot.bars and plot.x.ticks:
+        return f"{170 + 26 * len(plot.bars[0].shares) + 24 * len(plot.bars)}px"
+    rows = len(plot.keys) or len(plot.bars)
+    return f"{400 + 12 * rows}px"
+
+
+def _stretch(south: float, north: float) -> float:
+    """How much longer a degree of latitude is drawn than one of longitude."""
+    return 1.0 / max(math.cos(math.radians((south + north) / 2)), 0.2)
 
 
 def plot_scripts(plots: Sequence[Plot]) -> str:
@@ -187,7 +206,12 @@ def _bars(plot: Plot) -> list[dict[str, Any]]:
             "hovertemplate": ("%{text}: %{x:.3g} %" if named else "%{x}: %{y:.3g} %"),
             "marker": {
                 "color": bar_color(bar.color),
-                "pattern": {"shape": PATTERNS[bar.color % len(PATTERNS)], "fgcolor": "white"},
+                "pattern": {
+                    "shape": PATTERNS[bar.color % len(PATTERNS)],
+                    "fillmode": "overlay",
+                    "fgcolor": "white",
+                    "size": 7,
+                },
             },
         }
         for bar in plot.bars
@@ -258,15 +282,19 @@ def _colored(places: MapPoints, solved: np.ndarray) -> dict[str, Any]:
     size = 11 if len(places.values) < 200 else 7 if len(places.values) < 1000 else 4
     bar: dict[str, Any] = {
         "orientation": "h",
-        "y": -0.1,
-        "yanchor": "top",
+        "yref": "container",
+        "y": 0.0,
+        "yanchor": "bottom",
         "thickness": 12,
         "len": 1.0,
         "outlinewidth": 0,
         "title": {"text": _text(places.label), "side": "bottom"},
     }
     if places.log:
-        bar |= {"tickvals": (ticks := _log_ticks(values)), "ticktext": [f"{10**t:g}" for t in ticks]}
+        bar |= {
+            "tickvals": (ticks := _log_ticks(values)),
+            "ticktext": [f"{10**t:g}" for t in ticks],
+        }
     return {
         "color": _numbers(np.log10(values) if places.log else values),
         "colorscale": "Viridis",
@@ -278,7 +306,7 @@ def _colored(places: MapPoints, solved: np.ndarray) -> dict[str, Any]:
 
 def _log_ticks(values: np.ndarray) -> list[float]:
     low, high = math.floor(np.log10(values.min())), math.ceil(np.log10(values.max()))
-    steps = (1, 2, 5) if high - low < 3 else (1,)
+    steps = (1, 2, 5) if high - low <= 3 else (1,)
     return [power + math.log10(step) for power in range(low, high + 1) for step in steps]
 
 
@@ -294,17 +322,17 @@ def _layout(plot: Plot) -> dict[str, Any]:
         "hovermode": "closest",
         "hoverlabel": {"namelength": -1},
         "margin": {"l": 64, "r": 14, "t": 34, "b": 52},
-        "xaxis": _axis(plot.x),
-        "yaxis": _axis(plot.y),
+        "xaxis": _axis(plot.x, [one.x for one in plot.series]),
+        "yaxis": _axis(plot.y, [one.y for one in plot.series]),
         "legend": {
             "orientation": "h",
             "x": 0,
             "y": -0.2,
             "yanchor": "top",
-            "title": {"text": f"{_text(plot.legend_title)} " if plot.legend_title else ""},
+            "title": {"text": _text(plot.legend_title), "side": "top"},
+            "font": {"size": 12},
             "tracegroupgap": 0,
         },
-        "height": 430,
     }
     if plot.places is not None:
         _lay_out_map(layout, plot.places)
@@ -313,7 +341,7 @@ def _layout(plot: Plot) -> dict[str, Any]:
     return layout
 
 
-def _axis(axis: Axis) -> dict[str, Any]:
+def _axis(axis: Axis, values: Sequence[np.ndarray]) -> dict[str, Any]:
     laid: dict[str, Any] = {
         "title": {"text": _text(axis.label), "standoff": 8},
         "type": "log" if axis.log else "linear",
@@ -324,12 +352,20 @@ def _axis(axis: Axis) -> dict[str, Any]:
         "ticks": "outside",
         "tickcolor": style.GRAY,
         "automargin": True,
+        "exponentformat": "none",
     }
     if axis.ticks:
         laid |= {"tickvals": list(range(len(axis.ticks))), "ticktext": list(map(_text, axis.ticks))}
     elif axis.log:
-        laid["exponentformat"] = "none"
+        laid |= {"tickformat": "~g", "nticks": _log_nticks(np.concatenate(values))}
     return laid
+
+
+def _log_nticks(values: np.ndarray) -> int:
+    """So many ticks that plotly takes 1, 2, 5, 10, 20... and not all the numbers between."""
+    found = values[np.isfinite(values) & (values > 0.0)]
+    decades = math.log10(found.max() / found.min()) if len(found) else 0.0
+    return 7 if decades < 0.8 else 3 if decades < 1.5 else 5
 
 
 def _lay_out_bars(layout: dict[str, Any], plot: Plot) -> None:
@@ -339,7 +375,6 @@ def _lay_out_bars(layout: dict[str, Any], plot: Plot) -> None:
         layout["bargap"] = 0
         return
     count = len(plot.bars[0].shares)
-    layout["height"] = 170 + 26 * count + 24 * len(plot.bars)
     layout["xaxis"], layout["yaxis"] = layout["yaxis"], layout["xaxis"]
     layout["yaxis"] |= {"autorange": "reversed", "title": {"text": ""}, "showgrid": False}
     layout["legend"]["y"] = -70 / (26 * count + 30)
@@ -347,13 +382,14 @@ def _lay_out_bars(layout: dict[str, Any], plot: Plot) -> None:
 
 def _lay_out_map(layout: dict[str, Any], places: MapPoints) -> None:
     west, east, south, north = map_limits_deg(map_points_deg(places))
-    stretch = 1.0 / max(math.cos(math.radians((south + north) / 2)), 0.2)
     layout["xaxis"] |= _degrees(west, east, words.longitude)
     layout["yaxis"] |= _degrees(south, north, words.latitude)
-    layout["yaxis"] |= {"scaleanchor": "x", "scaleratio": stretch, "constrain": "domain"}
-    layout["xaxis"] |= {"constrain": "domain"}
+    layout["yaxis"] |= {"scaleanchor": "x", "scaleratio": _stretch(south, north)}
+    layout["yaxis"]["constrain"] = "domain"
+    layout["xaxis"] |= {"constrain": "domain", "tickangle": 0, "automargin": False}
+    layout["yaxis"]["automargin"] = False
     layout["plot_bgcolor"] = style.SEA
-    layout["margin"] = {"l": 46, "r": 14, "t": 34, "b": 30}
+    layout["margin"] = {"l": 46, "r": 14, "t": 34, "b": 90, "autoexpand": False}
 
 
 def _degrees(low: float, high: float, form) -> dict[str, Any]:

@@ -105,6 +105,11 @@ def wide(part: str) -> str:
     return f'<div class="wide">{part}</div>\n' if part else ""
 
 
+def cards(part: str) -> str:
+    """A table over the whole width, each row of which becomes a card on a phone."""
+    return f'<div class="wide cards">{part}</div>\n' if part else ""
+
+
 def stack(*parts: str) -> str:
     """Parts below each other in one column of their section."""
     drawn = "".join(parts)
@@ -116,9 +121,9 @@ def html_table(table: Table) -> str:
     if not table.rows:
         return ""
     are_facts = table.columns == ("Quantity", "Value")
-    head = "" if are_facts else _row("th", table.columns, table.numeric, ' scope="col"')
-    head = f"<thead>{head}</thead>" if head else ""
-    rows = "".join(_row("td", row, table.numeric) for row in table.rows)
+    head = "" if are_facts else f"<thead>{_header(table)}</thead>"
+    labels = ("",) * len(table.columns) if are_facts else table.columns
+    rows = "".join(_row(row, table.numeric, labels) for row in table.rows)
     note = f'<p class="note">{escape(table.note)}</p>' if table.note else ""
     title = escape(table.title)
     bounds = "scroll" if are_facts else "scroll bounded"
@@ -129,15 +134,28 @@ def html_table(table: Table) -> str:
     )
 
 
-def _row(tag: str, cells: Sequence[str], numeric: Sequence[bool], scope: str = "") -> str:
+def _header(table: Table) -> str:
+    cells = (
+        f'<th scope="col"{_kind(name, is_number)}>{escape(name)}</th>'
+        for name, is_number in zip(table.columns, table.numeric, strict=True)
+    )
+    return f"<tr>{''.join(cells)}</tr>"
+
+
+def _row(cells: Sequence[str], numeric: Sequence[bool], labels: Sequence[str]) -> str:
+    """One row; cells carry the name of their column, for where there is no room for a header."""
     drawn = []
-    for i, (cell, is_number) in enumerate(zip(cells, numeric, strict=True)):
-        kind = ' class="numeric"' if is_number else ' class="sentence"' if len(cell) > 24 else ""
-        if tag == "td" and i == 0 and not is_number:
+    for i, (cell, is_number, label) in enumerate(zip(cells, numeric, labels, strict=True)):
+        if i == 0 and not is_number:
             drawn.append(f'<th scope="row">{escape(cell)}</th>')
-        else:
-            drawn.append(f"<{tag}{scope}{kind}>{escape(cell)}</{tag}>")
+            continue
+        named = f' data-label="{escape(label)}"' if label else ""
+        drawn.append(f"<td{_kind(cell, is_number)}{named}>{escape(cell)}</td>")
     return f"<tr>{''.join(drawn)}</tr>"
+
+
+def _kind(cell: str, is_number: bool) -> str:
+    return ' class="numeric"' if is_number else ' class="sentence"' if len(cell) > 24 else ""
 
 
 def _input_and_provenance(dataset: xr.Dataset) -> str:

@@ -205,5 +205,3 @@ def _evidence_rows() -> list[dict]:
     """The rows that the tests of leopnt wrote; none in a checkout that never wrote them."""
     file = files("leopnt.report") / "data" / "evidence.json"
     return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else []
-
-

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from leopnt.io.results import write_text
 from leopnt.report import interactive, study_content
-from leopnt.report.page import POLICY, html_table, page, paragraph, pictured, wide
+from leopnt.report.page import POLICY, cards, html_table, page, paragraph, pictured, wide
 from leopnt.report.reading import require_kind
 from leopnt.report.study_figures import draw
 from leopnt.report.study_plots import Plot, study_plots
@@ -39,16 +39,16 @@ def study_html(study: xr.Dataset, figures: Mapping[str, Figure] | None = None) -
     zoomable = interactive.has_plotly()
     drawn = _zoomable(plots) if zoomable else _images(plots, figures)
     sections = [
-        ("Published numbers", [wide(html_table(study_content.published(study, MAX_ROWS)))]),
+        ("Published numbers", [cards(html_table(study_content.published(study, MAX_ROWS)))]),
         (
             "Results",
             [
                 wide(html_table(study_content.points(study, MAX_ROWS))),
-                wide(html_table(study_content.outcomes(study))),
+                cards(html_table(study_content.outcomes(study))),
             ],
         ),
         ("Plots", drawn),
-        ("How this was checked", [wide(html_table(study_content.evidence(study)))]),
+        ("How this was checked", [cards(html_table(study_content.evidence(study)))]),
     ]
     return page(
         study,

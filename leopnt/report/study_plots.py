@@ -381,8 +381,7 @@ def _outcomes(study: xr.Dataset, entry: Mapping[str, Any]) -> Plot | None:
     failed = [i for i in range(1, len(labels)) if np.any(layers[:, i] > 0.0)]
     mostly_solved = bool(failed) and float(np.nanmin(shares[:, 0])) >= MOSTLY_SOLVED
     bars = tuple(
-        Bar(labels[i], i, shares[:, i])
-        for i in (failed if mostly_solved else [0, *failed])
+        Bar(labels[i], i, shares[:, i]) for i in (failed if mostly_solved else [0, *failed])
     )
     parameters = swept_parameters(study)
     named = num_points(study) <= MAX_NAMED_BARS
@@ -390,7 +389,9 @@ def _outcomes(study: xr.Dataset, entry: Mapping[str, Any]) -> Plot | None:
     swept = ", ".join(p.name for p in parameters)
     return Plot(
         **_titles(entry),
-        x=Axis(swept if named else "Point of the sweep, the first is 0", ticks=ticks if named else ()),
+        x=Axis(
+            swept if named else "Point of the sweep, the first is 0", ticks=ticks if named else ()
+        ),
         y=Axis("Share of trials [%]"),
         caption="All trials that are not drawn here were solved."
         if mostly_solved

@@ -12,7 +12,8 @@ from leopnt.report.reading import column, json_attribute, strings, unit
 class Parameter:
     """A swept parameter: its path in the study file, its name in words, its value at each point.
 
-    `values` are floats, or the places 0, 1, 2... in `categories` where the values are texts.
+    `values` are floats, shown with so many significant `digits`, or the places 0, 1, 2... in
+    `categories` where the values are texts.
     """
 
     path: str
@@ -20,6 +21,7 @@ class Parameter:
     unit: str
     values: np.ndarray
     categories: tuple[str, ...] = ()
+    digits: int = 6
 
     @property
     def label(self) -> str:
@@ -33,7 +35,7 @@ class Parameter:
     def number(self, point: int) -> str:
         """The value at a point, without its unit."""
         value = self.values[point]
-        return self.categories[int(value)] if self.categories else f"{value:.6g}"
+        return self.categories[int(value)] if self.categories else f"{value:.{self.digits}g}"
 
 
 def with_unit(name: str, unit_name: str) -> str:
@@ -67,7 +69,8 @@ def swept_parameters(study: xr.Dataset) -> list[Parameter]:
 def _parameter(study: xr.Dataset, path: str) -> Parameter:
     name, unit_name = long_name(study, path), unit(study, path)
     if study[path].dtype.kind in "fiub":
-        return Parameter(path, name, unit_name, column(study, path, "point"))
+        digits = 4 if study.attrs.get("sweep_kind") == "random" else 6
+        return Parameter(path, name, unit_name, column(study, path, "point"), digits=digits)
     texts = strings(study, path, "point")
     categories = list(dict.fromkeys(texts))
     places = np.array([categories.index(text) for text in texts], float)

@@ -15,8 +15,9 @@ FEW_TRIALS = 30
 
 def study_sentences(study: xr.Dataset) -> list[str]:
     """The whole study in words, most important first; empty sentences left out."""
+    attention = filter(None, (missing_sentence(study), not_finite_sentence(study)))
     sentences = [
-        *(missing_sentence(study), not_finite_sentence(study)),
+        " ".join(attention),
         trials_sentence(study),
         not_solved_sentence(study),
         error_sentence(study),
@@ -38,9 +39,7 @@ def is_complete(study: xr.Dataset) -> bool:
 
 def needs_attention(study: xr.Dataset) -> bool:
     """Whether something is missing, not finite, or nothing at all was solved."""
-    return (
-        not is_complete(study) or total(study, "not_finite") > 0 or total(study, "solved") == 0
-    )
+    return not is_complete(study) or total(study, "not_finite") > 0 or total(study, "solved") == 0
 
 
 def missing_sentence(study: xr.Dataset) -> str:
@@ -96,9 +95,6 @@ def share(part: int, whole: int) -> str:
     return f"{percent:.{digits}f} %"
 
 
-
-
-
 def not_solved_sentence(study: xr.Dataset) -> str:
     """How many trials were not solved, with each reason, most frequent first."""
     count = total(study, "not_solved")
@@ -152,7 +148,7 @@ def ratio_and_sigma(study: xr.Dataset, point: int) -> tuple[str, str]:
 
 
 def _ratio_text(study: xr.Dataset, point: int) -> str:
-    return " +- ".join(filter(None, ratio_and_sigma(study, point)))
+    return " ± ".join(filter(None, ratio_and_sigma(study, point)))
 
 
 def _ratio_at(study: xr.Dataset, point: int) -> str:

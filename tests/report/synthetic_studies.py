@@ -165,7 +165,9 @@ def case_variables(places, epochs, bound_m):
         "longitude_deg": column(lon_deg, "deg", "longitude"),
         "height_m": column(0 * lat_deg, "m", "height above the ellipsoid"),
         "time_s": column(time_s, "s", "time since the start"),
-        "case_num_satellites": over_points(np.round(8 / shape) + 0 * case_bound_m, "1", "satellites"),
+        "case_num_satellites": over_points(
+            np.round(8 / shape) + 0 * case_bound_m, "1", "satellites"
+        ),
         "case_pdop": over_points(2.5 * shape + 0 * case_bound_m, "1", "PDOP"),
         "case_bound_3d": over_points(case_bound_m, "m", "3D Cramer-Rao bound"),
         "case_rmse_3d": over_points(1.05 * case_bound_m, "m", "3D RMSE"),
