@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from leopnt.report.figures import fix_figures, sky_figures
     from leopnt.report.html import write_fix_report, write_sky_report
-    from leopnt.report.style import write_png
     from leopnt.report.study_content import study_tables
     from leopnt.report.study_figures import study_figures
     from leopnt.report.study_html import write_study_report
     from leopnt.report.study_plots import study_plots
+    from leopnt.report.style import write_png
     from leopnt.report.tables import fix_summary, plain_text, sky_summary, study_summary
 
 _HOME = {

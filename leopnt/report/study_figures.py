@@ -11,9 +11,10 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from leopnt.report import style
-from leopnt.report.maps import earth_axes, turned
+from leopnt.report.maps import earth_axes
+from leopnt.report.plots import INK, Look, MapPoints, Plot, map_points_deg
 from leopnt.report.reading import require_kind
-from leopnt.report.study_plots import INK, Look, MapPoints, Plot, study_plots
+from leopnt.report.study_plots import study_plots
 
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 DASHES = {"solid": "-", "dashed": (0, (5, 2)), "dotted": (0, (1, 1.4)), "dashdot": "-."}
@@ -181,22 +182,6 @@ def _bar_axes(axes: Axes, plot: Plot, named: bool, count: int) -> None:
 
 
 # The Earth
-
-
-def map_middle_deg(places: MapPoints) -> float:
-    """The longitude opposite to the widest gap between the places: the middle of a map of them."""
-    lon_deg = np.unique(places.lon_deg % 360.0)
-    gaps = np.diff(np.append(lon_deg, lon_deg[0] + 360.0))
-    widest = int(np.argmax(gaps))
-    span_deg = 360.0 - gaps[widest]
-    middle_deg = (lon_deg[(widest + 1) % len(lon_deg)] + span_deg / 2 + 180.0) % 360.0 - 180.0
-    return 0.0 if span_deg > 270.0 else float(middle_deg)
-
-
-def map_points_deg(places: MapPoints) -> np.ndarray:
-    """Longitude and latitude (place, 2), turned so that the antimeridian splits nothing."""
-    lon_deg = turned(places.lon_deg, map_middle_deg(places))
-    return np.stack([lon_deg, places.lat_deg], axis=-1)
 
 
 def _draw_map(plot: Plot, places: MapPoints) -> Figure:

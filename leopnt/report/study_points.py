@@ -83,7 +83,7 @@ def point_name(parameters: list[Parameter], point: int) -> str:
 
 
 def point_phrase(parameters: list[Parameter], point: int) -> str:
-    """A point within a sentence: `at code noise 2 m, elevation mask 10 deg`; empty without sweep."""
+    """A point within a sentence: `at code noise 2 m, mask 10 deg`; empty without a sweep."""
     named = (f"{lower_first(p.name)} {p.text(point)}" for p in parameters)
     return f"at {', '.join(named)}" if parameters else ""
 

@@ -11,8 +11,8 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "report"))
 
-from synthetic_results import make_fix, make_sky  # noqa: E402
-from synthetic_studies import (  # noqa: E402
+from synthetic_results import make_fix, make_sky
+from synthetic_studies import (
     make_incomplete_study,
     make_random_study,
     make_reproduced_study,
@@ -20,9 +20,9 @@ from synthetic_studies import (  # noqa: E402
     make_study,
 )
 
-from leopnt.report import write_fix_report, write_sky_report, write_study_report  # noqa: E402
-from leopnt.report.interactive import plot_json  # noqa: E402
-from leopnt.report.study_plots import study_plots  # noqa: E402
+from leopnt.report import write_fix_report, write_sky_report, write_study_report
+from leopnt.report.interactive import plot_json
+from leopnt.report.study_plots import study_plots
 
 pytestmark = pytest.mark.browser
 
