@@ -19,9 +19,7 @@ WIDE_RATIO = 30.0
 """Values that spread over more than this get a logarithmic axis."""
 
 
-def drawn_variables(
-    study: xr.Dataset, entry: Mapping[str, Any], dims: tuple[str, ...]
-) -> list[str]:
+def drawn_variables(study: xr.Dataset, entry: Mapping[str, Any], *dims: str) -> list[str]:
     """The variables named under `y` that exist over these dimensions and hold a number."""
     wanted = entry.get("y", [])
     wanted = wanted if isinstance(wanted, list) else [wanted]
