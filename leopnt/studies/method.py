@@ -8,7 +8,7 @@ import importlib
 from collections.abc import Callable, Iterator, Mapping
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from jaxtyping import Int, PyTree
@@ -157,15 +157,15 @@ class AbstractStudyMethod(abc.ABC):
         template_name: of the commented study file in the folder `templates`.
     """
 
-    name: str
-    summary: str
-    settings: type[CommonSettings]
-    tile: int
-    chunk_trials: int
-    outcomes: Mapping[str, Quantity]
-    evidence: tuple[str, ...]
-    plots: tuple[Mapping[str, Any], ...]
-    template_name: str
+    name: ClassVar[str]
+    summary: ClassVar[str]
+    settings: ClassVar[type[CommonSettings]]
+    tile: ClassVar[int]
+    chunk_trials: ClassVar[int]
+    outcomes: ClassVar[Mapping[str, Quantity]]
+    evidence: ClassVar[tuple[str, ...]]
+    plots: ClassVar[tuple[Mapping[str, Any], ...]]
+    template_name: ClassVar[str]
 
     @property
     def template(self) -> str:
