@@ -25,7 +25,7 @@ from leopnt.studies.statistics import QUANTILES, status_sentences
 from leopnt.studies.store import RunFolder
 from leopnt.studies.study_file import Study, versions
 
-_UNITS = {"m": "m", "hz": "Hz", "s": "s", "deg": "deg", "mps": "m/s", "km": "km", "db": "dB"}
+_UNITS = {"m": "m", "hz": "Hz", "s": "s", "deg": "deg", "mps": "m/s", "hzps": "Hz/s", "km": "km", "db": "dB"}
 _MISSING_STATUS = -1
 
 
@@ -83,9 +83,11 @@ def _swept(study: Study) -> dict[str, xr.Variable]:
         is_number = all(
             isinstance(one, int | float) and not isinstance(one, bool) for one in values
         )
-        units = _UNITS.get(name.rsplit("_", 1)[-1], "1") if is_number else "1"
+        label, _, ending = name.split(".")[-1].rpartition("_")
+        has_unit = is_number and ending in _UNITS
         stored = np.asarray(values, float) if is_number else np.asarray([str(v) for v in values])
-        attrs = {"units": units, "long_name": name.split(".")[-1].replace("_", " ")}
+        words = (label if has_unit else name.split(".")[-1]).replace("_", " ")
+        attrs = {"units": _UNITS[ending] if has_unit else "1", "long_name": words}
         found[name] = xr.Variable(("point",), stored, attrs)
     return found
 
