@@ -141,14 +141,18 @@ def _make(path: Path) -> None:
 
 
 def _manifest(path: Path) -> dict:
+    file = path / "run.json"
     try:
-        return json.loads((path / "run.json").read_text(encoding="utf-8"))
+        found = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:
         raise LeopntError(
-            f"{str(path / 'run.json')!r} cannot be read ({error}); drop the run with --restart."
+            f"{str(file)!r} cannot be read ({error}); drop the run with --restart."
         ) from None
+    if not isinstance(found, dict):
+        raise LeopntError(f"{str(file)!r} holds no run; drop it with --restart.")
+    return found
 
 
 def _write_manifest(path: Path, content: dict) -> None:
