@@ -57,12 +57,15 @@ def run_study(
     """
     out = Path(out)
     with open_run(out, study.fingerprint, restart=restart) as folder:
-        if folder.is_complete and (out / RESULT).is_file():
+        trials = out / TRIALS if study.settings.output.keep_trials else None
+        results = [out / RESULT, *([trials] if trials else [])]
+        if folder.is_complete and all(file.is_file() for file in results):
             found = read_netcdf(out / RESULT)
             progress(1, 1)
             return with_verdicts(found, study.settings.published)
+        if folder.is_complete:
+            folder.reopen()
         outcome = run_chunks(study, folder, workers or default_workers(), progress)
-        trials = out / TRIALS if study.settings.output.keep_trials else None
         dataset = consolidate(study, folder, outcome, trials)
         dataset = with_verdicts(dataset, study.settings.published)
         write_netcdf(dataset, out / RESULT)

@@ -79,6 +79,11 @@ class RunFolder:
         with contextlib.suppress(LeopntError):
             write_text(reason, self._reason(chunk))
 
+    def reopen(self) -> None:
+        """Take back that the run is complete: its results are gone."""
+        _make(self.chunks)
+        _write_manifest(self.path, {_MARK: self.fingerprint, "complete": False})
+
     def finish(self) -> None:
         """Mark the run complete and drop the chunk files, whose content is consolidated."""
         _write_manifest(self.path, {_MARK: self.fingerprint, "complete": True})
