@@ -20,10 +20,9 @@ from leopnt.studies.runner import (
     time_of_trials,
     trials_per_point,
 )
-from leopnt.studies.store import open_run
+from leopnt.studies.store import RESULT, TRIALS, open_run
 from leopnt.studies.study_file import Study
 
-RESULT, TRIALS = "study.nc", "trials.nc"
 _TIMED_TILES = 8
 
 

@@ -3,6 +3,8 @@
 FOLDER/run.json          what is run, by fingerprint; how it stands
 FOLDER/chunks/NAME.npz   outcomes of finished chunks, until all are consolidated
 FOLDER/chunks/NAME.txt   why a chunk failed
+FOLDER/study.nc          statistics of what is there
+FOLDER/trials.nc         every trial
 """
 
 from __future__ import annotations
@@ -22,7 +24,10 @@ from leopnt.errors import LeopntError
 from leopnt.io.results import replacing, write_text
 from leopnt.studies.plan import Chunk
 
+RESULT, TRIALS = "study.nc", "trials.nc"
+
 _MARK = "fingerprint"
+_RESULTS = (RESULT, TRIALS, "study.json", "report.html")
 _LEFTOVERS = ".*.tmp"
 
 
@@ -121,8 +126,9 @@ def open_run(path: Path, fingerprint: str, *, restart: bool = False) -> Iterator
 
 def _begin(path: Path, fingerprint: str, restart: bool) -> None:
     if restart:
+        for name in (*_RESULTS, "run.json"):  # results first: they would speak for the new run
+            (path / name).unlink(missing_ok=True)
         shutil.rmtree(path / "chunks", ignore_errors=True)
-        (path / "run.json").unlink(missing_ok=True)
     found = _manifest(path)
     if found and found.get(_MARK) != fingerprint:
         raise LeopntError(
