@@ -59,9 +59,8 @@ def run_study(
         trials = out / TRIALS if study.settings.output.keep_trials else None
         results = [out / RESULT, *([trials] if trials else [])]
         if folder.is_complete and all(file.is_file() for file in results):
-            found = read_netcdf(out / RESULT)
             progress(1, 1)
-            return with_verdicts(found, study.settings.published)
+            return _read_back(study, out / RESULT)
         if folder.is_complete:
             folder.reopen()
         outcome = run_chunks(study, folder, workers or default_workers(), progress)
@@ -71,6 +70,18 @@ def run_study(
         if outcome.is_complete:
             folder.finish()
         return dataset
+
+
+def _read_back(study: Study, path: Path) -> xr.Dataset:
+    """The result on disk, with what the file says today and no number depends on."""
+    stored = read_netcdf(path)
+    found = stored.drop_dims("published", errors="ignore").assign_attrs(
+        title=study.title, input_file=study.path.name, input_text=study.text
+    )
+    found = with_verdicts(found, study.settings.published)
+    if not found.identical(stored):
+        write_netcdf(found, path)
+    return found
 
 
 class Estimate(NamedTuple):
