@@ -189,9 +189,14 @@ def run_chunks(
                 stopped_by = problem.reason
                 break
     except KeyboardInterrupt:
-        kept = sum(folder.has(chunk) for chunk in chunks)
-        raise Interrupted(kept, len(chunks)) from None
+        raise Interrupted(_num_kept(folder, chunks), len(chunks)) from None
+    if stopped_by:  # what was running has ended since
+        kept = _num_kept(folder, chunks)
     return Outcome(kept, len(chunks), failures, stopped_by)
+
+
+def _num_kept(folder: RunFolder, chunks: list[Chunk]) -> int:
+    return sum(folder.has(chunk) for chunk in chunks)
 
 
 @dataclasses.dataclass(frozen=True)
