@@ -192,8 +192,8 @@ def _mean(sums: Float[np.ndarray, "case k"], counts: Float[np.ndarray, " case"])
 
 
 def _spread(sum_of_squares: float, mean: float, number: float) -> float:
-    """Standard error of a mean, relative to it, from the sum of squares of the values."""
-    if not number:
+    """Standard error of a mean, relative to it, from the sum of squares; NaN below two values."""
+    if number < 2:
         return float("nan")
     variance = max(sum_of_squares / number - mean**2, 0.0)
-    return float(np.sqrt(variance / number) / mean)
+    return float(np.sqrt(variance / (number - 1)) / mean)
