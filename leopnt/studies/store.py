@@ -114,14 +114,27 @@ def open_run(path: Path, fingerprint: str, *, restart: bool = False) -> Iterator
         LeopntError: the folder holds another study's run, or another process runs in it.
     """
     _make(path)
+    lock = _lock(path)
     try:
-        with FileLock(path / ".lock", timeout=0):
-            _begin(path, fingerprint, restart)
-            yield RunFolder(path, fingerprint)
+        _begin(path, fingerprint, restart)
+        yield RunFolder(path, fingerprint)
+    finally:
+        lock.release()
+
+
+def _lock(path: Path) -> FileLock:
+    lock = FileLock(path / ".lock")
+    try:
+        lock.acquire(timeout=0)
     except Timeout:
         raise LeopntError(
             f"{str(path)!r} is in use by another run; wait for it, or choose another --out."
         ) from None
+    except OSError as error:
+        raise LeopntError(
+            f"cannot write in the folder {str(path)!r}: {error.strerror or error}."
+        ) from None
+    return lock
 
 
 def _begin(path: Path, fingerprint: str, restart: bool) -> None:
