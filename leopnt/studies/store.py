@@ -15,7 +15,6 @@ import os
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 from filelock import FileLock, Timeout
@@ -59,11 +58,12 @@ class RunFolder:
     def read(self, chunk: Chunk) -> dict[str, np.ndarray] | None:
         """Outcomes of a chunk; None if it is missing, damaged or of another study."""
         try:
-            with np.load(self._file(chunk), allow_pickle=False) as stored:
-                arrays = {name: stored[name] for name in stored.files}
-        except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+            file = self._file(chunk)
+            with file.open("rb") as opened, np.load(opened, allow_pickle=False) as stored:
+                arrays = {name: np.atleast_1d(stored[name]) for name in stored.files}
+        except Exception:  # a damaged zip raises a dozen kinds, NotImplementedError among them
             return None
-        mark = str(arrays.pop(_MARK, ""))
+        mark = str(arrays.pop(_MARK, [""])[0])
         whole = all(len(values) == chunk.size for values in arrays.values())
         return arrays if mark == self.fingerprint and whole and arrays else None
 
