@@ -2,9 +2,14 @@
 
 A module of its own, so that processes started by a test can import it. Environment:
 TINY_SLEEP_S: seconds that every chunk takes at least. TINY_FAIL: numbers of chunks that fail.
+TINY_HANG: "chunk 3" stops for good in the middle of writing the third chunk, "trials 3" in the
+middle of trials.nc. TINY_FILE_LIMIT: bytes that a file can have at most.
 """
 
+import io
 import os
+import resource
+import signal
 import time
 from typing import ClassVar, NamedTuple
 
@@ -15,7 +20,7 @@ from pydantic import Field
 
 from leopnt.inference.status import Status
 from leopnt.scenes.settings import SettingsTable
-from leopnt.studies import method, runner
+from leopnt.studies import method, results, runner
 from leopnt.studies.method import (
     AbstractStudyMethod,
     Column,
@@ -122,10 +127,41 @@ def troubled(compute):
     return compute_chunk
 
 
+def hanging(name, function, half):
+    """`function`, until the call that TINY_HANG names: that does `half` of it and never ends."""
+    where, _, number = os.environ.get("TINY_HANG", "").partition(" ")
+    calls = iter(range(1, 1_000_000))
+
+    def wrapped(*args, **kwargs):
+        if name != where or next(calls) != int(number):
+            return function(*args, **kwargs)
+        half(*args, **kwargs)
+        print("hanging", flush=True)
+        time.sleep(120)
+
+    return wrapped
+
+
+def half_of_savez(savez):
+    def half(file, **arrays):
+        whole = io.BytesIO()
+        savez(whole, **arrays)
+        file.write(whole.getvalue()[: whole.tell() // 2])
+        file.flush()
+
+    return half
+
+
 def main():
-    """The command line, with this method in it."""
+    """The command line, with this method and the trouble asked for."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background has none
+    if limit := int(os.environ.get("TINY_FILE_LIMIT", "0")):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
     method.MODULES["tiny"] = __name__
     runner.compute_chunk = troubled(runner.compute_chunk)
+    np.savez = hanging("chunk", np.savez, half_of_savez(np.savez))
+    write = results._write_chunk
+    results._write_chunk = hanging("trials", write, write)
     from leopnt.cli.app import main
 
     main()
