@@ -22,7 +22,7 @@ from leopnt.studies.method import Column
 from leopnt.studies.plan import Chunk
 from leopnt.studies.runner import Outcome, all_chunks, prepared_point, trials_per_point
 from leopnt.studies.statistics import QUANTILES, status_sentences
-from leopnt.studies.store import RunFolder
+from leopnt.studies.store import RunFolder, require_room
 from leopnt.studies.study_file import Study, versions
 
 _UNITS = {
@@ -50,6 +50,8 @@ def consolidate(
         trials: NetCDF file for every single trial, or None.
     """
     parts, warnings = [], []
+    if trials is not None:
+        require_room(trials, _size_of_trials(study, folder))
     with _trials_file(study, trials) as keep:
         for point, chunks in groupby(all_chunks(study), key=lambda chunk: chunk.point):
             prepared = prepared_point(study, point)
@@ -147,6 +149,15 @@ def _attributes(study: Study, outcome: Outcome, warnings: list[str]) -> dict[str
         "plots": json.dumps([dict(one) for one in study.method.plots]),
         "evidence": json.dumps(list(study.method.evidence)),
     }
+
+
+def _size_of_trials(study: Study, folder: RunFolder) -> int:
+    """Bytes of the trials file, by the first chunk that is there."""
+    found = (arrays for chunk in all_chunks(study) if (arrays := folder.read(chunk)) is not None)
+    first = next(found, {})
+    each = sum(values[0].nbytes for values in first.values())
+    overhead = 2_000 * (len(first) + 10)  # of the format
+    return len(study.points) * trials_per_point(study) * each + overhead
 
 
 @contextmanager

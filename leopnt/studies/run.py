@@ -20,7 +20,7 @@ from leopnt.studies.runner import (
     time_of_trials,
     trials_per_point,
 )
-from leopnt.studies.store import RESULT, TRIALS, open_run
+from leopnt.studies.store import RESULT, TRIALS, open_run, require_room
 from leopnt.studies.study_file import Study
 
 _TIMED_TILES = 8
@@ -66,7 +66,7 @@ def run_study(
         outcome = run_chunks(study, folder, workers or default_workers(), progress)
         dataset = consolidate(study, folder, outcome, trials)
         dataset = with_verdicts(dataset, study.settings.published)
-        write_netcdf(dataset, out / RESULT)
+        _write_result(dataset, out / RESULT)
         if outcome.is_complete:
             folder.finish()
         return dataset
@@ -80,8 +80,15 @@ def _read_back(study: Study, path: Path) -> xr.Dataset:
     )
     found = with_verdicts(found, study.settings.published)
     if not found.identical(stored):
-        write_netcdf(found, path)
+        _write_result(found, path)
     return found
+
+
+def _write_result(dataset: xr.Dataset, path: Path) -> None:
+    text = sum(len(str(value).encode()) for value in dataset.attrs.values())
+    overhead = 2_000 * (len(dataset.variables) + 30)  # of the format
+    require_room(path, dataset.nbytes + text + overhead)
+    write_netcdf(dataset, path)
 
 
 class Estimate(NamedTuple):

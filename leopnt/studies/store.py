@@ -10,6 +10,7 @@ FOLDER/trials.nc         every trial
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import shutil
@@ -153,6 +154,28 @@ def _begin(path: Path, fingerprint: str, restart: bool) -> None:
         _write_manifest(path, {_MARK: fingerprint, "complete": False})
     for leftover in [*path.glob(_LEFTOVERS), *(path / "chunks").glob(_LEFTOVERS)]:
         leftover.unlink(missing_ok=True)
+
+
+def require_room(path: Path, num_bytes: int) -> None:
+    """Refuse a file for which there is no room, before HDF5 begins it.
+
+    HDF5 cannot close a file that it cannot write: the process ends with a segmentation fault.
+
+    Raises:
+        LeopntError: the disk, a quota or a limit has no room for it.
+    """
+    if not hasattr(os, "posix_fallocate"):
+        return
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.room.tmp")
+    try:
+        with temporary.open("wb") as file:
+            os.posix_fallocate(file.fileno(), 0, num_bytes)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP):  # it cannot tell
+            reason = error.strerror or str(error)
+            raise LeopntError(f"cannot write {str(path)!r}: {reason}.") from None
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def _make(path: Path) -> None:
