@@ -306,23 +306,26 @@ def test_a_disk_that_fills_up_stops_the_run_and_keeps_what_was_done(
     assert num_different(tmp_path, quiet) == 0
 
 
-@pytest.mark.parametrize("limit", [3000, 20_000])
+@pytest.mark.parametrize(("limit", "num_kept"), [(3000, 0), (20_000, NUM_CHUNKS)])
+@pytest.mark.parametrize("keep", ["true", "false"])
 def test_files_that_the_system_cuts_off_end_the_run_with_the_reason(
-    file, study, quiet, tmp_path, limit
+    file, quiet, tmp_path, limit, num_kept, keep, monkeypatch
 ):
-    """3000 bytes are too few for a chunk, 20000 too few for trials.nc."""
-    process = start(["run", file, "--out", tmp_path, *WORDS], TINY_FILE_LIMIT=str(limit))
-    out, err = process.communicate(timeout=60)
-    assert process.returncode in (1, 2), err
-    assert out == ""
-    assert "File too large" in err
-    assert "defect" not in err
-    assert "Traceback" not in err
-    assert not claims_completeness(tmp_path)
-    assert not [*tmp_path.rglob(".*.tmp")]
-    assert len(chunk_files(tmp_path)) == (0 if limit == 3000 else NUM_CHUNKS)
-    run_study(study, tmp_path, workers=Threads(1))
-    assert num_different(tmp_path, quiet) == 0
+    """3000 bytes are too few for a chunk, 20000 too few for trials.nc and study.nc."""
+    path, out = tmp_path / "tiny.toml", tmp_path / "out"
+    path.write_text(file.read_text() + f"[output]\nkeep_trials = {keep}\n")
+    process = start(["run", path, "--out", out, *WORDS], TINY_FILE_LIMIT=str(limit))
+    shown, err = process.communicate(timeout=60)
+    name = "trials.nc" if keep == "true" else "study.nc"
+    assert err == f"error: cannot write {str(out / name)!r}: File too large.\n"
+    assert process.returncode == 2
+    assert shown == ""
+    assert not claims_completeness(out)
+    assert not [*out.rglob(".*.tmp")]
+    assert len(chunk_files(out)) == num_kept
+    monkeypatch.setitem(tiny_study.method.MODULES, "tiny", "tiny_study")
+    run_study(load_study(file), out, workers=Threads(1))
+    assert num_different(out, quiet) == 0
 
 
 def test_a_result_that_cannot_be_written_is_a_sentence_and_keeps_the_chunks(

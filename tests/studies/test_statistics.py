@@ -14,17 +14,31 @@ FACTOR = RNG.normal(size=(NUM_CASES, 3, 3)) + 3 * np.eye(3)
 BOUND_M2 = FACTOR @ np.swapaxes(FACTOR, 1, 2)
 DIVERGED = int(np.asarray(Status.diverged._value))
 SCALARS = (
-    "rmse_3d rmse_horizontal rmse_vertical mean_nees bias_east bias_north bias_up "
-    "error_3d_median error_horizontal_median bound_3d bound_horizontal bound_vertical "
-    "rmse_over_bound rmse_over_bound_sigma normalized_rmse normalized_rmse_sigma"
-).split()
+    "rmse_3d",
+    "rmse_horizontal",
+    "rmse_vertical",
+    "mean_nees",
+    "bias_east",
+    "bias_north",
+    "bias_up",
+    "error_3d_median",
+    "error_horizontal_median",
+    "bound_3d",
+    "bound_horizontal",
+    "bound_vertical",
+    "rmse_over_bound",
+    "rmse_over_bound_sigma",
+    "normalized_rmse",
+    "normalized_rmse_sigma",
+)
 
 
 def drawn(rng=RNG):
     """Trials of all cases: solved, diverged with wild errors, and solved with NaN."""
     index = np.arange(NUM_CASES * TRIALS_PER_CASE)
     case = index // TRIALS_PER_CASE
-    error_m = np.einsum("tij,tj->ti", FACTOR[case], rng.normal(size=(len(index), 3))) + [1, 2, -1]
+    error_m = np.einsum("tij,tj->ti", FACTOR[case], rng.normal(size=(len(index), 3)))
+    error_m += np.array([1.0, 2.0, -1.0])
     status = np.zeros(len(index), np.int8)
     status[case == 1] = rng.choice([0, DIVERGED, 3], TRIALS_PER_CASE)
     error_m[status != 0] = rng.choice([1e8, np.nan, np.inf], size=(np.sum(status != 0), 3))
