@@ -20,7 +20,7 @@ from concurrent.futures import (
 )
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
 
 import numpy as np
@@ -261,12 +261,21 @@ def _load(path: Path, folder: Path, fingerprint: str) -> None:
     import signal
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when to stop
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         study = load_study(path)
     except LeopntError:
         study = None
     same = study is not None and study.fingerprint == fingerprint
     _HERE.job = (study, RunFolder(folder, fingerprint)) if same else None
+
+
+def _end_with_parent() -> None:
+    """Do not outlive a parent that was killed: the pool would wait for work for good."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def chunk_task(chunk: Chunk) -> Problem | None:
