@@ -2,9 +2,12 @@
 
 import dataclasses
 import os
+import subprocess
+import sys
 import threading
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -188,6 +191,36 @@ def test_a_worker_process_that_dies_ends_the_run_with_a_sentence(pvt, tmp_path, 
 
 def dying_pool():
     return ProcessPoolExecutor(1, get_context("spawn"), initializer=os._exit, initargs=(9,))
+
+
+POOL = """
+import sys, time
+from pathlib import Path
+from leopnt.studies import Processes, load_study
+from leopnt.studies.store import RunFolder
+if __name__ == "__main__":
+    study = load_study(sys.argv[1])
+    pool = Processes(2).pool(study, RunFolder(Path(sys.argv[2]), study.fingerprint))
+    pool.submit(print, "ready", flush=True).result()
+    pool.submit(time.sleep, 300)
+    pool.submit(time.sleep, 300)
+    time.sleep(300)
+"""
+
+
+def test_worker_processes_do_not_outlive_a_parent_that_is_killed(pvt, tmp_path):
+    """They hold the pipe of the parent's output open as long as they live."""
+    root = Path(__file__).parents[2]
+    parent = subprocess.Popen(
+        [sys.executable, "-c", POOL, str(pvt.path), str(tmp_path)],
+        env=os.environ | {"PYTHONPATH": str(root)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with parent:
+        assert parent.stdout.readline() == "ready\n"
+        parent.kill()
+        parent.communicate(timeout=30)
 
 
 def test_default_workers_are_the_cores_at_hand():
