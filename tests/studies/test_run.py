@@ -306,8 +306,10 @@ def test_a_disk_that_fills_up_stops_the_run_and_keeps_what_was_done(
     assert num_different(tmp_path, quiet) == 0
 
 
-@pytest.mark.parametrize(("limit", "num_kept"), [(3000, 0), (20_000, NUM_CHUNKS)])
-@pytest.mark.parametrize("keep", ["true", "false"])
+@pytest.mark.parametrize(
+    ("limit", "num_kept", "keep"),
+    [(3000, 0, "true"), (20_000, NUM_CHUNKS, "true"), (20_000, NUM_CHUNKS, "false")],
+)
 def test_files_that_the_system_cuts_off_end_the_run_with_the_reason(
     file, quiet, tmp_path, limit, num_kept, keep, monkeypatch
 ):
@@ -451,7 +453,6 @@ def test_a_folder_in_use_or_of_another_study_is_refused(study, tiny, tmp_path):
 def test_the_fingerprint_is_that_of_all_that_numbers_depend_on(tiny, tmp_path, monkeypatch):
     data = tmp_path / "data.txt"
     data.write_text("1")
-    base = {"extra": 'file = "data.txt"'}
     text = study_text(100).replace("[study]", 'file = "data.txt"\n[study]')
 
     def mark(text):
@@ -461,7 +462,6 @@ def test_the_fingerprint_is_that_of_all_that_numbers_depend_on(tiny, tmp_path, m
 
     monkeypatch.setitem(tiny_study.method.MODULES, "tiny", "tiny_study")
     first = mark(text)
-    assert base
     sweep = '[sweep.values]\n"noise.sigma_m" = [1.0, 2.0]\n'
     changed = [
         text.replace("seed = 1", "seed = 2"),
