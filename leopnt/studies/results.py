@@ -25,7 +25,16 @@ from leopnt.studies.statistics import QUANTILES, status_sentences
 from leopnt.studies.store import RunFolder
 from leopnt.studies.study_file import Study, versions
 
-_UNITS = {"m": "m", "hz": "Hz", "s": "s", "deg": "deg", "mps": "m/s", "hzps": "Hz/s", "km": "km", "db": "dB"}
+_UNITS = {
+    "m": "m",
+    "hz": "Hz",
+    "s": "s",
+    "deg": "deg",
+    "mps": "m/s",
+    "hzps": "Hz/s",
+    "km": "km",
+    "db": "dB",
+}
 _MISSING_STATUS = -1
 
 

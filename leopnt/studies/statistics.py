@@ -131,10 +131,8 @@ class PositionStatistics(AbstractStatistics):
             found = np.full(len(QUANTILES), np.nan)
             if len(values):
                 found = np.quantile(values, QUANTILES, overwrite_input=True)
-            text = f"error of solved trials, {label}"
-            columns[f"error_{name}_quantile"] = Column(
-                ("quantile",), found, "m", f"quantile of the {text}"
-            )
+            text = f"{label} error of solved trials"
+            columns[f"error_{name}_quantile"] = Column(("quantile",), found, "m", f"{label} error")
             columns[f"error_{name}_median"] = scalar(found[49], "m", f"median {text}")
         return columns
 
