@@ -39,7 +39,7 @@ class RunSettings(SettingsTable):
 
     method: str = Field(description=f"one of {METHOD_NAMES}")
     trials: int = Field(
-        gt=0, le=MAX_TRIALS, description="Monte Carlo trials of each case, a whole number above 0"
+        gt=0, le=MAX_TRIALS, description="the Monte Carlo trials of each case, 1 to 1000000000"
     )
     seed: int = Field(default=0, ge=0, lt=2**63, description="a whole number, 0 or more")
 

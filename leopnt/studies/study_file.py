@@ -132,10 +132,12 @@ def _swept_problems(method, raw, folder: Path, known: set[str]) -> Iterator[str]
     values = table_of(raw, "sweep", "values")
     wrong = {name: _path_problem(method.settings, name) for name in values}
     yield from (problem for problem in wrong.values() if problem)
-    if any(wrong.values()) or any(True for _ in sweep_problems(raw["sweep"])):
+    good = {name: value for name, value in values.items() if not wrong[name]}
+    rest = {**raw["sweep"], "values": good}
+    if not good or any(True for _ in sweep_problems(raw["sweep"])):
         return
     try:
-        sweep = SweepSettings.model_validate(raw["sweep"])
+        sweep = SweepSettings.model_validate(rest)
     except ValueError:
         return
     seen = set(known)
