@@ -108,9 +108,9 @@ def _constellation_problems(
 
 
 def _walker_problems(walker: dict[str, Any]) -> Iterator[str]:
-    satellites, planes = walker.get("satellites"), walker.get("planes")
-    are_counts = isinstance(satellites, int) and isinstance(planes, int) and planes > 0
-    if are_counts and satellites % planes:
+    counts = [walker.get(name) for name in ("satellites", "planes")]
+    satellites, planes = (one if isinstance(one, int) else 1 for one in counts)
+    if planes > 0 and satellites % planes:
         yield (
             f"[constellation.walker] satellites = {satellites}: expected a multiple of the "
             f"{planes} planes."
@@ -251,11 +251,11 @@ def _track_problems(track: TrackSettings, time: TimeSettings | None) -> Iterator
                 f"[users.track] waypoints[{i}]: lies on the other side of the Earth from the one "
                 "before, and every way is as short; expected a waypoint between them."
             )
-    end_s = 0.0 if time is None else time.duration_s
+    end_s = 0.0 if time is None else time.step_s * (count_epochs(time) - 1)
     if at_s == sorted(at_s) and not at_s[0] <= 0.0 <= end_s <= at_s[-1]:
         yield (
-            f"[users.track] waypoints: go from time_s = {at_s[0]:g} to {at_s[-1]:g}; expected the "
-            f"whole study, 0 to {end_s:g} s."
+            f"[users.track] waypoints: go from time_s = {at_s[0]:g} to {at_s[-1]:g}; expected all "
+            f"epochs, 0 to {end_s:g} s."
         )
 
 

@@ -113,8 +113,8 @@ NO_START = {"time": {"duration_s": 60.0}}
         (users(track={"waypoints": [at(0), at(600), at(600)]}),
          "[users.track] waypoints[2].time_s = 600.0: expected more than 600.0, the time of the w"),
         (users(track={"waypoints": [at(0), at(500)]}),
-         "[users.track] waypoints: go from time_s = 0 to 500; expected the whole study, 0 to 600"),
-        (users(track={"waypoints": [at(1), at(900)]}), "go from time_s = 1 to 900; expected the "),
+         "[users.track] waypoints: go from time_s = 0 to 500; expected all epochs, 0 to 600 s."),
+        (users(track={"waypoints": [at(1), at(900)]}), "go from time_s = 1 to 900; expected all "),
         (users(track={"waypoints": [at(0, 10, 20), at(900, -10, -160)]}),
          "[users.track] waypoints[1]: lies on the other side of the Earth from the one before"),
         (users(random={"count": 100_000}), "[users] and [time]: 100000 users at 11 epochs are "
