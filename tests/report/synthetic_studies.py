@@ -102,7 +102,7 @@ def outcome_variables(mask_deg):
     count = np.stack([TRIALS - few - grew, few, grew], axis=1)
 
     def column(values, long_name):
-        return described("point", values, "1", long_name)
+        return described("point", values.copy(), "1", long_name)
 
     none = np.zeros(len(mask_deg), int)
     return {
