@@ -6,7 +6,7 @@ In a page:
   run (`make study-test` runs it), `<!-- not run: REASON -->` from both.
 - A ```text block directly below a ```python block is what that block prints.
 - A ```text block whose title is a `leopnt` command is what that command prints.
-- ```toml blocks are settings files of a fix; one with a title is there under that name when the
+- ```toml blocks are settings files of a fix, or study files; one with a title is there under that name when the
   commands of the page run. A comment `<!-- wrong: REASON -->` above marks one with mistakes.
 """
 
@@ -166,10 +166,14 @@ def test_a_command_prints_what_the_page_says(block, working_folder, capsys):
 @pytest.mark.parametrize("page", pages_with("toml"), ids=name_of)
 def test_settings_in_a_page_are_accepted(page):
     from leopnt.scenes.fix_settings import FixSettings
+    from leopnt.studies import method_of
 
     for block in blocks(page):
         if block.language == "toml" and not block.excuse:
-            FixSettings.model_validate(tomllib.loads(block.body))
+            settings = tomllib.loads(block.body)
+            is_study = "study" in settings
+            model = method_of(settings["study"]["method"]).settings if is_study else FixSettings
+            model.model_validate(settings)
 
 
 def settings_keys(model, table: str = "Top"):
