@@ -28,7 +28,7 @@ def nees_of(error: Float[Array, "3"], covariance: Float[Array, "3 3"]) -> Float[
     return error @ adjugate @ error / (a @ adjugate[0])
 
 
-def scalar(value: float, units: str, long_name: str) -> Column:
+def scalar(value: float | np.generic, units: str, long_name: str) -> Column:
     """A column with one value per point."""
     return Column((), np.asarray(value), units, long_name)
 
