@@ -10,6 +10,7 @@ import math
 from collections.abc import Sequence
 from html import escape
 from importlib.util import find_spec
+from textwrap import wrap
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,8 @@ HINT = (
 DASHES = {"solid": "solid", "dashed": "7px,4px", "dotted": "2px,3px", "dashdot": "8px,3px,2px,3px"}
 SYMBOLS = ("circle", "square", "triangle-up", "diamond", "triangle-down", "cross", "x", "star")
 PATTERNS = ("", "/", ".", "x", "\\", "+")
+LONGEST = 40
+"""Characters in a line of the legend."""
 CONFIG = {
     "responsive": True,
     "displaylogo": False,
@@ -79,9 +82,9 @@ def _height(plot: Plot) -> str:
         west, east, south, north = map_limits_deg(map_points_deg(plot.places))
         ratio = (north - south) * _stretch(south, north) / (east - west)
         return f"calc({ratio:.3f} * (100cqw - 60px) + 124px)"
+    rows = sum(len(_lines(one.name)) for one in plot.keys or plot.bars)
     if plot.bars and plot.x.ticks:
-        return f"{170 + 26 * len(plot.bars[0].shares) + 24 * len(plot.bars)}px"
-    rows = len(plot.keys) or len(plot.bars)
+        return f"{170 + 26 * len(plot.bars[0].shares) + 22 * rows}px"
     return f"{400 + 12 * rows}px"
 
 
@@ -127,6 +130,15 @@ def _text(words_: str) -> str:
     return escape(words_, quote=False)
 
 
+def _lines(name: str) -> list[str]:
+    return wrap(name, LONGEST) or [""]
+
+
+def _wrapped(name: str) -> str:
+    """A name for the legend, in lines that a phone has room for."""
+    return "<br>".join(map(_text, _lines(name)))
+
+
 def _numbers(values: np.ndarray, digits: int = 7) -> list[float | None]:
     """Numbers to 7 significant digits; None for what is not finite."""
     return [float(f"{v:.{digits}g}") if math.isfinite(v) else None for v in values.tolist()]
@@ -140,7 +152,7 @@ def _series(one: Series, plot: Plot) -> dict[str, Any]:
     places = [plot.x.ticks[int(v)] for v in one.x] if plot.x.ticks else None
     return {
         "type": "scatter",
-        "name": _text(one.name),
+        "name": _wrapped(one.name),
         "x": _numbers(one.x),
         "y": _numbers(one.y),
         "text": [_text(place) for place in places] if places else None,
@@ -177,7 +189,7 @@ def _legend(plot: Plot) -> list[dict[str, Any]]:
     return [
         {
             "type": "scatter",
-            "name": _text(key.name),
+            "name": _wrapped(key.name),
             "x": [None],
             "y": [None],
             "hoverinfo": "skip",
@@ -197,7 +209,7 @@ def _bars(plot: Plot) -> list[dict[str, Any]]:
         {
             "type": "bar",
             "orientation": "h" if named else "v",
-            "name": _text(bar.name),
+            "name": _wrapped(bar.name),
             "x" if named else "y": _numbers(bar.shares),
             "y" if named else "x": list(range(len(bar.shares))),
             "text": [_text(tick) for tick in plot.x.ticks] or None,

@@ -20,7 +20,7 @@ from synthetic_studies import (
     make_study,
 )
 
-from leopnt.report import write_fix_report, write_sky_report, write_study_report
+from leopnt.report import interactive, write_fix_report, write_sky_report, write_study_report
 from leopnt.report.interactive import plot_json
 from leopnt.report.study_plots import study_plots
 
@@ -33,7 +33,11 @@ STUDIES = {
     "reproduced study": make_reproduced_study,
     "single study": make_single_study,
 }
-IMAGES = {"fix": (make_fix, write_fix_report, 4), "sky": (make_sky, write_sky_report, 2)}
+IMAGES = {
+    "fix": (make_fix, write_fix_report, 4),
+    "sky": (make_sky, write_sky_report, 2),
+    "study without plotly": (make_study, write_study_report, 5),
+}
 
 DRAWN = """
 return [...document.querySelectorAll('.plot')].map(function (plot) {
@@ -42,6 +46,10 @@ return [...document.querySelectorAll('.plot')].map(function (plot) {
     width: box.width, height: box.height,
     traces: plot.data ? plot.data.length : 0,
     marks: plot.querySelectorAll('path.js-line, path.point, .points path, path.js-fill').length,
+    colors: [...new Set([...plot.querySelectorAll('.plotly path')].flatMap(function (path) {
+      var style = getComputedStyle(path);
+      return [style.fill, style.stroke];
+    }))].filter(color => !/^(none|rgba.*, 0[)]|rgb.255, 255, 255.|rgb.0, 0, 0.)$/.test(color)).length,
     cut: [...plot.querySelectorAll('text')].filter(function (text) {
       var one = text.getBoundingClientRect();
       return one.width && (one.left < box.left - 1 || one.right > box.right + 1
@@ -92,8 +100,10 @@ def pages(tmp_path_factory):
     folder = tmp_path_factory.mktemp("reports")
     for name, make in STUDIES.items():
         write_study_report(make(), folder / f"{name}.html")
-    for name, (make, write, _) in IMAGES.items():
-        write(make(), folder / f"{name}.html")
+    with pytest.MonkeyPatch.context() as without:
+        without.setattr(interactive, "has_plotly", lambda: False)
+        for name, (make, write, _) in IMAGES.items():
+            write(make(), folder / f"{name}.html")
     return {path.stem: path for path in folder.iterdir()}
 
 
@@ -111,6 +121,7 @@ def test_report_of_a_study_is_drawn_quiet_and_fits(name, pages, browser, keep_sc
         assert plot["width"] > 300
         assert plot["height"] > 150
         assert plot["marks"] >= 1
+        assert plot["colors"] >= 1
         assert plot["cut"] == []
 
 

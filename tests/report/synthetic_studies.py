@@ -12,7 +12,8 @@ from synthetic_results import described
 
 SIGMAS_M = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0)
 MASKS_DEG = (5.0, 15.0, 25.0)
-STATUSES = ("solved", "fewer usable measurements than unknowns", "the step grew for 3 iterations")
+UNLIKELY = "no receiver can be there: underground, in space, or with the satellites not up"
+STATUSES = ("solved", "fewer usable measurements than unknowns", UNLIKELY)
 QUANTILES = np.round(np.arange(0.01, 0.995, 0.01), 2)
 CITIES = {
     "Hong Kong": (22.3, 114.2),
