@@ -226,8 +226,12 @@ def _arc_problems(raw: dict[str, Any]) -> Iterator[str]:
     shortest = method.get("shortest_arc_s", 60.0)
     longest = method.get("longest_arc_s", 600.0)
     unknowns = method.get("unknowns", ["position"])
-    if isinstance(unknowns, list) and "position" not in unknowns:
+    unknowns = unknowns if isinstance(unknowns, list) else ["position"]
+    if "position" not in unknowns:
         yield "[method] unknowns: 'position' is missing; a fix solves for it."
+    for name in FIELDS:
+        if unknowns.count(name) > 1:
+            yield f"[method] unknowns: {name!r} is there twice."
     numbers = all(isinstance(one, int | float) for one in (shortest, longest, span))
     if numbers and span and not 0 < shortest <= longest <= span:
         yield (
