@@ -48,7 +48,7 @@ class OutputTable(SettingsTable):
     """`[output]`: what is kept, and where."""
 
     directory: str | None = Field(
-        default=None, min_length=1, description="a folder, made if it is not there"
+        default=None, pattern=r"^[^\x00]+$", description="a folder, made if it is not there"
     )
     keep_trials: bool = Field(
         default=True, description="true or false: every trial's outcome in trials.nc"

@@ -25,6 +25,7 @@ from leopnt.scenes.settings import (
     field_problems,
     listed,
     read_toml,
+    shown,
     table_of,
 )
 from leopnt.studies.method import AbstractStudyMethod, CommonSettings, method_of
@@ -93,13 +94,12 @@ def load_study(path: str | Path) -> Study:
     path = Path(path)
     text, raw = read_toml(path)
     name = table_of(raw, "study").get("method")
-    if name is None:
-        missing = [*field_problems(CommonSettings, {**raw, **_known_elsewhere(raw)})]
-        raise LeopntError(listed(path, missing or ["[study] method: missing."]))
     try:
         method = method_of(name)
     except LeopntError as error:
-        raise LeopntError(f"{path}: {error}") from None
+        common = list(field_problems(CommonSettings, _common(raw)))
+        wrong = [] if any("[study] method" in one for one in common) else [str(error)]
+        raise LeopntError(listed(path, wrong + common)) from None
     problems = list(study_problems(method, raw, path.parent))
     if problems:
         raise LeopntError(listed(path, problems))
@@ -109,10 +109,9 @@ def load_study(path: str | Path) -> Study:
     return Study(path, path.parent, text, method, settings, points, mark)
 
 
-def _known_elsewhere(raw: dict[str, Any]) -> dict[str, Any]:
-    """Keys that some method knows are no mistakes while the method is not known."""
-    known = set(CommonSettings.model_fields)
-    return {} if set(raw) <= known else {k: raw[k] for k in known & set(raw)}
+def _common(raw: dict[str, Any]) -> dict[str, Any]:
+    """Keys of every study; while the method is not known, the others are no mistakes."""
+    return {name: one for name, one in raw.items() if name in CommonSettings.model_fields}
 
 
 def study_problems(method: AbstractStudyMethod, raw: dict[str, Any], folder: Path) -> Iterator[str]:
@@ -120,7 +119,7 @@ def study_problems(method: AbstractStudyMethod, raw: dict[str, Any], folder: Pat
     found = [
         *field_problems(method.settings, raw, carrier_hint),
         *method.problems(raw, folder),
-        *sweep_problems(table_of(raw, "sweep")),
+        *(sweep_problems(raw["sweep"]) if isinstance(raw.get("sweep"), dict) else ()),
         *published_problems(raw),
     ]
     yield from dict.fromkeys(found)
@@ -151,7 +150,7 @@ def _swept_problems(method, raw, folder: Path, known: set[str]) -> Iterator[str]
             if problem in seen:
                 continue
             seen.add(problem)
-            where = ", ".join(f"{name} = {value!r}" for name, value in point.items())
+            where = ", ".join(f"{name} = {shown(value)}" for name, value in point.items())
             yield f"[sweep] at {where}: {problem}"
             if len(seen) - len(known) >= _MAX_SHOWN:
                 yield f"[sweep]: after {_MAX_SHOWN} mistakes the other points were not looked at."
@@ -205,7 +204,9 @@ def _with_values(raw: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
         *tables, name = path.split(".")
         table = changed
         for step in tables:
-            table = table.setdefault(step, {})
+            if not isinstance(table.get(step), dict):  # not there, or refused already
+                table[step] = {}
+            table = table[step]
         table[name] = value
     return changed
 
