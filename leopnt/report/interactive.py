@@ -17,7 +17,7 @@ import numpy as np
 
 from leopnt.report import style, words
 from leopnt.report.maps import land_between_deg, map_limits_deg
-from leopnt.report.plots import Axis, Look, MapPoints, Plot, Series, map_points_deg
+from leopnt.report.plots import Axis, Bar, Look, MapPoints, Plot, Series, map_points_deg
 from leopnt.report.study_figures import MARKED, bar_color, look_color
 
 POLICY = (
@@ -26,11 +26,13 @@ POLICY = (
 """Inline scripts, and nothing from anywhere."""
 
 HINT = (
-    "The plots of this report are still images; with `pip install leopnt[viz]` they can be zoomed."
+    "These plots are still images. To get plots that can be zoomed, install plotly "
+    "(pip install leopnt[viz]) and write the report again."
 )
 DASHES = {"solid": "solid", "dashed": "7px,4px", "dotted": "2px,3px", "dashdot": "8px,3px,2px,3px"}
 SYMBOLS = ("circle", "square", "triangle-up", "diamond", "triangle-down", "cross", "x", "star")
 PATTERNS = ("", "/", ".", "x", "\\", "+")
+MAX_BARS = 400
 LONGEST = 40
 """Characters in a line of the legend."""
 CONFIG = {
@@ -204,30 +206,63 @@ def _legend(plot: Plot) -> list[dict[str, Any]]:
 
 
 def _bars(plot: Plot) -> list[dict[str, Any]]:
-    named = bool(plot.x.ticks)
-    return [
-        {
-            "type": "bar",
-            "orientation": "h" if named else "v",
-            "name": _wrapped(bar.name),
-            "x" if named else "y": _numbers(bar.shares),
-            "y" if named else "x": list(range(len(bar.shares))),
-            "text": [_text(tick) for tick in plot.x.ticks] or None,
-            "textposition": "none",
-            "showlegend": True,
-            "hovertemplate": ("%{text}: %{x:.3g} %" if named else "%{x}: %{y:.3g} %"),
-            "marker": {
-                "color": bar_color(bar.color),
-                "pattern": {
-                    "shape": PATTERNS[bar.color % len(PATTERNS)],
-                    "fillmode": "overlay",
-                    "fgcolor": "white",
-                    "size": 7,
-                },
-            },
-        }
-        for bar in plot.bars
-    ]
+    """Bars that lie if they are named and stand if not; very many are drawn as one area."""
+    if plot.x.ticks:
+        return [_lying(bar, plot) for bar in plot.bars]
+    as_area = len(plot.bars[0].shares) > MAX_BARS
+    return [_area(bar) if as_area else _standing(bar) for bar in plot.bars]
+
+
+def _lying(bar: Bar, plot: Plot) -> dict[str, Any]:
+    return {
+        "type": "bar",
+        "orientation": "h",
+        "name": _wrapped(bar.name),
+        "x": _numbers(bar.shares),
+        "y": list(range(len(bar.shares))),
+        "text": [_text(tick) for tick in plot.x.ticks],
+        "textposition": "none",
+        "showlegend": True,
+        "hovertemplate": "%{text}: %{x:.3g} %",
+        "marker": {"color": bar_color(bar.color), "pattern": _pattern(bar)},
+    }
+
+
+def _standing(bar: Bar) -> dict[str, Any]:
+    return {
+        "type": "bar",
+        "name": _wrapped(bar.name),
+        "x": list(range(len(bar.shares))),
+        "y": _numbers(bar.shares),
+        "showlegend": True,
+        "hovertemplate": "%{x}: %{y:.3g} %",
+        "marker": {"color": bar_color(bar.color), "pattern": _pattern(bar)},
+    }
+
+
+def _area(bar: Bar) -> dict[str, Any]:
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "name": _wrapped(bar.name),
+        "x": list(range(len(bar.shares))),
+        "y": _numbers(bar.shares),
+        "stackgroup": "shares",
+        "showlegend": True,
+        "hovertemplate": "%{x}: %{y:.3g} %",
+        "line": {"color": bar_color(bar.color), "width": 0, "shape": "hvh"},
+        "fillcolor": bar_color(bar.color),
+        "fillpattern": _pattern(bar),
+    }
+
+
+def _pattern(bar: Bar) -> dict[str, Any]:
+    return {
+        "shape": PATTERNS[bar.color % len(PATTERNS)],
+        "fillmode": "overlay",
+        "fgcolor": "white",
+        "size": 7,
+    }
 
 
 # The Earth

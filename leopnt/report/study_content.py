@@ -73,7 +73,8 @@ def points(study: xr.Dataset, max_rows: int, errors: Sequence[str] = tuple(ERROR
         for name, label in named.items()
     ]
     if "rmse_over_bound" in study:
-        ratios = [ratio_and_sigma(study, i) for i in range(num_points(study))]
+        both = (column(study, f"rmse_over_bound{end}", "point").tolist() for end in ("", "_sigma"))
+        ratios = [ratio_and_sigma(*pair) for pair in zip(*both, strict=True)]
         columns.append(("RMSE / bound", [ratio or NONE for ratio, _ in ratios]))
         columns.append(("its sigma", [sigma or NONE for _, sigma in ratios]))
     if "mean_nees" in study:

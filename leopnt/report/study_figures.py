@@ -144,7 +144,7 @@ def _draw_bars(plot: Plot) -> Figure:
     before = np.zeros(count)
     for bar, name in zip(plot.bars, names, strict=True):
         look = {
-            "color": bar_color(bar.color),
+            "facecolor": bar_color(bar.color),
             "hatch": HATCHES[bar.color % len(HATCHES)],
             "edgecolor": "white",
             "linewidth": 0.0,
@@ -154,7 +154,8 @@ def _draw_bars(plot: Plot) -> Figure:
         if named:
             axes.barh(np.arange(count), shares, left=before, height=0.72, **look)
         else:
-            axes.bar(np.arange(count), shares, bottom=before, width=1.0, **look)
+            edges = np.arange(count + 1) - 0.5
+            axes.stairs(before + shares, edges, baseline=before, fill=True, **look)
         before = before + shares
     _bar_axes(axes, plot, named, count)
     style.heading(axes, plot.title)

@@ -211,3 +211,15 @@ def make_random_study(count=60):
          "antenna.mask_deg": mask_deg,
          "case_rmse_3d": (("point", "case"), rmse_m, study["case_rmse_3d"].attrs)}
     ).assign_attrs(sweep_kind="random", title="A ship, random noise and mask")  # fmt: skip
+
+
+def make_long_study(count=1200):
+    """A random sweep of many points, every seventh with failures."""
+    study = make_study(np.linspace(1.0, 9.0, count), (10.0,), {"Ship": (20.0, 150.0)}, 1)
+    failed = np.where(np.arange(count) % 7 == 0, 2000, 20)
+    counts = np.stack([TRIALS - failed, failed // 2, failed - failed // 2], axis=1)
+    return study.assign(
+        count=(("point", "status"), counts, study["count"].attrs),
+        solved=("point", TRIALS - failed, study["solved"].attrs),
+        not_solved=("point", failed, study["not_solved"].attrs),
+    ).assign_attrs(sweep_kind="random", title="Many points")

@@ -212,3 +212,10 @@ def test_evenly_chosen_keeps_first_and_last():
 def test_names_keep_their_capitals_inside_sentences():
     assert [lower_first(n) for n in ("Code noise", "PDOP", "3D error")] == [
         "code noise", "PDOP", "3D error"]  # fmt: skip
+
+
+def test_bars_with_long_names_are_numbered():
+    study = make_study((1.0, 2.0), (5.0,))
+    assert plots_of(study)["outcomes"].x.ticks == ("1 m, 5 deg", "2 m, 5 deg")
+    study["errors.code_sigma_m"].attrs["units"] = "metres along the line of sight"
+    assert plots_of(study)["outcomes"].x.ticks == ()
