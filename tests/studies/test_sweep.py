@@ -87,13 +87,13 @@ def test_random_values_have_the_moments_of_their_distributions(evidence):
         assert found[name].max() <= high
     # the logarithm of the log-uniform one is uniform: its quantiles are on a line
     quantiles = np.quantile(np.log(found["log"]), [0.25, 0.5, 0.75])
-    np.testing.assert_allclose(quantiles, np.log(low) + logs * np.array([0.25, 0.5, 0.75]), atol=0.08)
+    np.testing.assert_allclose(
+        quantiles, np.log(low) + logs * np.array([0.25, 0.5, 0.75]), atol=0.08
+    )
 
 
 def test_random_parameters_are_independent_and_lists_are_drawn_evenly():
-    found = draws(
-        a={"low": 0.0, "high": 1.0}, b={"low": 0.0, "high": 1.0}, c=["x", "y", "z"]
-    )
+    found = draws(a={"low": 0.0, "high": 1.0}, b={"low": 0.0, "high": 1.0}, c=["x", "y", "z"])
     assert abs(np.corrcoef(found["a"], found["b"])[0, 1]) < 4 / np.sqrt(20_000)
     shares = [np.mean(found["c"] == one) for one in "xyz"]
     np.testing.assert_allclose(shares, 1 / 3, atol=4 * np.sqrt(2 / 9 / 20_000))
@@ -219,9 +219,7 @@ def test_what_pydantic_refuses_is_left_to_it():
 
 def test_every_sweep_without_mistakes_can_be_laid_out():
     spacings, ends = ("linear", "log"), ((1e-100, 1e100), (0.1, 0.2), (1, 2))
-    for spacing, (low, high), kind in itertools.product(
-        spacings, ends, ("grid", "list", "random")
-    ):
+    for spacing, (low, high), kind in itertools.product(spacings, ends, ("grid", "list", "random")):
         value = {"low": low, "high": high, "spacing": spacing}
         table = {"kind": kind, "values": {"a": value}}
         table |= {"points": 4} if kind == "random" else {}
