@@ -26,7 +26,7 @@ from leopnt.inference.parameters import Unknowns
 from leopnt.inference.small_linear import inverse_spd
 from leopnt.methods.doppler_fix.model import FIRST_ORDER, DopplerLink, DopplerShared, DopplerTheta
 from leopnt.scenes.constellation import load_satellites
-from leopnt.scenes.settings import SettingsTable, table_of
+from leopnt.scenes.settings import SettingsTable, shown, table_of
 from leopnt.scenes.study_checks import scene_problems
 from leopnt.scenes.users import Users, place_users
 from leopnt.studies.doppler_arcs import ArcLinks, ObservationPlan, links_of, observed_arcs
@@ -235,8 +235,8 @@ def _arc_problems(raw: dict[str, Any]) -> Iterator[str]:
     numbers = all(isinstance(one, int | float) for one in (shortest, longest, span))
     if numbers and span and not 0 < shortest <= longest <= span:
         yield (
-            f"[method] shortest_arc_s = {shortest!r}, longest_arc_s = {longest!r}: expected 0 < "
-            f"shortest <= longest <= [time] duration_s = {span!r}."
+            f"[method] shortest_arc_s = {shown(shortest)}, longest_arc_s = {shown(longest)}: expected "
+            f"0 < shortest <= longest <= [time] duration_s = {shown(span)}."
         )
 
 

@@ -15,7 +15,7 @@ from jaxtyping import Int, PyTree
 from pydantic import Field
 
 from leopnt.errors import LeopntError, did_you_mean
-from leopnt.scenes.settings import SettingsTable
+from leopnt.scenes.settings import SettingsTable, shown
 from leopnt.scenes.study_settings import (
     AntennaSettings,
     ConstellationSettings,
@@ -203,5 +203,5 @@ def method_of(name: Any) -> AbstractStudyMethod:
     """
     if not isinstance(name, str) or name not in MODULES:
         hint = did_you_mean(name, MODULES) if isinstance(name, str) else ""
-        raise LeopntError(f"[study] method = {name!r}: expected one of {METHOD_NAMES}.{hint}")
+        raise LeopntError(f"[study] method = {shown(name)}: expected one of {METHOD_NAMES}.{hint}")
     return importlib.import_module(MODULES[name]).METHOD

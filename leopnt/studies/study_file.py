@@ -28,7 +28,7 @@ from leopnt.scenes.settings import (
     shown,
     table_of,
 )
-from leopnt.studies.method import AbstractStudyMethod, CommonSettings, method_of
+from leopnt.studies.method import MODULES, AbstractStudyMethod, CommonSettings, method_of
 from leopnt.studies.published import published_problems
 from leopnt.studies.sweep import SweepSettings, expand, sweep_problems
 
@@ -97,9 +97,9 @@ def load_study(path: str | Path) -> Study:
     try:
         method = method_of(name)
     except LeopntError as error:
-        common = list(field_problems(CommonSettings, _common(raw)))
-        wrong = [] if any("[study] method" in one for one in common) else [str(error)]
-        raise LeopntError(listed(path, wrong + common)) from None
+        wrong = [] if name is None else [str(error)]
+        wrong += field_problems(CommonSettings, _common(raw))
+        raise LeopntError(listed(path, list(dict.fromkeys(wrong)))) from None
     problems = list(study_problems(method, raw, path.parent))
     if problems:
         raise LeopntError(listed(path, problems))
@@ -110,8 +110,10 @@ def load_study(path: str | Path) -> Study:
 
 
 def _common(raw: dict[str, Any]) -> dict[str, Any]:
-    """Keys of every study; while the method is not known, the others are no mistakes."""
-    return {name: one for name, one in raw.items() if name in CommonSettings.model_fields}
+    """Without the keys of single methods, which are no mistakes while the method is not known."""
+    known = {key for name in MODULES for key in method_of(name).settings.model_fields}
+    special = known - set(CommonSettings.model_fields)
+    return {name: one for name, one in raw.items() if name not in special}
 
 
 def study_problems(method: AbstractStudyMethod, raw: dict[str, Any], folder: Path) -> Iterator[str]:
