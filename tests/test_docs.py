@@ -7,7 +7,8 @@ In a page:
 - A ```text block directly below a ```python block is what that block prints.
 - A ```text block whose title is a `leopnt` command is what that command prints.
 - ```toml blocks are settings files of a fix, or study files; one with a title is there under that
-  name when the code and the commands of the page run. A comment `<!-- wrong: REASON -->` above marks one with mistakes.
+  name when the code and the commands of the page run. A comment `<!-- wrong: REASON -->` above
+  marks one with mistakes.
 """
 
 import ast

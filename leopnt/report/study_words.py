@@ -168,10 +168,8 @@ def _ratio_range(study: xr.Dataset) -> str:
     low, high = (int(known[f(ratio[known])]) for f in (np.argmin, np.argmax))
     if low == high:
         return f" That is {_ratio_text(study, low)} times the Cramer-Rao bound."
-    return (
-        f" That is {_ratio_text(study, low)} to {_ratio_text(study, high)} times the "
-        "Cramer-Rao bound."
-    )
+    texts = dict.fromkeys(_ratio_text(study, point) for point in (low, high))
+    return f" That is {' to '.join(texts)} times the Cramer-Rao bound."
 
 
 def few_trials_sentence(study: xr.Dataset) -> str:
