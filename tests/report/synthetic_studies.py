@@ -88,6 +88,7 @@ def make_reproduced_study():
     return make_study((1.0, 10.0), (5.0,)).assign(
         published_quantity=column(["3D error, 95 %"] * 3, "1", "quantity"),
         published_at=column(["code noise 1 m", "code noise 10 m", "Fig. 8"], "1", "at"),
+        published_units=column(["m"] * 3, "1", "unit"),
         published_value=column([4.9, 30.0, 1.0], "m", "published value"),
         published_tolerance=column([0.5, 1.0, 0.1], "m", "tolerance"),
         ours=column([4.8, 48.2, np.nan], "m", "our value"),

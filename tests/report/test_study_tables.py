@@ -127,7 +127,8 @@ def test_texts_that_were_swept_are_listed_as_they_are():
 
 def test_published_numbers_stand_as_given_beside_ours():
     table = study_content.published(make_reproduced_study(), 99)
-    assert table.columns[3:6] == ("Published [m]", "Tolerance [m]", "Ours [m]")
+    assert table.columns[3:6] == ("Published", "Tolerance", "Ours")
+    assert table.rows[0][1] == "3D error, 95 % [m]"
     assert table.rows[0][0] == "held"
     assert table.rows[0][3:6] == ("4.9", "0.5", "4.800")
     assert table.rows[2][5:7] == ("-", "orbits not given")
