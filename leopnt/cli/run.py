@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import sys
 import time
@@ -64,7 +65,8 @@ def run(file: Path, out: Path | None, dry_run: bool, quiet: bool, debug: bool, *
     r"""Run the study that FILE (TOML) describes, or go on with it.
 
     Each chunk of trials is kept as soon as it is done: run the same command again after an
-    interruption of any kind, and nothing is computed twice. Exit code 1: some chunks failed.
+    interruption of any kind, and nothing is computed twice. Exit code 1: some chunks failed, or a
+    number of [[published]] differs and no reason is known.
 
     \b
     Example: leopnt run study.toml --workers 2
@@ -75,7 +77,7 @@ def run(file: Path, out: Path | None, dry_run: bool, quiet: bool, debug: bool, *
     with session.collected_warnings(quiet=quiet, debug=debug):
         study = load_study(file)
         if dry_run:
-            _show_cost(study, workers_of(how))
+            _show_cost(study, workers_of(how), quiet, how["as_json"])
             return 0
         directory = study.settings.output.directory
         folder = out or (study.folder / directory if directory else Path("out") / file.stem)
@@ -85,6 +87,7 @@ def run(file: Path, out: Path | None, dry_run: bool, quiet: bool, debug: bool, *
 def run_in(study: Study, folder: Path, quiet: bool, **how) -> int:
     """Run a study in a folder and show the result; the exit code."""
     from leopnt.studies import Interrupted, run_study
+    from leopnt.studies.published import unexplained
 
     try:
         with terminated_as_interrupt(), trial_progress(study.title, quiet=quiet) as progress:
@@ -99,10 +102,12 @@ def run_in(study: Study, folder: Path, quiet: bool, **how) -> int:
         )
         return 130
     show_study(dataset, folder, quiet, how)
-    if dataset.attrs["complete"]:
-        return 0
-    click.echo(f"not complete: {session.first_warning(dataset)}", err=True)
-    return 1
+    problems = [f"differs: {one}." for one in unexplained(dataset)]
+    if not dataset.attrs["complete"]:
+        problems.insert(0, f"not complete: {session.first_warning(dataset)}")
+    for problem in problems:
+        click.echo(problem, err=True)
+    return 1 if problems else 0
 
 
 def show_study(dataset: xr.Dataset, folder: Path, quiet: bool, how: dict) -> None:
@@ -120,7 +125,7 @@ def show_study(dataset: xr.Dataset, folder: Path, quiet: bool, how: dict) -> Non
         session.show_written([*data, *written])
 
 
-def workers_of(how: dict) -> AbstractWorkers | None:
+def workers_of(how: dict) -> AbstractWorkers:
     """Workers as the options say."""
     from leopnt.studies import Processes, Threads, default_workers
 
@@ -128,16 +133,20 @@ def workers_of(how: dict) -> AbstractWorkers | None:
     return Processes(number) if how["processes"] else Threads(number)
 
 
-def _show_cost(study: Study, workers: AbstractWorkers | None) -> None:
+def _show_cost(study: Study, workers: AbstractWorkers, quiet: bool, as_json: bool) -> None:
     from leopnt.studies import estimate_cost
 
     cost = estimate_cost(study, workers)
+    if as_json:
+        click.echo(json.dumps(cost._asdict() | {"num_workers": workers.num_workers}))
+    if as_json or quiet:
+        return
     points = f"{cost.num_points} points x " if cost.num_points > 1 else ""
     click.echo(
         f"{study.path}: no mistakes.\n"
         f"{points}{cost.num_cases} cases x {study.settings.study.trials} trials = "
         f"{cost.num_trials} trials in {cost.num_chunks} chunks\n"
-        f"about {duration(cost.seconds)} on {workers.num_workers if workers else 1} workers "
+        f"about {duration(cost.seconds)} on {workers.num_workers} workers "
         f"({cost.seconds_per_trial * 1e6:.3g} us per trial and core), "
         f"at most {cost.disk_bytes / 1e6:.3g} MB on disk"
     )

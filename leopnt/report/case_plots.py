@@ -38,9 +38,7 @@ MIN_PLACES = 3
 def map_plot(study: xr.Dataset, entry: Mapping[str, Any]) -> Plot | None:
     """Places colored by a statistic of their cases, at one point of the sweep."""
     point = _chosen_point(study, entry)
-    names = drawn_variables(study, entry, ("point", "case")) or drawn_variables(
-        study, entry, ("case",)
-    )
+    names = _case_variables(study, entry)
     coordinates = ("latitude_deg", "longitude_deg")
     if not names or any(name not in study for name in coordinates):
         return None
@@ -122,9 +120,7 @@ def _map_caption(
 def time_plot(study: xr.Dataset, entry: Mapping[str, Any]) -> Plot | None:
     """Statistics of the cases against time, a line per user, at one point of the sweep."""
     point = _chosen_point(study, entry)
-    names = drawn_variables(study, entry, ("point", "case")) or drawn_variables(
-        study, entry, ("case",)
-    )
+    names = _case_variables(study, entry)
     time_s = column(study, "time_s", "case")
     if not names or len(np.unique(time_s[np.isfinite(time_s)])) < 2:
         return None

@@ -80,7 +80,8 @@ def load_satellites(
             unknown satellite.
     """
     stamp = file_stamp(folder / settings.file) if settings.file else ()
-    return _load(settings.model_dump_json(), time.model_dump_json(), str(folder), stamp)
+    place = str(folder.resolve()) if settings.file else ""
+    return _load(settings.model_dump_json(), time.model_dump_json(), place, stamp)
 
 
 @functools.lru_cache(maxsize=4)

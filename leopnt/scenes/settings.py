@@ -84,7 +84,7 @@ def _sentence(model: type[SettingsTable], error: Any, hint: Hint) -> str:
         more = did_you_mean(value, accepted.split("'")[1::2])
     elif isinstance(value, int | float) and not isinstance(value, bool):
         more = hint(where, _as_float(value))
-    return f"{where} = {_shown(value)}: expected {accepted}.{more}"
+    return f"{where} = {shown(value)}: expected {accepted}.{more}"
 
 
 def _as_float(value: int | float) -> float:
@@ -152,7 +152,11 @@ def _item_type(annotation: Any, container: type) -> Any:
     return None
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
+    """A value as messages quote it: of bounded length."""
     is_endless = isinstance(value, int) and value.bit_length() > 1000
-    text = hex(value) if is_endless else repr(value)
+    try:
+        text = hex(value) if is_endless else repr(value)
+    except ValueError:  # an integer of thousands of digits inside a list or table
+        text = f"a {type(value).__name__} that holds an endless number"
     return text if len(text) <= 60 else f"{text[:57]}..."

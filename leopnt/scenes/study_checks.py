@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -108,9 +108,9 @@ def _constellation_problems(
 
 
 def _walker_problems(walker: dict[str, Any]) -> Iterator[str]:
-    satellites, planes = walker.get("satellites"), walker.get("planes")
-    are_counts = isinstance(satellites, int) and isinstance(planes, int) and planes > 0
-    if are_counts and satellites % planes:
+    counts = [walker.get(name) for name in ("satellites", "planes")]
+    satellites, planes = (one if isinstance(one, int) else 1 for one in counts)
+    if planes > 0 and satellites % planes:
         yield (
             f"[constellation.walker] satellites = {satellites}: expected a multiple of the "
             f"{planes} planes."
@@ -128,29 +128,28 @@ def _satellite_problems(
     """Names that are not there, and files that do not reach; a broken file raises."""
     from leopnt.scenes import constellation
 
+    wanted = list(dict.fromkeys(settings.satellites or ()))
     if settings.file is None:
-        if settings.satellites and not list(
-            _walker_problems(table_of(scene, "constellation", "walker"))
-        ):
-            names, source = (
-                constellation.planned(settings).names(),
-                constellation.source_of(settings),
-            )
-            for one in settings.satellites:
+        if not list(_walker_problems(table_of(scene, "constellation", "walker"))):
+            names = constellation.planned(settings).names()
+            source = constellation.source_of(settings)
+            for one in wanted:
                 yield from _said(constellation.find_planned, one, names, source)
         return
     path = folder / settings.file
     file = constellation.read_satellites(path, constellation.file_stamp(path))
-    unknown = [s for one in settings.satellites or () for s in _said(file.find, one)]
-    yield from unknown
+    once = settings.model_copy(update={"satellites": wanted or None})
+    wrong = [said for one in wanted for said in _said(file.find, one)]
+    wrong = wrong or list(_said(constellation.wanted_rows, file, once))
+    yield from wrong
     time = _checked(TimeSettings, scene.get("time", {}))
-    if time is not None and time.start and not unknown and not list(_time_problems(time)):
-        problem = constellation.span_problem(file, settings, time)
+    if time is not None and time.start and not wrong and not list(_time_problems(time)):
+        problem = constellation.span_problem(file, once, time)
         if problem:
             yield f"[constellation] file: {problem}"
 
 
-def _said(find: Any, *arguments: Any) -> Iterator[str]:
+def _said(find: Callable[..., object], *arguments: object) -> Iterator[str]:
     try:
         find(*arguments)
     except LeopntError as error:
@@ -251,11 +250,11 @@ def _track_problems(track: TrackSettings, time: TimeSettings | None) -> Iterator
                 f"[users.track] waypoints[{i}]: lies on the other side of the Earth from the one "
                 "before, and every way is as short; expected a waypoint between them."
             )
-    end_s = 0.0 if time is None else time.duration_s
+    end_s = 0.0 if time is None else time.step_s * (count_epochs(time) - 1)
     if at_s == sorted(at_s) and not at_s[0] <= 0.0 <= end_s <= at_s[-1]:
         yield (
-            f"[users.track] waypoints: go from time_s = {at_s[0]:g} to {at_s[-1]:g}; expected the "
-            f"whole study, 0 to {end_s:g} s."
+            f"[users.track] waypoints: go from time_s = {at_s[0]:g} to {at_s[-1]:g}; expected all "
+            f"epochs, 0 to {end_s:g} s."
         )
 
 

@@ -166,4 +166,5 @@ def build_scene(settings: SceneSettings, folder: str | Path) -> StudyScene:
 
 def epochs_s(time: TimeSettings) -> Float[np.ndarray, " epoch"]:
     """Seconds since the start of all epochs within the duration."""
-    return time.step_s * np.arange(count_epochs(time))
+    seconds = time.step_s * np.arange(count_epochs(time))
+    return np.minimum(seconds, time.duration_s)  # 3 * 0.1 is more than 0.3

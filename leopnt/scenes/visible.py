@@ -68,8 +68,8 @@ def find_visible(
 ) -> VisibleSatellites:
     """Satellites that users see, with their states at transmission, in ECEF axes of that instant.
 
-    A case is a user at an epoch, users outermost. Memory beyond the result stays below 300 MB
-    for any number of satellites, users and epochs.
+    A case is a user at an epoch, users outermost. Work is done in parts of bounded size; beyond
+    the result, its largest column is in memory a second time at most.
 
     Args:
         ephemeris: covers `time_s` and the flights before.
@@ -211,7 +211,8 @@ def _rays_kernel(ephemeris: Ephemeris, sat, time_s, rx, axes):
         for _ in range(2):  # each leaves v / c of the error before: 2 mm, 50 nm of orbit, rounding
             tau_s = flight_time(ephemeris.state(sat, t - tau_s).pos_ecef_m, rx_pos)
         state = ephemeris.state(sat, t - tau_s)
-        east, north, up = enu @ (rotate_earth(state.pos_ecef_m, tau_s) - rx_pos)
+        arriving = rotate_earth(jnp.asarray(state.pos_ecef_m), tau_s)
+        east, north, up = enu @ (arriving - rx_pos)
         azimuth = jnp.mod(jnp.arctan2(east, north), 2.0 * jnp.pi)
         elevation = jnp.arctan2(up, jnp.hypot(east, north))
         direction = jnp.stack([azimuth, elevation])

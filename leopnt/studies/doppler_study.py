@@ -26,7 +26,7 @@ from leopnt.inference.parameters import Unknowns
 from leopnt.inference.small_linear import inverse_spd
 from leopnt.methods.doppler_fix.model import FIRST_ORDER, DopplerLink, DopplerShared, DopplerTheta
 from leopnt.scenes.constellation import load_satellites
-from leopnt.scenes.settings import SettingsTable, table_of
+from leopnt.scenes.settings import SettingsTable, shown, table_of
 from leopnt.scenes.study_checks import scene_problems
 from leopnt.scenes.users import Users, place_users
 from leopnt.studies.doppler_arcs import ArcLinks, ObservationPlan, links_of, observed_arcs
@@ -225,17 +225,19 @@ def _arc_problems(raw: dict[str, Any]) -> Iterator[str]:
     method, span = table_of(raw, "method"), table_of(raw, "time").get("duration_s", 0.0)
     shortest = method.get("shortest_arc_s", 60.0)
     longest = method.get("longest_arc_s", 600.0)
-    numbers = all(isinstance(one, int | float) for one in (shortest, longest, span))
-    if not numbers or not span:
-        return
-    if not 0 < shortest <= longest <= span:
-        yield (
-            f"[method] shortest_arc_s = {shortest!r}, longest_arc_s = {longest!r}: expected 0 < "
-            f"shortest <= longest <= [time] duration_s = {span!r}."
-        )
     unknowns = method.get("unknowns", ["position"])
-    if isinstance(unknowns, list) and "position" not in unknowns:
+    unknowns = unknowns if isinstance(unknowns, list) else ["position"]
+    if "position" not in unknowns:
         yield "[method] unknowns: 'position' is missing; a fix solves for it."
+    for name in FIELDS:
+        if unknowns.count(name) > 1:
+            yield f"[method] unknowns: {name!r} is there twice."
+    numbers = all(isinstance(one, int | float) for one in (shortest, longest, span))
+    if numbers and span and not 0 < shortest <= longest <= span:
+        yield (
+            f"[method] shortest_arc_s = {shown(shortest)}, longest_arc_s = {shown(longest)}: expected "
+            f"0 < shortest <= longest <= [time] duration_s = {shown(span)}."
+        )
 
 
 def _few(settings: DopplerStudySettings, few: int, of: int) -> str:

@@ -15,7 +15,7 @@ from jaxtyping import Int, PyTree
 from pydantic import Field
 
 from leopnt.errors import LeopntError, did_you_mean
-from leopnt.scenes.settings import SettingsTable
+from leopnt.scenes.settings import SettingsTable, shown
 from leopnt.scenes.study_settings import (
     AntennaSettings,
     ConstellationSettings,
@@ -39,7 +39,7 @@ class RunSettings(SettingsTable):
 
     method: str = Field(description=f"one of {METHOD_NAMES}")
     trials: int = Field(
-        gt=0, le=MAX_TRIALS, description="Monte Carlo trials of each case, a whole number above 0"
+        gt=0, le=MAX_TRIALS, description="the Monte Carlo trials of each case, 1 to 1000000000"
     )
     seed: int = Field(default=0, ge=0, lt=2**63, description="a whole number, 0 or more")
 
@@ -48,7 +48,7 @@ class OutputTable(SettingsTable):
     """`[output]`: what is kept, and where."""
 
     directory: str | None = Field(
-        default=None, min_length=1, description="a folder, made if it is not there"
+        default=None, pattern=r"^[^\x00]+$", description="a folder, made if it is not there"
     )
     keep_trials: bool = Field(
         default=True, description="true or false: every trial's outcome in trials.nc"
@@ -203,5 +203,5 @@ def method_of(name: Any) -> AbstractStudyMethod:
     """
     if not isinstance(name, str) or name not in MODULES:
         hint = did_you_mean(name, MODULES) if isinstance(name, str) else ""
-        raise LeopntError(f"[study] method = {name!r}: expected one of {METHOD_NAMES}.{hint}")
+        raise LeopntError(f"[study] method = {shown(name)}: expected one of {METHOD_NAMES}.{hint}")
     return importlib.import_module(MODULES[name]).METHOD

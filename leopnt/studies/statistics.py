@@ -28,7 +28,7 @@ def nees_of(error: Float[Array, "3"], covariance: Float[Array, "3 3"]) -> Float[
     return error @ adjugate @ error / (a @ adjugate[0])
 
 
-def scalar(value: float | np.number, units: str, long_name: str) -> Column:
+def scalar(value: float | np.generic, units: str, long_name: str) -> Column:
     """A column with one value per point."""
     return Column((), np.asarray(value), units, long_name)
 
@@ -132,10 +132,8 @@ class PositionStatistics(AbstractStatistics):
             found = np.full(len(QUANTILES), np.nan)
             if len(values):
                 found = np.quantile(values, QUANTILES, overwrite_input=True)
-            text = f"error of solved trials, {label}"
-            columns[f"error_{name}_quantile"] = Column(
-                ("quantile",), found, "m", f"quantile of the {text}"
-            )
+            text = f"{label} error of solved trials"
+            columns[f"error_{name}_quantile"] = Column(("quantile",), found, "m", f"{label} error")
             columns[f"error_{name}_median"] = scalar(found[49], "m", f"median {text}")
         return columns
 

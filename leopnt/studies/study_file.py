@@ -19,14 +19,16 @@ from pydantic import BaseModel
 
 import leopnt
 from leopnt.errors import LeopntError, did_you_mean
+from leopnt.scenes.fix_settings import carrier_hint
 from leopnt.scenes.settings import (
     SettingsTable,
     field_problems,
     listed,
     read_toml,
+    shown,
     table_of,
 )
-from leopnt.studies.method import AbstractStudyMethod, CommonSettings, method_of
+from leopnt.studies.method import MODULES, AbstractStudyMethod, CommonSettings, method_of
 from leopnt.studies.published import published_problems
 from leopnt.studies.sweep import SweepSettings, expand, sweep_problems
 
@@ -92,13 +94,12 @@ def load_study(path: str | Path) -> Study:
     path = Path(path)
     text, raw = read_toml(path)
     name = table_of(raw, "study").get("method")
-    if name is None:
-        missing = [*field_problems(CommonSettings, {**raw, **_known_elsewhere(raw)})]
-        raise LeopntError(listed(path, missing or ["[study] method: missing."]))
     try:
         method = method_of(name)
     except LeopntError as error:
-        raise LeopntError(f"{path}: {error}") from None
+        wrong = [] if name is None else [str(error)]
+        wrong += field_problems(CommonSettings, _common(raw))
+        raise LeopntError(listed(path, list(dict.fromkeys(wrong)))) from None
     problems = list(study_problems(method, raw, path.parent))
     if problems:
         raise LeopntError(listed(path, problems))
@@ -108,18 +109,19 @@ def load_study(path: str | Path) -> Study:
     return Study(path, path.parent, text, method, settings, points, mark)
 
 
-def _known_elsewhere(raw: dict[str, Any]) -> dict[str, Any]:
-    """Keys that some method knows are no mistakes while the method is not known."""
-    known = set(CommonSettings.model_fields)
-    return {} if set(raw) <= known else {k: raw[k] for k in known & set(raw)}
+def _common(raw: dict[str, Any]) -> dict[str, Any]:
+    """Without the keys of single methods, which are no mistakes while the method is not known."""
+    known = {key for name in MODULES for key in method_of(name).settings.model_fields}
+    special = known - set(CommonSettings.model_fields)
+    return {name: one for name, one in raw.items() if name not in special}
 
 
 def study_problems(method: AbstractStudyMethod, raw: dict[str, Any], folder: Path) -> Iterator[str]:
     """Every mistake of a study file, as sentences."""
     found = [
-        *field_problems(method.settings, raw),
+        *field_problems(method.settings, raw, carrier_hint),
         *method.problems(raw, folder),
-        *sweep_problems(table_of(raw, "sweep")),
+        *(sweep_problems(raw["sweep"]) if isinstance(raw.get("sweep"), dict) else ()),
         *published_problems(raw),
     ]
     yield from dict.fromkeys(found)
@@ -132,10 +134,12 @@ def _swept_problems(method, raw, folder: Path, known: set[str]) -> Iterator[str]
     values = table_of(raw, "sweep", "values")
     wrong = {name: _path_problem(method.settings, name) for name in values}
     yield from (problem for problem in wrong.values() if problem)
-    if any(wrong.values()) or any(True for _ in sweep_problems(raw["sweep"])):
+    good = {name: value for name, value in values.items() if not wrong[name]}
+    rest = {**raw["sweep"], "values": good}
+    if not good or any(True for _ in sweep_problems(raw["sweep"])):
         return
     try:
-        sweep = SweepSettings.model_validate(raw["sweep"])
+        sweep = SweepSettings.model_validate(rest)
     except ValueError:
         return
     seen = set(known)
@@ -148,7 +152,7 @@ def _swept_problems(method, raw, folder: Path, known: set[str]) -> Iterator[str]
             if problem in seen:
                 continue
             seen.add(problem)
-            where = ", ".join(f"{name} = {value!r}" for name, value in point.items())
+            where = ", ".join(f"{name} = {shown(value)}" for name, value in point.items())
             yield f"[sweep] at {where}: {problem}"
             if len(seen) - len(known) >= _MAX_SHOWN:
                 yield f"[sweep]: after {_MAX_SHOWN} mistakes the other points were not looked at."
@@ -202,7 +206,9 @@ def _with_values(raw: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
         *tables, name = path.split(".")
         table = changed
         for step in tables:
-            table = table.setdefault(step, {})
+            if not isinstance(table.get(step), dict):  # not there, or refused already
+                table[step] = {}
+            table = table[step]
         table[name] = value
     return changed
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator
 from typing import Any, Literal
 
 import numpy as np
 from pydantic import Field
 
-from leopnt.scenes.settings import SettingsTable
+from leopnt.scenes.settings import SettingsTable, shown
 
 MAX_POINTS = 100_000
+_LARGEST = 1e100
 SPACINGS = ("linear", "log")
 _RANGE = "a list of values, or a table with low, high, num and spacing ('linear' or 'log')"
 _RANDOM = "a list to draw from, or a table with low, high and spacing ('linear' or 'log')"
@@ -38,7 +40,7 @@ class SweepSettings(SettingsTable):
 
 def sweep_problems(raw: dict[str, Any]) -> Iterator[str]:
     """Sentences on a `[sweep]` table whose values cannot be laid out."""
-    values, kind = raw.get("values"), raw.get("kind", "grid")
+    values, kind = raw.get("values", {}), raw.get("kind", "grid")
     if not isinstance(values, dict) or kind not in ("grid", "list", "random"):
         return
     if not values:
@@ -53,9 +55,9 @@ def sweep_problems(raw: dict[str, Any]) -> Iterator[str]:
         return
     lengths = {name: len(_listed(one)) for name, one in values.items() if kind != "random"}
     if kind == "list" and len(set(lengths.values())) > 1:
-        shown = ", ".join(f"{name} has {size}" for name, size in lengths.items())
-        yield f"[sweep] values: a list needs equally many of each; {shown}."
-    total = int(np.prod([float(n) for n in lengths.values()])) if kind == "grid" else 0
+        counts = ", ".join(f"{name} has {size}" for name, size in lengths.items())
+        yield f"[sweep] values: a list needs equally many of each; {counts}."
+    total = math.prod(lengths.values()) if kind == "grid" else max(lengths.values(), default=0)
     if total > MAX_POINTS:
         yield f"[sweep] values: {total} points; expected at most {MAX_POINTS}."
 
@@ -64,12 +66,16 @@ def _value_problems(kind: str, name: str, value: Any) -> Iterator[str]:
     where = f"[sweep.values] {name}"
     expected = _RANDOM if kind == "random" else _RANGE
     if isinstance(value, list):
-        plain = all(isinstance(one, int | float | str | bool) for one in value)
+        plain = all(isinstance(one, int | float | str) for one in value)
         if not value or not plain:
-            yield f"{where} = {value!r}: expected {expected}, numbers or texts."
+            yield f"{where} = {shown(value)}: expected {expected}, numbers or texts."
         return
     if not isinstance(value, dict):
-        yield f"{where} = {value!r}: expected {expected}."
+        yield f"{where} = {shown(value)}: expected {expected}."
+        return
+    if value and not value.keys() & {"low", "high", "num", "spacing"}:
+        inner = next(iter(value))
+        yield f'{where}: write the whole path in quotes, as "{name}.{inner}" = [1, 2].'
         return
     yield from _range_problems(kind, where, value)
 
@@ -79,20 +85,39 @@ def _range_problems(kind: str, where: str, value: dict[str, Any]) -> Iterator[st
     for key in value.keys() - known:
         yield f"{where}: unknown key {key!r}. Accepted: {', '.join(sorted(known))}."
     for key in ("low", "high"):
-        number = value.get(key)
-        if not isinstance(number, int | float) or not np.isfinite(number):
-            yield f"{where} {key} = {number!r}: expected a number."
+        if not _is_number(value.get(key)):
+            found = f" = {shown(value[key])}" if key in value else ""
+            yield f"{where} {key}{found}: expected a number of size up to {_LARGEST:g}."
             return
     if not value["low"] < value["high"]:
         yield f"{where}: low = {value['low']!r} is not below high = {value['high']!r}."
     spacing = value.get("spacing", "linear")
     if spacing not in SPACINGS:
-        yield f"{where} spacing = {spacing!r}: expected 'linear' or 'log'."
+        yield f"{where} spacing = {shown(spacing)}: expected 'linear' or 'log'."
     elif spacing == "log" and value["low"] <= 0:
         yield f"{where} low = {value['low']!r}: expected above 0 with spacing = 'log'."
     num = value.get("num")
     if kind != "random" and not (isinstance(num, int) and 2 <= num <= MAX_POINTS):
-        yield f"{where} num = {num!r}: expected a whole number from 2 to {MAX_POINTS}."
+        found = f" = {shown(num)}" if "num" in value else ""
+        yield f"{where} num{found}: expected a whole number from 2 to {MAX_POINTS}."
+
+
+def _is_number(value: Any) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return -_LARGEST <= value <= _LARGEST  # also of integers of any length; NaN is not
+
+
+def points_of(raw: Any) -> list[dict[str, Any]] | None:
+    """Values at every point of a `[sweep]` that is not checked yet; None if it has mistakes."""
+    if raw is None:
+        return expand(None)
+    if not isinstance(raw, dict) or list(sweep_problems(raw)):
+        return None
+    try:
+        return expand(SweepSettings.model_validate(raw))
+    except ValueError:
+        return None
 
 
 def expand(sweep: SweepSettings | None) -> list[dict[str, Any]]:

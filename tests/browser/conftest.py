@@ -1,5 +1,6 @@
 """A headless Chromium, once at the size of a desk and once at that of a phone."""
 
+import base64
 import re
 import shutil
 from dataclasses import dataclass
@@ -36,6 +37,9 @@ def browser(screen, tmp_path_factory):
     from selenium.webdriver.chrome.options import Options
     from selenium.webdriver.chrome.service import Service
 
+    driver_path = shutil.which("chromedriver")
+    if driver_path is None:
+        pytest.fail("there is no chromedriver here: run `make browser-test`, which installs it")
     options = Options()
     options.binary_location = shutil.which("chromium") or "chromium"
     profile = tmp_path_factory.mktemp("profile")
@@ -44,7 +48,7 @@ def browser(screen, tmp_path_factory):
                      f"--user-data-dir={profile}", "--force-device-scale-factor=1"):  # fmt: skip
         options.add_argument(argument)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = webdriver.Chrome(options=options, service=Service(shutil.which("chromedriver")))
+    driver = webdriver.Chrome(options=options, service=Service(driver_path))
     metrics = {
         "width": screen.width,
         "height": screen.height,
@@ -60,8 +64,7 @@ def browser(screen, tmp_path_factory):
 
 @pytest.fixture
 def keep_screenshot(browser, screen):
-    """Save the whole page, and each plot of a study by itself, under build/browser/."""
-    import base64
+    """Save the whole page, however long, under build/browser/."""
 
     def keep(name):
         SCREENSHOTS.mkdir(parents=True, exist_ok=True)

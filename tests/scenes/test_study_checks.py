@@ -77,7 +77,7 @@ NO_START = {"time": {"duration_s": 60.0}}
         (constellation(file="iridium.tle", satellites=["IRIDIUM 106", "IRIDIUM 106"]),
          "[constellation] satellites: 'IRIDIUM 106' is there twice."),
         (constellation(file="iridium.tle", satellites=["IRIDIUM 106", "41917"]),
-         "satellites 'IRIDIUM 106' and '41917' are the same object."),
+         "[constellation] satellites: satellites 'IRIDIUM 106' and '41917' are the same object."),
         (constellation(preset="gps", satellites=["GPS A1", "GPS A9"]),
          "[constellation] satellites: satellite 'GPS A9' is not in gps. Did you mean 'GPS A"),
         (constellation(walker=WALKER, satellites=["WALKER 9-1"]),
@@ -113,8 +113,8 @@ NO_START = {"time": {"duration_s": 60.0}}
         (users(track={"waypoints": [at(0), at(600), at(600)]}),
          "[users.track] waypoints[2].time_s = 600.0: expected more than 600.0, the time of the w"),
         (users(track={"waypoints": [at(0), at(500)]}),
-         "[users.track] waypoints: go from time_s = 0 to 500; expected the whole study, 0 to 600"),
-        (users(track={"waypoints": [at(1), at(900)]}), "go from time_s = 1 to 900; expected the "),
+         "[users.track] waypoints: go from time_s = 0 to 500; expected all epochs, 0 to 600 s."),
+        (users(track={"waypoints": [at(1), at(900)]}), "go from time_s = 1 to 900; expected all "),
         (users(track={"waypoints": [at(0, 10, 20), at(900, -10, -160)]}),
          "[users.track] waypoints[1]: lies on the other side of the Earth from the one before"),
         (users(random={"count": 100_000}), "[users] and [time]: 100000 users at 11 epochs are "
@@ -124,6 +124,12 @@ NO_START = {"time": {"duration_s": 60.0}}
 def test_a_mistake_across_fields_gets_its_sentence(tables, sentence):
     found = problems(**tables)
     assert any(sentence in one for one in found), found
+
+
+def test_a_name_given_twice_is_one_mistake():
+    raw = {"file": "iridium.tle", "satellites": ["IRIDIUM 106", "IRIDIUM 106", "IRIDIUM 999"]}
+    assert len(problems(constellation=raw)) == 2
+    assert len(problems(constellation={**raw, "satellites": raw["satellites"][:2]})) == 1
 
 
 def test_an_orbit_table_that_does_not_reach_is_a_problem():

@@ -115,6 +115,29 @@ def test_satellites_of_a_catalog_are_those_that_sgp4_puts_above_the_mask(evidenc
     )
 
 
+def test_the_last_of_steps_that_round_up_sees_satellites_too():
+    raw = {
+        "constellation": {"file": "oneweb.tle"},
+        "time": {"start": "2025-12-28T12:00:00Z", "duration_s": 0.3, "step_s": 0.1},
+        "users": {"cities": ["Tromsoe"]},
+    }
+    scene = build(raw)
+    assert scene.time_s.tolist() == [0.0, 0.1, 0.2, 0.3]
+    assert scene.num_visible.min() > 3
+    assert len({tuple(sorted(row)) for row in scene.sat_index.tolist()}) == 1
+
+
+def test_an_orbit_table_is_used_up_to_its_last_record():
+    folder = TLE.parent / "sp3"
+    raw = {
+        "constellation": {"file": "COD0MGXFIN_20211180000_01D_05M_ORB.SP3"},
+        "time": {"start": "2021-04-28T23:49:42Z", "duration_s": 600.0, "step_s": 300.0},
+        "users": {"cities": ["Paris"]},
+    }
+    scene = build(raw, folder)
+    assert scene.num_visible.min() > 20
+
+
 def test_a_moving_user_sees_satellites_from_where_it_is():
     corners = [
         {"time_s": 0, "latitude_deg": 80, "longitude_deg": 0, "height_m": 10e3},

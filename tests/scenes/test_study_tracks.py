@@ -64,7 +64,9 @@ def test_waypoints_are_met_and_the_velocity_there_is_that_of_the_next_leg():
 
 def test_a_track_may_start_before_the_first_epoch():
     motion = track([(-50, 0, 0, 0), (50, 0, 10, 0)], [0.0])
-    np.testing.assert_allclose(motion.normal[0], normals(np.zeros(1), np.radians([5.0]))[0], atol=1e-15)
+    np.testing.assert_allclose(
+        motion.normal[0], normals(np.zeros(1), np.radians([5.0]))[0], atol=1e-15
+    )
 
 
 @pytest.mark.parametrize("angle_rad", [0.0, 1e-12, 1.0, np.pi - 1e-9, np.pi])

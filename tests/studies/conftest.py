@@ -1,6 +1,12 @@
-"""The tiny study among the methods, and its files."""
+"""Modules of this folder can be imported, and the tiny study is among the methods."""
+
+import sys
+from pathlib import Path
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
 from tiny_study import study_text
 
 from leopnt.studies import load_study
