@@ -121,7 +121,7 @@ def test_a_run_that_is_killed_goes_on_and_ends_with_the_same_numbers(
 ):
     kept = {}
     for number in (2, 5):
-        process = start(["run", file, "--out", tmp_path, *WORDS], TINY_SLEEP_S="0.08")
+        process = start(["run", file, "--out", tmp_path, *WORDS], TINY_SLEEP_S="0.2")
         wait_for_chunks(tmp_path, number, process)
         process.send_signal(signal.SIGKILL)
         process.communicate()
@@ -205,7 +205,7 @@ def test_a_signal_ends_with_130_a_sentence_and_chunks_to_go_on_from(
     file, study, quiet, tmp_path, number
 ):
     words = ["run", file, "--out", tmp_path, "--format", "json", "--quiet", "--workers", "2"]
-    process = start(words, TINY_SLEEP_S="0.15")
+    process = start(words, TINY_SLEEP_S="0.3")
     wait_for_chunks(tmp_path, 3, process)
     process.send_signal(number)
     out, err = process.communicate(timeout=30)
