@@ -69,6 +69,8 @@ def _is_at(point: Mapping[str, Any], at: Mapping[str, Value]) -> bool:
 
 def _are_same(stored: Any, value: Value) -> bool:
     """Equal texts, or numbers that differ by rounding at most."""
+    if isinstance(value, str) and not isinstance(stored, str):
+        return False
     try:
         numbers = [float(one) for one in (stored, value) if not isinstance(one, str | bool)]
     except OverflowError:  # integers of a TOML file have any length
