@@ -1,7 +1,5 @@
 """The evidence table: page and package data list what the run showed, without what varies."""
 
-import json
-
 import evidence_table
 import pytest
 
@@ -46,10 +44,3 @@ def test_rows_that_the_run_lacks_or_exceeds_are_told(files):
     found = list(evidence_table.problems([ROW | {"achieved": 1.0}]))
     assert any("exceeds its tolerance" in problem for problem in found)
     assert any("not in the package data" in problem for problem in found)
-
-
-def test_package_data_agree_with_the_page():
-    page = evidence_table.row_keys(evidence_table.PAGE.read_text())
-    rows = json.loads(evidence_table.DATA.read_text())
-    named = [r | {"test": "t"} for r in rows]
-    assert evidence_table.row_keys(evidence_table.render(named)) == page

@@ -10,13 +10,14 @@ import math
 from collections.abc import Sequence
 from html import escape
 from importlib.util import find_spec
+from textwrap import wrap
 from typing import Any
 
 import numpy as np
 
 from leopnt.report import style, words
 from leopnt.report.maps import land_between_deg, map_limits_deg
-from leopnt.report.plots import Axis, Look, MapPoints, Plot, Series, map_points_deg
+from leopnt.report.plots import Axis, Bar, Look, MapPoints, Plot, Series, map_points_deg
 from leopnt.report.study_figures import MARKED, bar_color, look_color
 
 POLICY = (
@@ -25,11 +26,15 @@ POLICY = (
 """Inline scripts, and nothing from anywhere."""
 
 HINT = (
-    "The plots of this report are still images; with `pip install leopnt[viz]` they can be zoomed."
+    "These plots are still images. To get plots that can be zoomed, install plotly "
+    "(pip install leopnt[viz]) and write the report again."
 )
 DASHES = {"solid": "solid", "dashed": "7px,4px", "dotted": "2px,3px", "dashdot": "8px,3px,2px,3px"}
 SYMBOLS = ("circle", "square", "triangle-up", "diamond", "triangle-down", "cross", "x", "star")
 PATTERNS = ("", "/", ".", "x", "\\", "+")
+MAX_BARS = 400
+LONGEST = 40
+"""Characters in a line of the legend."""
 CONFIG = {
     "responsive": True,
     "displaylogo": False,
@@ -79,9 +84,9 @@ def _height(plot: Plot) -> str:
         west, east, south, north = map_limits_deg(map_points_deg(plot.places))
         ratio = (north - south) * _stretch(south, north) / (east - west)
         return f"calc({ratio:.3f} * (100cqw - 60px) + 124px)"
+    rows = sum(len(_lines(one.name)) for one in plot.keys or plot.bars)
     if plot.bars and plot.x.ticks:
-        return f"{170 + 26 * len(plot.bars[0].shares) + 24 * len(plot.bars)}px"
-    rows = len(plot.keys) or len(plot.bars)
+        return f"{170 + 26 * len(plot.bars[0].shares) + 22 * rows}px"
     return f"{400 + 12 * rows}px"
 
 
@@ -127,6 +132,15 @@ def _text(words_: str) -> str:
     return escape(words_, quote=False)
 
 
+def _lines(name: str) -> list[str]:
+    return wrap(name, LONGEST) or [""]
+
+
+def _wrapped(name: str) -> str:
+    """A name for the legend, in lines that a phone has room for."""
+    return "<br>".join(map(_text, _lines(name)))
+
+
 def _numbers(values: np.ndarray, digits: int = 7) -> list[float | None]:
     """Numbers to 7 significant digits; None for what is not finite."""
     return [float(f"{v:.{digits}g}") if math.isfinite(v) else None for v in values.tolist()]
@@ -140,7 +154,7 @@ def _series(one: Series, plot: Plot) -> dict[str, Any]:
     places = [plot.x.ticks[int(v)] for v in one.x] if plot.x.ticks else None
     return {
         "type": "scatter",
-        "name": _text(one.name),
+        "name": _wrapped(one.name),
         "x": _numbers(one.x),
         "y": _numbers(one.y),
         "text": [_text(place) for place in places] if places else None,
@@ -177,7 +191,7 @@ def _legend(plot: Plot) -> list[dict[str, Any]]:
     return [
         {
             "type": "scatter",
-            "name": _text(key.name),
+            "name": _wrapped(key.name),
             "x": [None],
             "y": [None],
             "hoverinfo": "skip",
@@ -192,30 +206,63 @@ def _legend(plot: Plot) -> list[dict[str, Any]]:
 
 
 def _bars(plot: Plot) -> list[dict[str, Any]]:
-    named = bool(plot.x.ticks)
-    return [
-        {
-            "type": "bar",
-            "orientation": "h" if named else "v",
-            "name": _text(bar.name),
-            "x" if named else "y": _numbers(bar.shares),
-            "y" if named else "x": list(range(len(bar.shares))),
-            "text": [_text(tick) for tick in plot.x.ticks] or None,
-            "textposition": "none",
-            "showlegend": True,
-            "hovertemplate": ("%{text}: %{x:.3g} %" if named else "%{x}: %{y:.3g} %"),
-            "marker": {
-                "color": bar_color(bar.color),
-                "pattern": {
-                    "shape": PATTERNS[bar.color % len(PATTERNS)],
-                    "fillmode": "overlay",
-                    "fgcolor": "white",
-                    "size": 7,
-                },
-            },
-        }
-        for bar in plot.bars
-    ]
+    """Bars that lie if they are named and stand if not; very many are drawn as one area."""
+    if plot.x.ticks:
+        return [_lying(bar, plot) for bar in plot.bars]
+    as_area = len(plot.bars[0].shares) > MAX_BARS
+    return [_area(bar) if as_area else _standing(bar) for bar in plot.bars]
+
+
+def _lying(bar: Bar, plot: Plot) -> dict[str, Any]:
+    return {
+        "type": "bar",
+        "orientation": "h",
+        "name": _wrapped(bar.name),
+        "x": _numbers(bar.shares),
+        "y": list(range(len(bar.shares))),
+        "text": [_text(tick) for tick in plot.x.ticks],
+        "textposition": "none",
+        "showlegend": True,
+        "hovertemplate": "%{text}: %{x:.3g} %",
+        "marker": {"color": bar_color(bar.color), "pattern": _pattern(bar)},
+    }
+
+
+def _standing(bar: Bar) -> dict[str, Any]:
+    return {
+        "type": "bar",
+        "name": _wrapped(bar.name),
+        "x": list(range(len(bar.shares))),
+        "y": _numbers(bar.shares),
+        "showlegend": True,
+        "hovertemplate": "%{x}: %{y:.3g} %",
+        "marker": {"color": bar_color(bar.color), "pattern": _pattern(bar)},
+    }
+
+
+def _area(bar: Bar) -> dict[str, Any]:
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "name": _wrapped(bar.name),
+        "x": list(range(len(bar.shares))),
+        "y": _numbers(bar.shares),
+        "stackgroup": "shares",
+        "showlegend": True,
+        "hovertemplate": "%{x}: %{y:.3g} %",
+        "line": {"color": bar_color(bar.color), "width": 0, "shape": "hvh"},
+        "fillcolor": bar_color(bar.color),
+        "fillpattern": _pattern(bar),
+    }
+
+
+def _pattern(bar: Bar) -> dict[str, Any]:
+    return {
+        "shape": PATTERNS[bar.color % len(PATTERNS)],
+        "fillmode": "overlay",
+        "fgcolor": "white",
+        "size": 7,
+    }
 
 
 # The Earth

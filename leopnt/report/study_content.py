@@ -73,7 +73,8 @@ def points(study: xr.Dataset, max_rows: int, errors: Sequence[str] = tuple(ERROR
         for name, label in named.items()
     ]
     if "rmse_over_bound" in study:
-        ratios = [ratio_and_sigma(study, i) for i in range(num_points(study))]
+        both = (column(study, f"rmse_over_bound{end}", "point").tolist() for end in ("", "_sigma"))
+        ratios = [ratio_and_sigma(*pair) for pair in zip(*both, strict=True)]
         columns.append(("RMSE / bound", [ratio or NONE for ratio, _ in ratios]))
         columns.append(("its sigma", [sigma or NONE for _, sigma in ratios]))
     if "mean_nees" in study:
@@ -143,7 +144,13 @@ def outcomes(study: xr.Dataset) -> Table:
 
 def published(study: xr.Dataset, max_rows: int) -> Table:
     """Published numbers beside ours, with the verdict and its reason."""
-    quantities = strings(study, "published_quantity", "published")
+    units = strings(study, "published_units", "published")
+    quantities = [
+        with_unit(name, "" if unit_name == "1" else unit_name)
+        for name, unit_name in zip(
+            strings(study, "published_quantity", "published"), units, strict=True
+        )
+    ]
     places = strings(study, "published_at", "published")
     numbers = [column(study, name, "published")
                for name in ("published_value", "published_tolerance", "ours")]  # fmt: skip
@@ -163,10 +170,8 @@ def published(study: xr.Dataset, max_rows: int) -> Table:
         for i in range(len(quantities))
     ]
     kept, note = cut(rows, max_rows)
-    unit_name = unit(study, "published_value")
     titles = ("Published", "Tolerance", "Ours")
-    columns = ("Verdict", "Quantity", "At", *(with_unit(t, unit_name) for t in titles), "Reason",
-               "Source")  # fmt: skip
+    columns = ("Verdict", "Quantity", "At", *titles, "Reason", "Source")
     numeric = (False, False, False, True, True, True, False, False)
     return Table("Ours beside the published", columns, kept, numeric, note)
 

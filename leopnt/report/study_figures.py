@@ -1,6 +1,7 @@
 """The plots of a study drawn with matplotlib."""
 
 import math
+from textwrap import fill
 
 import numpy as np
 import xarray as xr
@@ -20,7 +21,10 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 DASHES = {"solid": "-", "dashed": (0, (5, 2)), "dotted": (0, (1, 1.4)), "dashdot": "-."}
 MARKED = 12
 """A long line carries about so many markers."""
-MANY_DECADES = 1e3
+LOG_STEPS = {12.0: (1, 1.5, 2, 3, 4, 6, 8), 1e3: (1, 2, 5), math.inf: (1,)}
+"""Where a logarithmic axis has numbers, by the largest over the smallest value."""
+LONGEST = 72
+"""Characters in a line of the legend."""
 LEGEND_ROW_IN = 0.22
 BAR_IN = 0.30
 
@@ -84,9 +88,9 @@ def _scales(axes: Axes, plot: Plot) -> None:
 
 
 def _log_ticks(axis) -> None:
-    """Plain numbers at 1, 2 and 5 times the powers of ten, at these alone over many decades."""
+    """Plain numbers at 1, 2 and 5 times the powers of ten, more or fewer as there is room."""
     low, high = axis.get_view_interval()
-    steps = (1.0, 2.0, 5.0) if high < MANY_DECADES * low else (1.0,)
+    steps = next(steps for ratio, steps in LOG_STEPS.items() if high < ratio * low)
     axis.set_major_locator(LogLocator(subs=steps))
     axis.set_major_formatter(lambda value, _: f"{value:g}")
     axis.set_minor_formatter(NullFormatter())
@@ -98,7 +102,9 @@ def _legend_columns(names: list[str]) -> int:
 
 
 def _legend(axes: Axes, plot: Plot, columns: int) -> None:
-    handles = [Line2D([], [], label=key.name, **_line(key.look, 1)) for key in plot.keys]
+    handles = [
+        Line2D([], [], label=fill(key.name, LONGEST), **_line(key.look, 1)) for key in plot.keys
+    ]
     legend = axes.legend(
         handles=handles,
         title=plot.legend_title or None,
@@ -129,25 +135,27 @@ def _draw_bars(plot: Plot) -> Figure:
     """Horizontal bars for named points, narrow upright ones for many."""
     count = len(plot.bars[0].shares)
     named = bool(plot.x.ticks)
-    legend_in = LEGEND_ROW_IN * len(plot.bars) + 0.1
+    names = [fill(bar.name, LONGEST) for bar in plot.bars]
+    legend_in = LEGEND_ROW_IN * sum(name.count("\n") + 1 for name in names) + 0.1
     label_in = 0.4 + 0.082 * max(map(len, plot.x.ticks), default=3) if named else 0.95
     height_in = (BAR_IN * count + 0.3) if named else 2.6
     figure = style.new_figure(height_in + 1.1 + legend_in)
     axes = style.axes_with_margins(figure, label_in, 0.3, 0.62 + legend_in, 0.45)
     before = np.zeros(count)
-    for bar in plot.bars:
+    for bar, name in zip(plot.bars, names, strict=True):
         look = {
-            "color": bar_color(bar.color),
+            "facecolor": bar_color(bar.color),
             "hatch": HATCHES[bar.color % len(HATCHES)],
             "edgecolor": "white",
             "linewidth": 0.0,
-            "label": bar.name,
+            "label": name,
         }
         shares = np.nan_to_num(bar.shares)
         if named:
             axes.barh(np.arange(count), shares, left=before, height=0.72, **look)
         else:
-            axes.bar(np.arange(count), shares, bottom=before, width=1.0, **look)
+            edges = np.arange(count + 1) - 0.5
+            axes.stairs(before + shares, edges, baseline=before, fill=True, **look)
         before = before + shares
     _bar_axes(axes, plot, named, count)
     style.heading(axes, plot.title)

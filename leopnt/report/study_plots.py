@@ -43,6 +43,8 @@ from leopnt.report.study_points import (
 MAX_FAMILIES = 7
 MAX_CDF_LINES = 8
 MAX_NAMED_BARS = 16
+MAX_BAR_NAME = 24
+"""More or longer names than these, and bars are numbered instead."""
 MOSTLY_SOLVED = 80.0
 """If every point has at least this share [%] of solved trials, only the others are drawn."""
 
@@ -212,7 +214,10 @@ def _outcomes(study: xr.Dataset, entry: Mapping[str, Any]) -> Plot | None:
     )
     parameters = swept_parameters(study)
     named = num_points(study) <= MAX_NAMED_BARS
-    ticks = tuple(point_name(parameters, i) or "all trials" for i in range(num_points(study)))
+    ticks = tuple(
+        point_name(parameters, i) or "all trials" for i in range(num_points(study) if named else 0)
+    )
+    named = named and max(map(len, ticks)) <= MAX_BAR_NAME
     swept = ", ".join(p.name for p in parameters)
     return Plot(
         *name_and_title(entry),

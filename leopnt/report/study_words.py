@@ -135,10 +135,8 @@ def _error_at(study: xr.Dataset, point: int) -> str:
     return f"{rmse} {where}".rstrip()
 
 
-def ratio_and_sigma(study: xr.Dataset, point: int) -> tuple[str, str]:
+def ratio_and_sigma(ratio: float, sigma: float) -> tuple[str, str]:
     """RMSE over bound and its standard error, to two digits of the latter; empty if unknown."""
-    ratio = float(column(study, "rmse_over_bound", "point")[point])
-    sigma = float(column(study, "rmse_over_bound_sigma", "point")[point])
     if not math.isfinite(ratio):
         return "", ""
     if not (math.isfinite(sigma) and sigma > 0.0):
@@ -148,7 +146,9 @@ def ratio_and_sigma(study: xr.Dataset, point: int) -> tuple[str, str]:
 
 
 def _ratio_text(study: xr.Dataset, point: int) -> str:
-    return " ± ".join(filter(None, ratio_and_sigma(study, point)))
+    names = ("rmse_over_bound", "rmse_over_bound_sigma")
+    ratio, sigma = (float(column(study, name, "point")[point]) for name in names)
+    return " ± ".join(filter(None, ratio_and_sigma(ratio, sigma)))
 
 
 def _ratio_at(study: xr.Dataset, point: int) -> str:
@@ -168,10 +168,8 @@ def _ratio_range(study: xr.Dataset) -> str:
     low, high = (int(known[f(ratio[known])]) for f in (np.argmin, np.argmax))
     if low == high:
         return f" That is {_ratio_text(study, low)} times the Cramer-Rao bound."
-    return (
-        f" That is {_ratio_text(study, low)} to {_ratio_text(study, high)} times the "
-        "Cramer-Rao bound."
-    )
+    texts = dict.fromkeys(_ratio_text(study, point) for point in (low, high))
+    return f" That is {' to '.join(texts)} times the Cramer-Rao bound."
 
 
 def few_trials_sentence(study: xr.Dataset) -> str:

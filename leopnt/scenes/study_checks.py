@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -128,29 +128,28 @@ def _satellite_problems(
     """Names that are not there, and files that do not reach; a broken file raises."""
     from leopnt.scenes import constellation
 
+    wanted = list(dict.fromkeys(settings.satellites or ()))
     if settings.file is None:
-        if settings.satellites and not list(
-            _walker_problems(table_of(scene, "constellation", "walker"))
-        ):
-            names, source = (
-                constellation.planned(settings).names(),
-                constellation.source_of(settings),
-            )
-            for one in settings.satellites:
+        if not list(_walker_problems(table_of(scene, "constellation", "walker"))):
+            names = constellation.planned(settings).names()
+            source = constellation.source_of(settings)
+            for one in wanted:
                 yield from _said(constellation.find_planned, one, names, source)
         return
     path = folder / settings.file
     file = constellation.read_satellites(path, constellation.file_stamp(path))
-    unknown = [s for one in settings.satellites or () for s in _said(file.find, one)]
-    yield from unknown
+    once = settings.model_copy(update={"satellites": wanted or None})
+    wrong = [said for one in wanted for said in _said(file.find, one)]
+    wrong = wrong or list(_said(constellation.wanted_rows, file, once))
+    yield from wrong
     time = _checked(TimeSettings, scene.get("time", {}))
-    if time is not None and time.start and not unknown and not list(_time_problems(time)):
-        problem = constellation.span_problem(file, settings, time)
+    if time is not None and time.start and not wrong and not list(_time_problems(time)):
+        problem = constellation.span_problem(file, once, time)
         if problem:
             yield f"[constellation] file: {problem}"
 
 
-def _said(find: Any, *arguments: Any) -> Iterator[str]:
+def _said(find: Callable[..., object], *arguments: object) -> Iterator[str]:
     try:
         find(*arguments)
     except LeopntError as error:

@@ -13,8 +13,6 @@ from pydantic import Field
 from leopnt.scenes.fix_settings import (
     CARRIER,
     HEIGHT,
-    LATITUDE,
-    LONGITUDE,
     Carrier,
     Height,
     Latitude,
@@ -175,22 +173,3 @@ class SceneSettings(SettingsTable):
     users: UsersSettings = Field(description="a table with places, cities, grid, random or track")
     antenna: AntennaSettings = Field(default=AntennaSettings(), description="a table")
     signal: SignalSettings = Field(default=SignalSettings(), description="a table")
-
-
-__all__ = [
-    "HEIGHT",
-    "LATITUDE",
-    "LONGITUDE",
-    "AntennaSettings",
-    "ConstellationSettings",
-    "GridSettings",
-    "PlaceSettings",
-    "RandomPlaceSettings",
-    "SceneSettings",
-    "SignalSettings",
-    "TimeSettings",
-    "TrackSettings",
-    "UsersSettings",
-    "WalkerSettings",
-    "WaypointSettings",
-]

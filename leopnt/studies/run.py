@@ -20,10 +20,9 @@ from leopnt.studies.runner import (
     time_of_trials,
     trials_per_point,
 )
-from leopnt.studies.store import open_run
+from leopnt.studies.store import RESULT, TRIALS, open_run
 from leopnt.studies.study_file import Study
 
-RESULT, TRIALS = "study.nc", "trials.nc"
 _TIMED_TILES = 8
 
 
@@ -57,18 +56,32 @@ def run_study(
     """
     out = Path(out)
     with open_run(out, study.fingerprint, restart=restart) as folder:
-        if folder.is_complete and (out / RESULT).is_file():
-            found = read_netcdf(out / RESULT)
-            progress(1, 1)
-            return with_verdicts(found, study.settings.published)
-        outcome = run_chunks(study, folder, workers or default_workers(), progress)
         trials = out / TRIALS if study.settings.output.keep_trials else None
+        results = [out / RESULT, *([trials] if trials else [])]
+        if folder.is_complete and all(file.is_file() for file in results):
+            progress(1, 1)
+            return _read_back(study, out / RESULT)
+        if folder.is_complete:
+            folder.reopen()
+        outcome = run_chunks(study, folder, workers or default_workers(), progress)
         dataset = consolidate(study, folder, outcome, trials)
         dataset = with_verdicts(dataset, study.settings.published)
         write_netcdf(dataset, out / RESULT)
         if outcome.is_complete:
             folder.finish()
         return dataset
+
+
+def _read_back(study: Study, path: Path) -> xr.Dataset:
+    """The result on disk, with what the file says today and no number depends on."""
+    stored = read_netcdf(path)
+    found = stored.drop_dims("published", errors="ignore").assign_attrs(
+        title=study.title, input_file=study.path.name, input_text=study.text
+    )
+    found = with_verdicts(found, study.settings.published)
+    if not found.identical(stored):
+        write_netcdf(found, path)
+    return found
 
 
 class Estimate(NamedTuple):

@@ -35,6 +35,8 @@ from leopnt.studies.study_file import Study, load_study
 Progress = Callable[[int, int], None]
 """Called with the trials that are done, earlier runs included, and all trials."""
 
+_BROKEN = "a worker process ended abruptly (out of memory?)"
+_CHANGED = "the study file or its input was changed while the study ran"
 _PREPARED_POINTS = 2
 _POLL_S = 0.2
 
@@ -187,9 +189,14 @@ def run_chunks(
                 stopped_by = problem.reason
                 break
     except KeyboardInterrupt:
-        kept = sum(folder.has(chunk) for chunk in chunks)
-        raise Interrupted(kept, len(chunks)) from None
+        raise Interrupted(_num_kept(folder, chunks), len(chunks)) from None
+    if stopped_by:  # what was running has ended since
+        kept = _num_kept(folder, chunks)
     return Outcome(kept, len(chunks), failures, stopped_by)
+
+
+def _num_kept(folder: RunFolder, chunks: list[Chunk]) -> int:
+    return sum(folder.has(chunk) for chunk in chunks)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -213,7 +220,10 @@ def _computed(
         while True:
             room = (1 if alone else 2 * workers.num_workers) - len(running)
             for chunk in [c for _, c in zip(range(max(room, 0)), waiting, strict=False)]:
-                running[pool.submit(chunk_task, chunk)] = chunk
+                try:
+                    running[pool.submit(chunk_task, chunk)] = chunk
+                except BrokenProcessPool:  # it broke after the last look at it
+                    yield chunk, Problem(_BROKEN, True)
             if not running:
                 return
             ended, _ = wait(running, timeout=_POLL_S, return_when=FIRST_COMPLETED)
@@ -226,7 +236,7 @@ def _result(future: Future) -> Problem | None:
     try:
         return future.result()
     except BrokenProcessPool:
-        return Problem("a worker process ended abruptly (out of memory?)", True)
+        return Problem(_BROKEN, True)
 
 
 @contextmanager
@@ -251,11 +261,18 @@ def _load(path: Path, folder: Path, fingerprint: str) -> None:
     import signal
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when to stop
-    _HERE.job = (load_study(path), RunFolder(folder, fingerprint))
+    try:
+        study = load_study(path)
+    except LeopntError:
+        study = None
+    same = study is not None and study.fingerprint == fingerprint
+    _HERE.job = (study, RunFolder(folder, fingerprint)) if same else None
 
 
 def chunk_task(chunk: Chunk) -> Problem | None:
     """Compute and keep one chunk; None if that went well."""
+    if _HERE.job is None:
+        return Problem(_CHANGED, True)
     study, folder = _HERE.job
     try:
         arrays = compute_chunk(study, chunk)

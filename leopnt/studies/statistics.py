@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Bool, Float, Int
 
 from leopnt.inference.status import Status
 from leopnt.studies.method import AbstractStatistics, Column
@@ -28,7 +28,7 @@ def nees_of(error: Float[Array, "3"], covariance: Float[Array, "3 3"]) -> Float[
     return error @ adjugate @ error / (a @ adjugate[0])
 
 
-def scalar(value: float, units: str, long_name: str) -> Column:
+def scalar(value: float | np.generic, units: str, long_name: str) -> Column:
     """A column with one value per point."""
     return Column((), np.asarray(value), units, long_name)
 
@@ -43,7 +43,8 @@ class PositionStatistics(AbstractStatistics):
         """`bound_enu_m2`: Cramer-Rao bound of each case, NaN where there is none."""
         num_cases = len(bound_enu_m2)
         self.bound_m2, self.trials_per_case = bound_enu_m2, trials_per_case
-        self.whitening = _whitening(bound_enu_m2)
+        self.bounded = _is_bound(bound_enu_m2)
+        self.whitening = _whitening(bound_enu_m2, self.bounded)
         self.count = np.zeros(len(status_sentences()), int)
         self.run, self.solved = np.zeros(num_cases), np.zeros(num_cases)
         self.sums = np.zeros((num_cases, 3))
@@ -138,7 +139,7 @@ class PositionStatistics(AbstractStatistics):
 
     def _bounds(self) -> dict[str, Column]:
         """Bounds over the mix of cases that the solved trials have, and the errors beside them."""
-        use = np.all(np.isfinite(self.bound_m2), axis=(1, 2)) & (self.solved > 0)
+        use = self.bounded & (self.solved > 0)
         solved, number = self.solved[use], self.solved[use].sum()
         mean = _mean(np.diagonal(self.bound_m2[use], axis1=1, axis2=2) * solved[:, None], solved)
         square = _mean(self.squares[use], solved).sum()
@@ -175,9 +176,17 @@ class PositionStatistics(AbstractStatistics):
         }
 
 
-def _whitening(bound_m2: Float[np.ndarray, "case 3 3"]) -> Float[np.ndarray, "case 3 3"]:
-    """W with W bound W^T = 1, zero where there is no bound."""
+def _is_bound(bound_m2: Float[np.ndarray, "case 3 3"]) -> Bool[np.ndarray, " case"]:
+    """True where the bound is finite and, as rounding may spoil in flat geometry, a covariance."""
     known = np.all(np.isfinite(bound_m2), axis=(1, 2))
+    known[known] = np.linalg.eigvalsh(bound_m2[known]).min(axis=1, initial=np.inf) > 0.0
+    return known
+
+
+def _whitening(
+    bound_m2: Float[np.ndarray, "case 3 3"], known: Bool[np.ndarray, " case"]
+) -> Float[np.ndarray, "case 3 3"]:
+    """W with W bound W^T = 1, zero where there is no bound."""
     found = np.zeros_like(bound_m2)
     found[known] = np.linalg.inv(np.linalg.cholesky(bound_m2[known]))
     return found
@@ -190,8 +199,8 @@ def _mean(sums: Float[np.ndarray, "case k"], counts: Float[np.ndarray, " case"])
 
 
 def _spread(sum_of_squares: float, mean: float, number: float) -> float:
-    """Standard error of a mean, relative to it, from the sum of squares of the values."""
-    if not number:
+    """Standard error of a mean, relative to it, from the sum of squares; NaN below two values."""
+    if number < 2:
         return float("nan")
     variance = max(sum_of_squares / number - mean**2, 0.0)
-    return float(np.sqrt(variance / number) / mean)
+    return float(np.sqrt(variance / (number - 1)) / mean)

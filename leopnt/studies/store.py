@@ -3,6 +3,8 @@
 FOLDER/run.json          what is run, by fingerprint; how it stands
 FOLDER/chunks/NAME.npz   outcomes of finished chunks, until all are consolidated
 FOLDER/chunks/NAME.txt   why a chunk failed
+FOLDER/study.nc          statistics of what is there
+FOLDER/trials.nc         every trial
 """
 
 from __future__ import annotations
@@ -13,7 +15,6 @@ import os
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 from filelock import FileLock, Timeout
@@ -22,7 +23,10 @@ from leopnt.errors import LeopntError
 from leopnt.io.results import replacing, write_text
 from leopnt.studies.plan import Chunk
 
+RESULT, TRIALS = "study.nc", "trials.nc"
+
 _MARK = "fingerprint"
+_RESULTS = (RESULT, TRIALS, "study.json", "report.html")
 _LEFTOVERS = ".*.tmp"
 
 
@@ -54,11 +58,12 @@ class RunFolder:
     def read(self, chunk: Chunk) -> dict[str, np.ndarray] | None:
         """Outcomes of a chunk; None if it is missing, damaged or of another study."""
         try:
-            with np.load(self._file(chunk), allow_pickle=False) as stored:
-                arrays = {name: stored[name] for name in stored.files}
-        except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+            file = self._file(chunk)
+            with file.open("rb") as opened, np.load(opened, allow_pickle=False) as stored:
+                arrays = {name: np.atleast_1d(stored[name]) for name in stored.files}
+        except Exception:  # a damaged zip raises a dozen kinds, NotImplementedError among them
             return None
-        mark = str(arrays.pop(_MARK, ""))
+        mark = str(arrays.pop(_MARK, [""])[0])
         whole = all(len(values) == chunk.size for values in arrays.values())
         return arrays if mark == self.fingerprint and whole and arrays else None
 
@@ -78,6 +83,11 @@ class RunFolder:
         """Keep why a chunk failed, for whoever looks."""
         with contextlib.suppress(LeopntError):
             write_text(reason, self._reason(chunk))
+
+    def reopen(self) -> None:
+        """Take back that the run is complete: its results are gone."""
+        _make(self.chunks)
+        _write_manifest(self.path, {_MARK: self.fingerprint, "complete": False})
 
     def finish(self) -> None:
         """Mark the run complete and drop the chunk files, whose content is consolidated."""
@@ -104,20 +114,34 @@ def open_run(path: Path, fingerprint: str, *, restart: bool = False) -> Iterator
         LeopntError: the folder holds another study's run, or another process runs in it.
     """
     _make(path)
+    lock = _lock(path)
     try:
-        with FileLock(path / ".lock", timeout=0):
-            _begin(path, fingerprint, restart)
-            yield RunFolder(path, fingerprint)
+        _begin(path, fingerprint, restart)
+        yield RunFolder(path, fingerprint)
+    finally:
+        lock.release()
+
+
+def _lock(path: Path) -> FileLock:
+    lock = FileLock(path / ".lock")
+    try:
+        lock.acquire(timeout=0)
     except Timeout:
         raise LeopntError(
             f"{str(path)!r} is in use by another run; wait for it, or choose another --out."
         ) from None
+    except OSError as error:
+        raise LeopntError(
+            f"cannot write in the folder {str(path)!r}: {error.strerror or error}."
+        ) from None
+    return lock
 
 
 def _begin(path: Path, fingerprint: str, restart: bool) -> None:
     if restart:
+        for name in (*_RESULTS, "run.json"):  # results first: they would speak for the new run
+            (path / name).unlink(missing_ok=True)
         shutil.rmtree(path / "chunks", ignore_errors=True)
-        (path / "run.json").unlink(missing_ok=True)
     found = _manifest(path)
     if found and found.get(_MARK) != fingerprint:
         raise LeopntError(
@@ -141,14 +165,18 @@ def _make(path: Path) -> None:
 
 
 def _manifest(path: Path) -> dict:
+    file = path / "run.json"
     try:
-        return json.loads((path / "run.json").read_text(encoding="utf-8"))
+        found = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:
         raise LeopntError(
-            f"{str(path / 'run.json')!r} cannot be read ({error}); drop the run with --restart."
+            f"{str(file)!r} cannot be read ({error}); drop the run with --restart."
         ) from None
+    if not isinstance(found, dict):
+        raise LeopntError(f"{str(file)!r} holds no run; drop it with --restart.")
+    return found
 
 
 def _write_manifest(path: Path, content: dict) -> None:

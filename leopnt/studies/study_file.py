@@ -19,6 +19,7 @@ from pydantic import BaseModel
 
 import leopnt
 from leopnt.errors import LeopntError, did_you_mean
+from leopnt.scenes.fix_settings import carrier_hint
 from leopnt.scenes.settings import (
     SettingsTable,
     field_problems,
@@ -118,7 +119,7 @@ def _common(raw: dict[str, Any]) -> dict[str, Any]:
 def study_problems(method: AbstractStudyMethod, raw: dict[str, Any], folder: Path) -> Iterator[str]:
     """Every mistake of a study file, as sentences."""
     found = [
-        *field_problems(method.settings, raw),
+        *field_problems(method.settings, raw, carrier_hint),
         *method.problems(raw, folder),
         *(sweep_problems(raw["sweep"]) if isinstance(raw.get("sweep"), dict) else ()),
         *published_problems(raw),

@@ -3,24 +3,30 @@
 Run by `make browser-test` alone; it needs Chromium and its driver.
 """
 
+import io
 import json
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.by import By
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "report"))
 
 from synthetic_results import make_fix, make_sky
 from synthetic_studies import (
     make_incomplete_study,
+    make_long_study,
     make_random_study,
     make_reproduced_study,
     make_single_study,
     make_study,
 )
 
-from leopnt.report import write_fix_report, write_sky_report, write_study_report
+from leopnt.report import interactive, write_fix_report, write_sky_report, write_study_report
 from leopnt.report.interactive import plot_json
 from leopnt.report.study_plots import study_plots
 
@@ -29,11 +35,16 @@ pytestmark = pytest.mark.browser
 STUDIES = {
     "study": make_study,
     "incomplete study": make_incomplete_study,
+    "long study": make_long_study,
     "random study": make_random_study,
     "reproduced study": make_reproduced_study,
     "single study": make_single_study,
 }
-IMAGES = {"fix": (make_fix, write_fix_report, 4), "sky": (make_sky, write_sky_report, 2)}
+IMAGES = {
+    "fix": (make_fix, write_fix_report, 4),
+    "sky": (make_sky, write_sky_report, 2),
+    "study without plotly": (make_study, write_study_report, 5),
+}
 
 DRAWN = """
 return [...document.querySelectorAll('.plot')].map(function (plot) {
@@ -75,6 +86,12 @@ def open_page(browser, path):
     ]
 
 
+def colored_pixels(png):
+    """Pixels that are neither gray nor pale: lines, markers, bars, but no land, grid or text."""
+    levels = np.asarray(Image.open(io.BytesIO(png)).convert("RGB"), int)
+    return int(np.sum(np.ptp(levels, axis=-1) > 80))
+
+
 def assert_quiet_and_alone(browser, asked, path):
     assert [entry["message"] for entry in browser.get_log("browser")] == []
     outside = [url for url in asked if not url.startswith(("data:", "blob:", "about:"))]
@@ -92,8 +109,10 @@ def pages(tmp_path_factory):
     folder = tmp_path_factory.mktemp("reports")
     for name, make in STUDIES.items():
         write_study_report(make(), folder / f"{name}.html")
-    for name, (make, write, _) in IMAGES.items():
-        write(make(), folder / f"{name}.html")
+    with pytest.MonkeyPatch.context() as without:
+        without.setattr(interactive, "has_plotly", lambda: False)
+        for name, (make, write, _) in IMAGES.items():
+            write(make(), folder / f"{name}.html")
     return {path.stem: path for path in folder.iterdir()}
 
 
@@ -107,6 +126,8 @@ def test_report_of_a_study_is_drawn_quiet_and_fits(name, pages, browser, keep_sc
     drawn = browser.execute_script(DRAWN)
     assert [plot["traces"] for plot in drawn] == [len(plot["data"]) for plot in expected]
     assert len(drawn) >= 2
+    for plot in browser.find_elements(By.CSS_SELECTOR, ".plot"):
+        assert colored_pixels(plot.screenshot_as_png) > 300
     for plot in drawn:
         assert plot["width"] > 300
         assert plot["height"] > 150
@@ -135,8 +156,6 @@ def axis_ranges(browser):
 
 
 def test_plots_zoom_in_and_back(pages, browser, screen):
-    from selenium.webdriver.common.by import By
-
     open_page(browser, pages["study"])
     before = axis_ranges(browser)
     plots = browser.find_elements(By.CSS_SELECTOR, ".plot")
@@ -150,8 +169,6 @@ def test_plots_zoom_in_and_back(pages, browser, screen):
 
 
 def zoom_with_button(browser, plot):
-    from selenium.webdriver.common.by import By
-
     button = plot.find_element(By.CSS_SELECTOR, "[data-attr='zoom'][data-val='in']")
     browser.execute_script(
         "arguments[0].dispatchEvent(new MouseEvent('click', {bubbles: true}))", button
@@ -159,9 +176,6 @@ def zoom_with_button(browser, plot):
 
 
 def zoom_with_mouse(browser, plot):
-    from selenium.webdriver.common.action_chains import ActionChains
-    from selenium.webdriver.common.by import By
-
     area = plot.find_element(By.CSS_SELECTOR, ".nsewdrag")
     width, height = area.size["width"], area.size["height"]
     steps = ActionChains(browser, duration=50)

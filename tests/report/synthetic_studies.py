@@ -12,7 +12,8 @@ from synthetic_results import described
 
 SIGMAS_M = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0)
 MASKS_DEG = (5.0, 15.0, 25.0)
-STATUSES = ("solved", "fewer usable measurements than unknowns", "the step grew for 3 iterations")
+UNLIKELY = "no receiver can be there: underground, in space, or with the satellites not up"
+STATUSES = ("solved", "fewer usable measurements than unknowns", UNLIKELY)
 QUANTILES = np.round(np.arange(0.01, 0.995, 0.01), 2)
 CITIES = {
     "Hong Kong": (22.3, 114.2),
@@ -87,6 +88,7 @@ def make_reproduced_study():
     return make_study((1.0, 10.0), (5.0,)).assign(
         published_quantity=column(["3D error, 95 %"] * 3, "1", "quantity"),
         published_at=column(["code noise 1 m", "code noise 10 m", "Fig. 8"], "1", "at"),
+        published_units=column(["m"] * 3, "1", "unit"),
         published_value=column([4.9, 30.0, 1.0], "m", "published value"),
         published_tolerance=column([0.5, 1.0, 0.1], "m", "tolerance"),
         ours=column([4.8, 48.2, np.nan], "m", "our value"),
@@ -210,3 +212,15 @@ def make_random_study(count=60):
          "antenna.mask_deg": mask_deg,
          "case_rmse_3d": (("point", "case"), rmse_m, study["case_rmse_3d"].attrs)}
     ).assign_attrs(sweep_kind="random", title="A ship, random noise and mask")  # fmt: skip
+
+
+def make_long_study(count=1200):
+    """A random sweep of many points, every seventh with failures."""
+    study = make_study(np.linspace(1.0, 9.0, count), (10.0,), {"Ship": (20.0, 150.0)}, 1)
+    failed = np.where(np.arange(count) % 7 == 0, 2000, 20)
+    counts = np.stack([TRIALS - failed, failed // 2, failed - failed // 2], axis=1)
+    return study.assign(
+        count=(("point", "status"), counts, study["count"].attrs),
+        solved=("point", TRIALS - failed, study["solved"].attrs),
+        not_solved=("point", failed, study["not_solved"].attrs),
+    ).assign_attrs(sweep_kind="random", title="Many points")

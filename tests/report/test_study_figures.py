@@ -6,6 +6,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from synthetic_studies import (
     SIGMAS_M,
     make_incomplete_study,
+    make_long_study,
     make_random_study,
     make_single_study,
     make_study,
@@ -16,7 +17,7 @@ from leopnt.errors import LeopntError
 from leopnt.report.study_figures import study_figures
 from leopnt.report.style import svg_bytes, write_png
 
-MAKERS = (make_study, make_random_study, make_incomplete_study, make_single_study)
+MAKERS = (make_study, make_random_study, make_incomplete_study, make_single_study, make_long_study)
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from synthetic_studies import (
 from test_html import Page
 
 from leopnt.errors import LeopntError
+from leopnt.io.results import read_netcdf, write_netcdf
 from leopnt.report import interactive, write_study_report
 from leopnt.report.study_figures import study_figures
 from leopnt.report.study_html import study_html
@@ -162,3 +165,13 @@ def test_study_without_plots_has_no_scripts():
 def test_result_of_another_kind_is_refused(fix, tmp_path):
     with pytest.raises(LeopntError, match="kind 'fix'; expected a result of kind 'study'"):
         write_study_report(fix, tmp_path / "fix.html")
+
+
+def test_study_read_back_from_its_file_gives_the_same_report(report, tmp_path):
+    path = write_netcdf(make_study(), tmp_path / "study.nc")
+    assert study_html(read_netcdf(path)) == report
+
+
+def test_plotly_is_loaded_only_to_write_a_report():
+    code = "import sys, leopnt.report.study_html; sys.exit('plotly' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

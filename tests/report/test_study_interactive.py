@@ -10,6 +10,7 @@ from synthetic_studies import (
     MASKS_DEG,
     SIGMAS_M,
     make_incomplete_study,
+    make_long_study,
     make_random_study,
     make_single_study,
     make_study,
@@ -18,7 +19,7 @@ from synthetic_studies import (
 from leopnt.report.interactive import plot_frame, plot_json, plot_scripts
 from leopnt.report.study_plots import study_plots
 
-MAKERS = (make_study, make_random_study, make_incomplete_study, make_single_study)
+MAKERS = (make_study, make_random_study, make_incomplete_study, make_single_study, make_long_study)
 
 
 def drawn(study):

@@ -77,7 +77,7 @@ NO_START = {"time": {"duration_s": 60.0}}
         (constellation(file="iridium.tle", satellites=["IRIDIUM 106", "IRIDIUM 106"]),
          "[constellation] satellites: 'IRIDIUM 106' is there twice."),
         (constellation(file="iridium.tle", satellites=["IRIDIUM 106", "41917"]),
-         "satellites 'IRIDIUM 106' and '41917' are the same object."),
+         "[constellation] satellites: satellites 'IRIDIUM 106' and '41917' are the same object."),
         (constellation(preset="gps", satellites=["GPS A1", "GPS A9"]),
          "[constellation] satellites: satellite 'GPS A9' is not in gps. Did you mean 'GPS A"),
         (constellation(walker=WALKER, satellites=["WALKER 9-1"]),
@@ -124,6 +124,12 @@ NO_START = {"time": {"duration_s": 60.0}}
 def test_a_mistake_across_fields_gets_its_sentence(tables, sentence):
     found = problems(**tables)
     assert any(sentence in one for one in found), found
+
+
+def test_a_name_given_twice_is_one_mistake():
+    raw = {"file": "iridium.tle", "satellites": ["IRIDIUM 106", "IRIDIUM 106", "IRIDIUM 999"]}
+    assert len(problems(constellation=raw)) == 2
+    assert len(problems(constellation={**raw, "satellites": raw["satellites"][:2]})) == 1
 
 
 def test_an_orbit_table_that_does_not_reach_is_a_problem():

@@ -1,9 +1,12 @@
 """Who sees what, against a search that tries every satellite in other axes."""
 
+import dataclasses
+import tracemalloc
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from study_oracles import circular_position, geodetic, seen, walker_angles
+from study_oracles import SPIN_RADPS, circular_position, geodetic, seen, turn, walker_angles
 
 from leopnt.epochs import Epoch
 from leopnt.errors import LeopntError
@@ -112,8 +115,6 @@ def test_velocity_is_the_derivative_of_the_position_at_transmission(shell, recei
     rx, t = pos.reshape(-1, 3)[case], np.tile(TIMES_S, len(PLACES))[case]
 
     def ecef(time):
-        from study_oracles import SPIN_RADPS, turn
-
         at = circular_position(AXIS_M, INCLINATION_RAD, node, latitude, time)
         return turn(at, SPIN_RADPS * time)
 
@@ -155,6 +156,18 @@ def test_at_mask_0_the_horizon_is_the_plane_normal_to_the_ellipsoid(shell, recei
         assert set(found.sat_index[case][found.visible[case]]) == set(np.flatnonzero(is_up))
 
 
+def test_memory_beyond_the_result_does_not_grow_with_the_catalog(shell):
+    at = [geodetic(lat, lon, 0.0) for lat in range(-60, 61, 2) for lon in range(-180, 180, 9)]
+    pos, axes = (np.repeat(np.stack(one)[:, None], 3, axis=1) for one in zip(*at, strict=True))
+    tracemalloc.start()
+    found = find_visible(shell, TIMES_S, pos, axes, 0.0)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    result = sum(column.nbytes for column in found)
+    at_once = 8 * pos.shape[0] * 3 * 1584  # bytes of one number for each satellite and case
+    assert peak - result < 0.5 * at_once
+
+
 def test_empty_slots_hold_finite_states_away_from_the_receiver(shell, receivers):
     found = find_visible(shell, TIMES_S, *receivers, MASK_RAD)
     rx = receivers[0].reshape(-1, 1, 3)
@@ -164,8 +177,6 @@ def test_empty_slots_hold_finite_states_away_from_the_receiver(shell, receivers)
 
 
 def test_satellites_without_a_state_are_not_visible(shell, receivers):
-    import dataclasses
-
     gone = dataclasses.replace(shell, pos_ecef_m=jnp.full_like(shell.pos_ecef_m, jnp.nan))
     assert not find_visible(gone, TIMES_S, *receivers, MASK_RAD).visible.any()
 
