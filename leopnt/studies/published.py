@@ -128,7 +128,9 @@ def _row(dataset: xr.Dataset, one: PublishedTable) -> dict[str, Any]:
     return {
         "published_quantity": one.quantity,
         "published_at": ", ".join(f"{name} = {value}" for name, value in one.at.items()),
-        "published_units": dataset[one.quantity].attrs["units"] if one.quantity in dataset else "1",
+        "published_units": dataset[one.quantity].attrs.get("units", "1")
+        if one.quantity in dataset
+        else "1",
         "published_value": one.value,
         "published_tolerance": one.tolerance,
         "ours": ours,
