@@ -10,9 +10,9 @@ if TYPE_CHECKING:
     from leopnt.report.figures import fix_figures, sky_figures
     from leopnt.report.html import write_fix_report, write_sky_report
     from leopnt.report.study_content import study_tables
-    from leopnt.report.study_figures import study_figures
+    from leopnt.report.study_drawing import study_figures
     from leopnt.report.study_html import write_study_report
-    from leopnt.report.study_plots import study_plots
+    from leopnt.report.study_layout import study_plots
     from leopnt.report.style import write_png
     from leopnt.report.tables import fix_summary, plain_text, sky_summary, study_summary
 
@@ -22,8 +22,8 @@ _HOME = {
     "plain_text": "tables",
     "sky_figures": "figures",
     "sky_summary": "tables",
-    "study_figures": "study_figures",
-    "study_plots": "study_plots",
+    "study_figures": "study_drawing",
+    "study_plots": "study_layout",
     "study_summary": "tables",
     "study_tables": "study_content",
     "write_fix_report": "html",

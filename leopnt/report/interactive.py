@@ -18,7 +18,7 @@ import numpy as np
 from leopnt.report import style, words
 from leopnt.report.maps import land_between_deg, map_limits_deg
 from leopnt.report.plots import Axis, Bar, Look, MapPoints, Plot, Series, map_points_deg
-from leopnt.report.study_figures import MARKED, bar_color, look_color
+from leopnt.report.study_drawing import MARKED, bar_color, look_color
 
 POLICY = (
     "default-src 'none'; img-src data: blob:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"

@@ -15,8 +15,8 @@ from leopnt.report import interactive, study_content
 from leopnt.report.page import POLICY, cards, html_table, page, paragraph, pictured, wide
 from leopnt.report.plots import Plot
 from leopnt.report.reading import require_kind
-from leopnt.report.study_figures import draw
-from leopnt.report.study_plots import study_plots
+from leopnt.report.study_drawing import draw
+from leopnt.report.study_layout import study_plots
 from leopnt.report.study_words import needs_attention, study_sentences
 
 MAX_ROWS = 500

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from leopnt.epochs import Epoch
 from leopnt.errors import LeopntError
 from leopnt.io.textfile import read_bytes
-from leopnt.scenes.settings import SettingsTable, table_of
+from leopnt.scenes.settings import SettingsTable, shown, table_of
 from leopnt.scenes.sky_scene import MAX_EPOCHS, city
 from leopnt.scenes.study_settings import (
     MAX_PLACES,
@@ -112,8 +112,8 @@ def _walker_problems(walker: dict[str, Any]) -> Iterator[str]:
     satellites, planes = (one if isinstance(one, int) else 1 for one in counts)
     if planes > 0 and satellites % planes:
         yield (
-            f"[constellation.walker] satellites = {satellites}: expected a multiple of the "
-            f"{planes} planes."
+            f"[constellation.walker] satellites = {shown(satellites)}: expected a multiple of "
+            f"the {shown(planes)} planes."
         )
     if walker.get("pattern") == "delta" and walker.get("node_spread_deg") is not None:
         yield (

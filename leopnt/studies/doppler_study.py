@@ -235,8 +235,8 @@ def _arc_problems(raw: dict[str, Any]) -> Iterator[str]:
     numbers = all(isinstance(one, int | float) for one in (shortest, longest, span))
     if numbers and span and not 0 < shortest <= longest <= span:
         yield (
-            f"[method] shortest_arc_s = {shown(shortest)}, longest_arc_s = {shown(longest)}: expected "
-            f"0 < shortest <= longest <= [time] duration_s = {shown(span)}."
+            f"[method] shortest_arc_s = {shown(shortest)}, longest_arc_s = {shown(longest)}: "
+            f"expected 0 < shortest <= longest <= [time] duration_s = {shown(span)}."
         )
 
 

@@ -69,6 +69,8 @@ def _is_at(point: Mapping[str, Any], at: Mapping[str, Value]) -> bool:
 
 def _are_same(stored: Any, value: Value) -> bool:
     """Equal texts, or numbers that differ by rounding at most."""
+    if isinstance(value, str) and not isinstance(stored, str):
+        return False
     try:
         numbers = [float(one) for one in (stored, value) if not isinstance(one, str | bool)]
     except OverflowError:  # integers of a TOML file have any length
@@ -126,7 +128,9 @@ def _row(dataset: xr.Dataset, one: PublishedTable) -> dict[str, Any]:
     return {
         "published_quantity": one.quantity,
         "published_at": ", ".join(f"{name} = {value}" for name, value in one.at.items()),
-        "published_units": dataset[one.quantity].attrs["units"] if one.quantity in dataset else "1",
+        "published_units": dataset[one.quantity].attrs.get("units", "1")
+        if one.quantity in dataset
+        else "1",
         "published_value": one.value,
         "published_tolerance": one.tolerance,
         "ours": ours,

@@ -28,7 +28,7 @@ from synthetic_studies import (
 
 from leopnt.report import interactive, write_fix_report, write_sky_report, write_study_report
 from leopnt.report.interactive import plot_json
-from leopnt.report.study_plots import study_plots
+from leopnt.report.study_layout import study_plots
 
 pytestmark = pytest.mark.browser
 

@@ -18,7 +18,7 @@ from test_html import Page
 from leopnt.errors import LeopntError
 from leopnt.io.results import read_netcdf, write_netcdf
 from leopnt.report import interactive, write_study_report
-from leopnt.report.study_figures import study_figures
+from leopnt.report.study_drawing import study_figures
 from leopnt.report.study_html import study_html
 
 

@@ -17,7 +17,7 @@ from synthetic_studies import (
 )
 
 from leopnt.report.interactive import plot_frame, plot_json, plot_scripts
-from leopnt.report.study_plots import study_plots
+from leopnt.report.study_layout import study_plots
 
 MAKERS = (make_study, make_random_study, make_incomplete_study, make_single_study, make_long_study)
 

@@ -301,8 +301,8 @@ def test_study_files_run_no_code_and_open_no_connection(load, monkeypatch, tmp_p
 
 BAD = (
     True, 3, -1, 0, 1.5, float("nan"), float("inf"), -float("inf"), 1e308, 10**400, -(16**5000),
-    "", "x", "__import__('os')", "../../x", "http://127.0.0.1:9/x", "\0", "{0}", "\n", [], [[]], [1],
-    ["a", "a"], [True], {}, {"x": 1}, {"low": 1, "high": 2, "num": 3}, [{}], [{"a": {}}],
+    "", "x", "__import__('os')", "../../x", "http://127.0.0.1:9/x", "\0", "{0}", "\n", [], [[]],
+    [1], ["a", "a"], [True], {}, {"x": 1}, {"low": 1, "high": 2, "num": 3}, [{}], [{"a": {}}],
     datetime.datetime(2025, 1, 1), [16**5000],
 )  # fmt: skip
 

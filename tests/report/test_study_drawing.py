@@ -14,7 +14,7 @@ from synthetic_studies import (
 from test_figures import texts_outside
 
 from leopnt.errors import LeopntError
-from leopnt.report.study_figures import study_figures
+from leopnt.report.study_drawing import study_figures
 from leopnt.report.style import svg_bytes, write_png
 
 MAKERS = (make_study, make_random_study, make_incomplete_study, make_single_study, make_long_study)

@@ -15,7 +15,7 @@ from leopnt.report import style
 from leopnt.report.maps import earth_axes
 from leopnt.report.plots import INK, Look, MapPoints, Plot, map_points_deg
 from leopnt.report.reading import require_kind
-from leopnt.report.study_plots import study_plots
+from leopnt.report.study_layout import study_plots
 
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 DASHES = {"solid": "-", "dashed": (0, (5, 2)), "dotted": (0, (1, 1.4)), "dashdot": "-."}

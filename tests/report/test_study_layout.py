@@ -18,7 +18,7 @@ from synthetic_studies import (
 
 from leopnt.report.plot_parts import MAX_DRAWN, is_geometric
 from leopnt.report.plots import map_points_deg
-from leopnt.report.study_plots import MAX_CDF_LINES, study_plots
+from leopnt.report.study_layout import MAX_CDF_LINES, study_plots
 from leopnt.report.study_points import evenly_chosen, lower_first
 
 
