@@ -1,6 +1,6 @@
 """Commands, and what becomes of errors: one sentence and an exit code.
 
-0  done                      1  not solved, or `doctor` found a problem (results are written)
+0  done                      1  not solved, not complete, or `doctor` found a problem
 2  bad input or options      3  a defect in leopnt
 """
 
@@ -24,7 +24,7 @@ BAD_INPUT, DEFECT, INTERRUPTED = 2, 3, 130
 
 @click.group(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Exit codes: 0 done, 1 not solved, 2 bad input, 3 a defect in leopnt.",
+    epilog="Exit codes: 0 done, 1 not solved or not complete, 2 bad input, 3 a defect in leopnt.",
 )
 @click.version_option(leopnt.__version__, prog_name="leopnt")
 def app():

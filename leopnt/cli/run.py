@@ -66,7 +66,7 @@ def run(file: Path, out: Path | None, dry_run: bool, quiet: bool, debug: bool, *
 
     Each chunk of trials is kept as soon as it is done: run the same command again after an
     interruption of any kind, and nothing is computed twice. Exit code 1: some chunks failed, or a
-    number of [[published]] differs and no reason is known.
+    published number differs and no reason is known.
 
     \b
     Example: leopnt run study.toml --workers 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -136,17 +137,30 @@ def _satellite_problems(
             for one in wanted:
                 yield from _said(constellation.find_planned, one, names, source)
         return
-    path = folder / settings.file
-    file = constellation.read_satellites(path, constellation.file_stamp(path))
-    once = settings.model_copy(update={"satellites": wanted or None})
-    wrong = [said for one in wanted for said in _said(file.find, one)]
-    wrong = wrong or list(_said(constellation.wanted_rows, file, once))
-    yield from wrong
+    stamp = constellation.file_stamp(folder / settings.file)
     time = _checked(TimeSettings, scene.get("time", {}))
-    if time is not None and time.start and not wrong and not list(_time_problems(time)):
-        problem = constellation.span_problem(file, once, time)
-        if problem:
-            yield f"[constellation] file: {problem}"
+    good = time is not None and time.start and not list(_time_problems(time))
+    given = settings.model_copy(update={"satellites": wanted or None}).model_dump_json()
+    span = time.model_dump_json() if time is not None and good else ""
+    yield from _file_problems(given, span, str(folder), stamp)
+
+
+@functools.lru_cache(maxsize=64)
+def _file_problems(
+    constellation_json: str, time_json: str, folder: str, stamp: tuple[int, ...]
+) -> tuple[str, ...]:
+    """What is wrong with a file for these satellites and times; kept for the points of a sweep."""
+    from leopnt.scenes import constellation
+
+    settings = ConstellationSettings.model_validate_json(constellation_json)
+    file = constellation.read_satellites(Path(folder) / str(settings.file), stamp)
+    wrong = [said for one in settings.satellites or () for said in _said(file.find, one)]
+    wrong = wrong or list(_said(constellation.wanted_rows, file, settings))
+    if wrong or not time_json:
+        return tuple(wrong)
+    time = TimeSettings.model_validate_json(time_json)
+    problem = constellation.span_problem(file, settings, time)
+    return (f"[constellation] file: {problem}",) if problem else ()
 
 
 def _said(find: Callable[..., object], *arguments: object) -> Iterator[str]:

@@ -21,6 +21,7 @@ from leopnt.scenes.fix_settings import (
 from leopnt.scenes.settings import SettingsTable
 
 MAX_PLACES = 1_000_000
+MAX_DURATION_S = 31 * 86_400.0
 
 Preset = Literal["iridium", "oneweb", "starlink-shell-1", "centispace", "gps", "bds-3"]
 Pattern = Literal["delta", "star"]
@@ -80,7 +81,9 @@ class TimeSettings(SettingsTable):
     start: str | None = Field(
         default=None, min_length=1, description="a UTC time, as '2025-12-28T12:00:00Z'"
     )
-    duration_s: float = Field(default=0.0, ge=0, description="seconds, 0 or more")
+    duration_s: float = Field(
+        default=0.0, ge=0, le=MAX_DURATION_S, description="seconds, 0 to 2678400 (31 days)"
+    )
     step_s: float = Field(default=60.0, gt=0, description="seconds between epochs, above 0")
 
 

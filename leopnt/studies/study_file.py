@@ -105,7 +105,7 @@ def load_study(path: str | Path) -> Study:
         raise LeopntError(listed(path, problems))
     settings = method.settings.model_validate(raw)
     points = tuple(_points(method, raw, settings))
-    mark = _fingerprint(method, settings, path.parent)
+    mark = _fingerprint(method, settings, points, path.parent)
     return Study(path, path.parent, text, method, settings, points, mark)
 
 
@@ -218,15 +218,19 @@ def _points(method: AbstractStudyMethod, raw, settings: CommonSettings) -> Itera
         yield Point(index, values, method.settings.model_validate(_with_values(raw, values)))
 
 
-def _fingerprint(method: AbstractStudyMethod, settings: CommonSettings, folder: Path) -> str:
+def _fingerprint(
+    method: AbstractStudyMethod,
+    settings: CommonSettings,
+    points: tuple[Point, ...],
+    folder: Path,
+) -> str:
     """Digest of what the numbers depend on; titles and output folders are not part of it."""
+    files = {file for point in points for file in method.files(point.settings, folder)}
     content = {
         "settings": settings.model_dump(mode="json", exclude=set(_NO_NUMBERS)),
         "tile": method.tile,
         "chunk": method.chunk_trials,
-        "files": [
-            hashlib.sha256(file.read_bytes()).hexdigest() for file in method.files(settings, folder)
-        ],
+        "files": [hashlib.sha256(file.read_bytes()).hexdigest() for file in sorted(files)],
         "versions": versions(),
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

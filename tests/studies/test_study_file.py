@@ -284,7 +284,7 @@ def test_study_files_run_no_code_and_open_no_connection(load, monkeypatch, tmp_p
         PVT.replace('"pvt"', '"os.path"'),
         PVT.replace('"pvt"', '"leopnt.studies.pvt_study"'),
         PVT.replace('preset = "gps"', 'file = "http://127.0.0.1:9/gps.tle"'),
-        PVT.replace('preset = "gps"', 'file = "../../../../../../../../etc/hostname"'),
+        PVT.replace('preset = "gps"', 'file = "/etc/hostname"'),
         PVT.replace('preset = "gps"', 'file = "!!python/object:os.system"'),
         PVT.replace('preset = "gps"', 'file = "a\\u0000b"'),
         PVT.replace('"Paris"', f'"{code}"'),
