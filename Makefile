@@ -6,12 +6,13 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c co
 TEST_WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test study-test lint types contract docs hygiene evidence-check evidence bench ci clean
+.PHONY: help demo test study-test browser-test lint types contract docs hygiene evidence-check evidence bench ci clean
 
 help:
 	@echo "make demo        solve a receiver position from real Iridium Doppler; report in out/demo"
 	@echo "make test        run the tests"
 	@echo "make study-test  run the slow statistical studies at full size"
+	@echo "make browser-test  open reports in headless Chromium; screenshots in build/browser"
 	@echo "make bench       run the benchmarks (ratios against peers in the same run)"
 	@echo "make docs        build the documentation (strict)"
 	@echo "make ci          everything that CI runs"
@@ -37,6 +38,10 @@ test: $(VENV)/.dev-ready
 
 study-test: $(VENV)/.dev-ready
 	LEOPNT_STUDY_SIZE=full $(BIN)/python -m pytest -n $(TEST_WORKERS) -m study
+
+browser-test: $(VENV)/.dev-ready
+	@bash tests/browser/get_chromium.sh
+	$(BIN)/python -m pytest tests/browser
 
 lint: $(VENV)/.dev-ready
 	$(BIN)/ruff check .

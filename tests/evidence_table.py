@@ -1,8 +1,12 @@
 """Build docs/evidence.md from what the tests measured; check that it is complete and current.
 
-python tests/evidence_table.py --write   after `make test`, regenerate the page
+The same rows go into the package, where the reports of studies quote them.
+
+python tests/evidence_table.py --write   after `make test`, regenerate page and package data
 python tests/evidence_table.py --check   fail if a capability has no row, a row exceeds its
-                                         tolerance, or the page lists other rows than the run
+                                         tolerance, or page or data list other rows than the run
+
+What was achieved is in both files, and no part of the check: it differs between processors.
 """
 
 import argparse
@@ -13,6 +17,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "evidence.md"
+DATA = ROOT / "leopnt" / "report" / "data" / "evidence.json"
 RUN = ROOT / "build" / "evidence"
 # Rooms that only show or carry results; everything else is a capability and needs evidence.
 SHOWN_NOT_COMPUTED = ("cli", "report", "errors", "constants")
@@ -68,6 +73,22 @@ def render(found):
     return "".join(lines)
 
 
+def packaged(found):
+    """The rows as JSON text, a line each, numbers with the two digits of the page."""
+    names = ("capability", "quantity", "reference", "kind", "achieved", "tolerance", "unit")
+    rounded = ({name: r[name] for name in names} | _two_digits(r) for r in found)
+    return "[\n" + ",\n".join(json.dumps(r, ensure_ascii=False) for r in rounded) + "\n]\n"
+
+
+def _two_digits(row):
+    return {name: float(f"{row[name]:.2g}") for name in ("achieved", "tolerance")}
+
+
+def data_keys(text):
+    return {tuple(value for name, value in r.items() if name != "achieved")
+            for r in json.loads(text)}  # fmt: skip
+
+
 def row_keys(text):
     keys = set()
     for line in text.splitlines():
@@ -87,10 +108,15 @@ def problems(found):
         if not r["achieved"] <= r["tolerance"]:
             yield f"{r['capability']}: {r['quantity']} exceeds its tolerance"
     page = row_keys(PAGE.read_text()) if PAGE.exists() else set()
-    run = row_keys(render(found))
-    for key in sorted(page ^ run):
-        where = "the page only" if key in page else "the run only"
-        yield f"row in {where}: {' | '.join(key)} (run `make test evidence`)"
+    data = data_keys(DATA.read_text()) if DATA.exists() else set()
+    yield from _differences(page, row_keys(render(found)), "the page")
+    yield from _differences(data, data_keys(packaged(found)), "the package data")
+
+
+def _differences(written, run, name):
+    for key in sorted(written ^ run, key=str):
+        where = f"{name} only" if key in written else f"the run, and not in {name}"
+        yield f"row in {where}: {' | '.join(map(str, key))} (run `make test evidence`)"
 
 
 def main():
@@ -101,7 +127,8 @@ def main():
     found = rows()
     if options.write:
         PAGE.write_text(render(found))
-        print(f"{PAGE.relative_to(ROOT)}: {len(found)} rows")
+        DATA.write_text(packaged(found))
+        print(f"{PAGE.relative_to(ROOT)}, {DATA.relative_to(ROOT)}: {len(found)} rows")
     if options.check:
         wrong = list(problems(found))
         print("\n".join(wrong) or f"evidence: {len(found)} rows, every capability covered")

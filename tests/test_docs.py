@@ -6,8 +6,9 @@ In a page:
   run (`make study-test` runs it), `<!-- not run: REASON -->` from both.
 - A ```text block directly below a ```python block is what that block prints.
 - A ```text block whose title is a `leopnt` command is what that command prints.
-- ```toml blocks are settings files of a fix; one with a title is there under that name when the
-  commands of the page run. A comment `<!-- wrong: REASON -->` above marks one with mistakes.
+- ```toml blocks are settings files of a fix, or study files; one with a title is there under that
+  name when the code and the commands of the page run. A comment `<!-- wrong: REASON -->` above
+  marks one with mistakes.
 """
 
 import ast
@@ -104,9 +105,17 @@ def trimmed(text: str) -> str:
     return "\n".join(line.rstrip() for line in text.strip().splitlines())
 
 
+def write_settings(page: Path) -> None:
+    """Settings files of a page that have a title, into the working folder."""
+    for block in blocks(page):
+        if block.language == "toml" and block.title:
+            Path(block.title).write_text(block.body)
+
+
 def check_python(page: Path, excuses: set[str]) -> None:
     namespace: dict = {"__name__": "docs"}
     printed = ""
+    write_settings(page)
     for block in blocks(page):
         if block.language == "python":
             # Line numbers of the page, so that a traceback points there.
@@ -146,9 +155,7 @@ def commands_with_output() -> list:
 def test_a_command_prints_what_the_page_says(block, working_folder, capsys):
     from leopnt.cli import main
 
-    for other in blocks(block.page):
-        if other.language == "toml" and other.title:
-            (working_folder / other.title).write_text(other.body)
+    write_settings(block.page)
     with pytest.raises(SystemExit):
         main(shell_words(block.title)[1:])
     said = capsys.readouterr()
@@ -166,10 +173,14 @@ def test_a_command_prints_what_the_page_says(block, working_folder, capsys):
 @pytest.mark.parametrize("page", pages_with("toml"), ids=name_of)
 def test_settings_in_a_page_are_accepted(page):
     from leopnt.scenes.fix_settings import FixSettings
+    from leopnt.studies import method_of
 
     for block in blocks(page):
         if block.language == "toml" and not block.excuse:
-            FixSettings.model_validate(tomllib.loads(block.body))
+            settings = tomllib.loads(block.body)
+            is_study = "study" in settings
+            model = method_of(settings["study"]["method"]).settings if is_study else FixSettings
+            model.model_validate(settings)
 
 
 def settings_keys(model, table: str = "Top"):

@@ -1,6 +1,6 @@
 """Commands, and what becomes of errors: one sentence and an exit code.
 
-0  done                      1  not solved, or `doctor` found a problem (results are written)
+0  done                      1  not solved, not complete, or `doctor` found a problem
 2  bad input or options      3  a defect in leopnt
 """
 
@@ -11,9 +11,12 @@ from collections.abc import Sequence
 import click
 
 import leopnt
+from leopnt.cli.catalog import list_studies, reproduce
 from leopnt.cli.doctor import doctor
 from leopnt.cli.fix import fix
+from leopnt.cli.run import run
 from leopnt.cli.sky import sky
+from leopnt.cli.study import study
 from leopnt.errors import LeopntError
 
 BAD_INPUT, DEFECT, INTERRUPTED = 2, 3, 130
@@ -21,14 +24,14 @@ BAD_INPUT, DEFECT, INTERRUPTED = 2, 3, 130
 
 @click.group(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Exit codes: 0 done, 1 not solved, 2 bad input, 3 a defect in leopnt.",
+    epilog="Exit codes: 0 done, 1 not solved or not complete, 2 bad input, 3 a defect in leopnt.",
 )
 @click.version_option(leopnt.__version__, prog_name="leopnt")
 def app():
     """Positioning, navigation and timing with low-Earth-orbit satellites."""
 
 
-for command in (fix, sky, doctor):
+for command in (fix, sky, run, study, list_studies, reproduce, doctor):
     app.add_command(command)
 
 

@@ -121,6 +121,11 @@ def with_warnings(dataset: xr.Dataset, sentences: list[str]) -> xr.Dataset:
     return dataset.assign_attrs(warnings=json.dumps([*own, *sentences]))
 
 
+def first_warning(dataset: xr.Dataset) -> str:
+    """The first of the result's own warnings."""
+    return (json.loads(dataset.attrs.get("warnings") or "[]") or [""])[0]
+
+
 def write_results(dataset: xr.Dataset, folder: Path, formats: tuple[str, ...]) -> list[Path]:
     """Write a result in each format, named after its kind; return the paths as written."""
     from leopnt import report

@@ -165,13 +165,16 @@ class Ephemeris(eqx.Module):
             step_s: node spacing.
         """
         nodes_s = _grid(start, duration_s, step_s)
-        over_nodes = jax.vmap(kepler.ecef_state, in_axes=(None, 0, None))
-        at = jax.jit(jax.vmap(over_nodes, in_axes=(0, None, None)))(
-            elements, jnp.asarray(nodes_s), jnp.asarray(float(earth_angle_rad))
-        )
+        at = _kepler_kernel(elements, jnp.asarray(nodes_s), jnp.asarray(float(earth_angle_rad)))
         spin = np.array([0.0, 0.0, EARTH_ROTATION_ERA_RADPS])
         pos, vel = at.pos_ecef_m, at.vel_inertial_ecef_mps
         return _build(pos, vel, nodes_s, duration_s, start, None, spin)
+
+
+_kepler_kernel = jax.jit(
+    jax.vmap(jax.vmap(kepler.ecef_state, in_axes=(None, 0, None)), in_axes=(0, None, None))
+)
+"""States (sat, node) of elements (sat,) at times (node,)."""
 
 
 def _grid(start: Epoch, duration_s: float, step_s: float) -> np.ndarray:

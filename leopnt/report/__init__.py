@@ -9,8 +9,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from leopnt.report.figures import fix_figures, sky_figures
     from leopnt.report.html import write_fix_report, write_sky_report
+    from leopnt.report.study_content import study_tables
+    from leopnt.report.study_drawing import study_figures
+    from leopnt.report.study_html import write_study_report
+    from leopnt.report.study_layout import study_plots
     from leopnt.report.style import write_png
-    from leopnt.report.tables import fix_summary, plain_text, sky_summary
+    from leopnt.report.tables import fix_summary, plain_text, sky_summary, study_summary
 
 _HOME = {
     "fix_figures": "figures",
@@ -18,9 +22,14 @@ _HOME = {
     "plain_text": "tables",
     "sky_figures": "figures",
     "sky_summary": "tables",
+    "study_figures": "study_drawing",
+    "study_plots": "study_layout",
+    "study_summary": "tables",
+    "study_tables": "study_content",
     "write_fix_report": "html",
     "write_png": "style",
     "write_sky_report": "html",
+    "write_study_report": "study_html",
 }
 _MODULES = ("figures", "html", "maps", "style", "tables", "words")
 
@@ -30,9 +39,14 @@ __all__ = [
     "plain_text",
     "sky_figures",
     "sky_summary",
+    "study_figures",
+    "study_plots",
+    "study_summary",
+    "study_tables",
     "write_fix_report",
     "write_png",
     "write_sky_report",
+    "write_study_report",
 ]
 
 

@@ -41,7 +41,8 @@ def sky_tables(sky: xr.Dataset, max_rows: int) -> list[Table]:
     return [table for table in (passes(sky, max_rows), visibility(sky)) if table.rows]
 
 
-def _cut(rows: list[tuple[str, ...]], max_rows: int) -> tuple[tuple[tuple[str, ...], ...], str]:
+def cut(rows: list[tuple[str, ...]], max_rows: int) -> tuple[tuple[tuple[str, ...], ...], str]:
+    """The first rows, and a note of how many were left out (empty if none)."""
     left_out = len(rows) - max_rows
     if left_out <= 0:
         return tuple(rows), ""
@@ -146,7 +147,7 @@ def satellites(fix: xr.Dataset, max_rows: int) -> Table:
         rows.append(tuple(row))
     if has_offset:
         columns.append("Offset")
-    kept, note = _cut(rows, max_rows)
+    kept, note = cut(rows, max_rows)
     numeric = (False, *[True] * (len(columns) - 1))
     return Table("Satellites", tuple(columns), kept, numeric, note)
 
@@ -168,7 +169,7 @@ def rejected(fix: xr.Dataset, max_rows: int) -> Table:
         for i in np.flatnonzero(~used).tolist()
         if used.any() or reasons[i]
     ]
-    kept, note = _cut(rows, max_rows)
+    kept, note = cut(rows, max_rows)
     columns = ("Time [s]", "Satellite", "Residual", "Why")
     return Table("Rejected measurements", columns, kept, (True, False, True, False), note)
 
@@ -190,7 +191,7 @@ def candidates(fix: xr.Dataset, max_rows: int) -> Table:
         )
         for i in order
     ]
-    kept, note = _cut(rows, max_rows)
+    kept, note = cut(rows, max_rows)
     columns = ("Position", "From the fix", "Residual scale", "Note")
     return Table("Candidate positions", columns, kept, (False, True, True, False), note)
 
@@ -213,7 +214,7 @@ def passes(sky: xr.Dataset, max_rows: int) -> Table:
             row = (names[i], catalog[i], f"{elevation_deg[i, top]:.0f}")
             times = tuple(_time_of_day(epochs[k]) for k in (up[0], top, up[-1]))
             rows.append((*row, f"{sky['azimuth_deg'].values[i, top]:.0f}", *times))
-    kept, note = _cut(rows, max_rows)
+    kept, note = cut(rows, max_rows)
     columns = (
         "Satellite",
         "Catalog number",

@@ -158,7 +158,7 @@ def earth_figure(fix: xr.Dataset) -> Figure | None:
     positions = _candidate_positions(fix)
     everything = np.concatenate([*(track for _, track in tracks), positions])
     with style.look():
-        figure, axes = _earth_axes(everything)
+        figure, axes = earth_axes(everything)
         _draw_candidates(axes, positions)
         _draw_ground_tracks(axes, tracks)
         _name_on_earth(axes, fix, tracks, positions)
@@ -172,7 +172,7 @@ def earth_figure(fix: xr.Dataset) -> Figure | None:
     return figure
 
 
-def _turned(lon_deg: np.ndarray, middle_deg: float) -> np.ndarray:
+def turned(lon_deg: np.ndarray, middle_deg: float) -> np.ndarray:
     """Longitudes within half a turn of the middle, so that the antimeridian is no edge."""
     return middle_deg + (lon_deg - middle_deg + 180.0) % 360.0 - 180.0
 
@@ -184,7 +184,7 @@ def _ground_tracks(fix: xr.Dataset) -> list[tuple[str, np.ndarray]]:
     middle_deg = number(fix, "longitude_deg")
     tracks = []
     for name, indices in measurements_by_satellite(fix):
-        track = np.stack([_turned(lon_deg[indices], middle_deg), lat_deg[indices]], axis=-1)
+        track = np.stack([turned(lon_deg[indices], middle_deg), lat_deg[indices]], axis=-1)
         track = broken_at_gaps(track, time_s[indices])
         if len(track):
             tracks.append((name, track))
@@ -197,11 +197,11 @@ def _candidate_positions(fix: xr.Dataset) -> np.ndarray:
     others = words.other_candidates(fix)
     other_lon_deg = column(fix, "candidate_longitude_deg", "candidate")[others]
     other_lat_deg = column(fix, "candidate_latitude_deg", "candidate")[others]
-    lon = [lon_deg, *_turned(other_lon_deg, lon_deg).tolist()]
+    lon = [lon_deg, *turned(other_lon_deg, lon_deg).tolist()]
     return np.stack([np.array(lon), np.array([lat_deg, *other_lat_deg.tolist()])], axis=-1)
 
 
-def _limits(points_deg: np.ndarray) -> tuple[float, float, float, float]:
+def map_limits_deg(points_deg: np.ndarray) -> tuple[float, float, float, float]:
     """West, east, south and north of a map with the points, half to two thirds as high as wide."""
     low, high = np.nanmin(points_deg, axis=0), np.nanmax(points_deg, axis=0)
     margin = np.maximum(0.12 * (high - low), (MIN_SPAN_DEG - (high - low)) / 2)
@@ -220,13 +220,17 @@ def _limits(points_deg: np.ndarray) -> tuple[float, float, float, float]:
     return west, east, south, north
 
 
-def _earth_axes(points_deg: np.ndarray) -> tuple[Figure, Axes]:
-    west, east, south, north = _limits(points_deg)
+def earth_axes(points_deg: np.ndarray, bottom_in: float = 0.72) -> tuple[Figure, Axes]:
+    """A figure with the land around these points (longitude, latitude), to be drawn upon.
+
+    `bottom_in` inches stay free below the map.
+    """
+    west, east, south, north = map_limits_deg(points_deg)
     stretch = 1.0 / max(math.cos(math.radians((south + north) / 2)), 0.2)
     width_in = style.WIDTH_IN - 0.95
     height_in = width_in * (north - south) * stretch / (east - west)
-    figure = style.new_figure(height_in + 1.22)
-    axes = style.axes_with_margins(figure, 0.7, 0.25, 0.72, 0.5)
+    figure = style.new_figure(height_in + bottom_in + 0.5)
+    axes = style.axes_with_margins(figure, 0.7, 0.25, bottom_in, 0.5)
     axes.set_facecolor(style.SEA)
     _draw_land(axes, west, east)
     axes.set_xlim(west, east)
@@ -237,14 +241,19 @@ def _earth_axes(points_deg: np.ndarray) -> tuple[Figure, Axes]:
     return figure, axes
 
 
+def land_between_deg(west: float, east: float) -> list[np.ndarray]:
+    """The rings of land that reach between two longitudes, on any turn of the circle."""
+    moved = (
+        ring + np.array([turn_deg, 0.0])
+        for ring in land_rings_deg()
+        for turn_deg in (-720.0, -360.0, 0.0, 360.0, 720.0)
+    )
+    return [ring for ring in moved if ring[:, 0].max() >= west and ring[:, 0].min() <= east]
+
+
 def _draw_land(axes: Axes, west: float, east: float) -> None:
     """All rings as one path, so that the Caspian Sea, wound the other way, stays a hole."""
-    shown = []
-    for ring in land_rings_deg():
-        for turn_deg in (-720.0, -360.0, 0.0, 360.0, 720.0):
-            turned = ring + np.array([turn_deg, 0.0])
-            if turned[:, 0].max() >= west and turned[:, 0].min() <= east:
-                shown.append(Outline(turned, closed=True))
+    shown = [Outline(ring, closed=True) for ring in land_between_deg(west, east)]
     if shown:
         land = Outline.make_compound_path(*shown)
         axes.add_patch(

@@ -15,6 +15,8 @@ from rich.text import Text
 from leopnt.report import words
 from leopnt.report.content import Table, fix_tables, sky_tables, versions
 from leopnt.report.reading import require_kind, text, user_warnings
+from leopnt.report.study_content import terminal_tables
+from leopnt.report.study_words import needs_attention, study_sentences
 
 MAX_ROWS = 15
 
@@ -29,13 +31,22 @@ def fix_summary(fix: xr.Dataset) -> Group:
     """A fix for the terminal: words first, then tables."""
     require_kind(fix, "fix")
     style = "bold" if fix.attrs.get("converged", 1) else "bold red"
-    return _summary(fix, words.fix_sentences(fix), style, fix_tables(fix, MAX_ROWS))
+    return _summary(fix, words.fix_sentences(fix)[:2], style, fix_tables(fix, MAX_ROWS))
 
 
 def sky_summary(sky: xr.Dataset) -> Group:
     """A sky for the terminal: words first, then tables."""
     require_kind(sky, "sky")
-    return _summary(sky, words.sky_sentences(sky), "bold", sky_tables(sky, MAX_ROWS))
+    return _summary(sky, words.sky_sentences(sky)[:2], "bold", sky_tables(sky, MAX_ROWS))
+
+
+def study_summary(study: xr.Dataset) -> Group:
+    """A study for the terminal: words first, then tables."""
+    require_kind(study, "study")
+    lead, *others = study_sentences(study)
+    style = "bold red" if needs_attention(study) else "bold"
+    tables = terminal_tables(study, MAX_ROWS)
+    return _summary(study, [lead, *others], style, tables)
 
 
 def plain_text(renderable: RenderableType, width: int = 100) -> str:
@@ -51,7 +62,7 @@ def _summary(
 ) -> Group:
     title = text(dataset, "title") or "Result"
     parts: list[RenderableType] = [Text(title, style="bold cyan"), Text("")]
-    parts += [Text(sentences[0], style=lead_style), *map(Text, sentences[1:2])]
+    parts += [Text(sentences[0], style=lead_style), *map(Text, sentences[1:])]
     parts += [Text(f"Warning: {sentence}", style="yellow") for sentence in user_warnings(dataset)]
     for table in tables:
         parts.append(Padding(rich_table(table), (1, 0, 0, 0)))

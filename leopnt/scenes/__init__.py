@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from leopnt.scenes.fix_settings import FixSettings, load_fix_file
     from leopnt.scenes.satellite_file import AbstractSatelliteFile, read_satellite_file
     from leopnt.scenes.sky_scene import CITIES, Place, SkyScene, city, load_sky_scene
+    from leopnt.scenes.study_checks import scene_problems
+    from leopnt.scenes.study_scene import StudyScene, build_scene
+    from leopnt.scenes.study_settings import SceneSettings
 
 _HOME = {
     "AbstractSatelliteFile": "satellite_file",
@@ -18,13 +21,17 @@ _HOME = {
     "DopplerScene": "doppler_scene",
     "FixSettings": "fix_settings",
     "Place": "sky_scene",
+    "SceneSettings": "study_settings",
     "SkyScene": "sky_scene",
+    "StudyScene": "study_scene",
+    "build_scene": "study_scene",
     "check_log": "doppler_checks",
     "city": "sky_scene",
     "load_doppler_scene": "doppler_scene",
     "load_fix_file": "fix_settings",
     "load_sky_scene": "sky_scene",
     "read_satellite_file": "satellite_file",
+    "scene_problems": "study_checks",
 }
 
 __all__ = [
@@ -34,13 +41,17 @@ __all__ = [
     "DopplerScene",
     "FixSettings",
     "Place",
+    "SceneSettings",
     "SkyScene",
+    "StudyScene",
+    "build_scene",
     "check_log",
     "city",
     "load_doppler_scene",
     "load_fix_file",
     "load_sky_scene",
     "read_satellite_file",
+    "scene_problems",
 ]
 
 

@@ -5,10 +5,12 @@ A field's `description` is what the user reads after "expected", so every field 
 
 from __future__ import annotations
 
+import math
 import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, get_args
+from types import UnionType
+from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -35,7 +37,7 @@ def read_toml(path: Path) -> tuple[str, dict[str, Any]]:
     text = decode(read_bytes(path), path)
     try:
         return text, tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # TOMLDecodeError, or an integer of thousands of digits
         raise FormatError(path, None, f"is not a settings file (TOML): {error}.") from None
 
 
@@ -47,7 +49,7 @@ def table_of(raw: dict[str, Any], *names: str) -> dict[str, Any]:
     return raw
 
 
-def listed(path: Path, problems: list[str]) -> str:
+def listed(path: Path | str, problems: list[str]) -> str:
     """One message for all mistakes of a file."""
     if len(problems) == 1:
         return f"{path}: {problems[0]}"
@@ -61,54 +63,100 @@ def field_problems(
     try:
         model.model_validate(raw)
     except ValidationError as error:
-        for one in error.errors(include_url=False):
-            yield _sentence(model, one, hint)
+        sentences = [_sentence(model, one, hint) for one in error.errors(include_url=False)]
+        yield from dict.fromkeys(sentences)  # a value may fail each of several types
 
 
 def _sentence(model: type[SettingsTable], error: Any, hint: Hint) -> str:
-    path = tuple(error["loc"])
-    where = _where(path)
+    path, value = tuple(error["loc"]), error["input"]
     if error["type"] == "extra_forbidden":
-        known = list(_table_at(model, path[:-1]).model_fields)
+        known = list(_fields(_walk(model, path[:-1]).annotation))
         close = did_you_mean(str(path[-1]), known)
+        where = _where((*_walk(model, path[:-1]).path, path[-1]))
         return f"{where}: unknown key.{close} Accepted: {', '.join(known)}."
-    accepted, value = _accepted(model, path), error["input"]
+    found = _walk(model, path)
+    where, accepted = _where(found.path), found.description
+    assert accepted, f"no field of {model.__name__} at {path} has a description"
     if error["type"] == "missing":
         return f"{where}: missing; expected {accepted}."
     more = ""
     if error["type"] == "literal_error" and isinstance(value, str):
         more = did_you_mean(value, accepted.split("'")[1::2])
     elif isinstance(value, int | float) and not isinstance(value, bool):
-        more = hint(where, float(value))
-    return f"{where} = {_shown(value)}: expected {accepted}.{more}"
+        more = hint(where, _as_float(value))
+    return f"{where} = {shown(value)}: expected {accepted}.{more}"
+
+
+def _as_float(value: int | float) -> float:
+    try:
+        return float(value)
+    except OverflowError:  # integers of a TOML file have any length
+        return math.inf if value > 0 else -math.inf
 
 
 def _where(path: tuple[Any, ...]) -> str:
-    """`[measurement.columns] doppler_hz`, as the user finds it in the file."""
-    *tables, name = (one for one in path if isinstance(one, str))
-    name += "".join(f"[{one}]" for one in path if isinstance(one, int))
+    """`[users] places[1].height_m`: the table, and where in it."""
+    first = next((i for i, one in enumerate(path) if isinstance(one, int)), len(path))
+    *tables, name = path[:first]
+    for one in path[first:]:
+        name += f"[{one}]" if isinstance(one, int) else f".{one}"
     return f"[{'.'.join(tables)}] {name}" if tables else name
 
 
-def _table_at(model: type[BaseModel], path: tuple[Any, ...]) -> type[BaseModel]:
-    for name in path:
-        annotation = model.model_fields[name].annotation
-        options = get_args(annotation) or (annotation,)
-        inside = [o for o in options if isinstance(o, type) and issubclass(o, BaseModel)]
-        model = inside[0] if inside else model
-    return model
+class _Place(NamedTuple):
+    """Where the path of an error leads: the steps that exist, what is there, what is accepted."""
+
+    path: tuple[Any, ...]
+    annotation: Any
+    description: str
 
 
-def _accepted(model: type[BaseModel], path: tuple[Any, ...]) -> str:
-    """Description of the last name on the path that is a field (others are keys of a mapping)."""
-    names = [one for one in path if isinstance(one, str)]
-    for end in range(len(names), 0, -1):
-        field = _table_at(model, tuple(names[: end - 1])).model_fields.get(names[end - 1])
-        if field is not None and field.description:
-            return field.description
-    raise AssertionError(f"no field of {model.__name__} at {path} has a description")
+def _walk(model: type[BaseModel], path: tuple[Any, ...]) -> _Place:
+    """Follow a path of pydantic, leaving out its marks for the members of a union."""
+    taken, annotation, description = (), model, ""
+    for step in path:
+        fields = _fields(annotation)
+        if isinstance(step, str) and step in fields:
+            annotation, description = fields[step].annotation, fields[step].description or ""
+        elif (inside := _item_type(annotation, dict if isinstance(step, str) else list)) is None:
+            continue
+        else:
+            annotation = inside
+        taken = (*taken, step)
+    return _Place(taken, annotation, description)
 
 
-def _shown(value: Any) -> str:
-    text = repr(value)
+def _members(annotation: Any) -> Iterator[Any]:
+    """The types that a `Union` or `Annotated` allows."""
+    if get_origin(annotation) is Annotated:
+        yield from _members(get_args(annotation)[0])
+    elif get_origin(annotation) in (Union, UnionType):
+        for one in get_args(annotation):
+            yield from _members(one)
+    else:
+        yield annotation
+
+
+def _fields(annotation: Any) -> dict[str, Any]:
+    for one in _members(annotation):
+        if isinstance(one, type) and issubclass(one, BaseModel):
+            return one.model_fields
+    return {}
+
+
+def _item_type(annotation: Any, container: type) -> Any:
+    """What a list or a mapping of these types holds, None if there is none."""
+    for one in _members(annotation):
+        if get_origin(one) is container:
+            return get_args(one)[-1]
+    return None
+
+
+def shown(value: Any) -> str:
+    """A value as messages quote it: of bounded length."""
+    is_endless = isinstance(value, int) and value.bit_length() > 1000
+    try:
+        text = hex(value) if is_endless else repr(value)
+    except ValueError:  # an integer of thousands of digits inside a list or table
+        text = f"a {type(value).__name__} that holds an endless number"
     return text if len(text) <= 60 else f"{text[:57]}..."

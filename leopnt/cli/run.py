@@ -1,0 +1,239 @@
+"""`leopnt run`: a study from its file, resumable."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from leopnt.cli import session
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from leopnt.studies import AbstractWorkers, Study
+
+FORMATS = ("json", "png", "html")
+"""Beside study.nc, which is always written."""
+
+_LOG_EVERY_S = 10.0
+
+
+def study_options(command: Callable) -> Callable:
+    """Options of every command that runs studies."""
+    for option in (
+        click.option("--workers", type=click.IntRange(1, 1024), help="How many [default: cores]."),
+        click.option("--processes", is_flag=True, help="Workers are processes instead of threads."),
+        click.option(
+            "--restart", is_flag=True, help="Drop what an earlier run left in the folder."
+        ),
+        click.option(
+            "--format",
+            "formats",
+            type=click.Choice(FORMATS),
+            multiple=True,
+            help="What to write beside study.nc; repeat it for several [default: all].",
+        ),
+        click.option(
+            "--json", "as_json", is_flag=True, help="Print the result as JSON, nothing else."
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+@click.command(short_help="Run a study: simulate, estimate, compare with bounds.")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="Folder of the run [default: that of the study, else out/NAME].",
+)
+@click.option(
+    "--dry-run", is_flag=True, help="Check, time a few trials, and say what it will cost."
+)
+@study_options
+@session.common_options
+def run(file: Path, out: Path | None, dry_run: bool, quiet: bool, debug: bool, **how) -> int:
+    r"""Run the study that FILE (TOML) describes, or go on with it.
+
+    Each chunk of trials is kept as soon as it is done: run the same command again after an
+    interruption of any kind, and nothing is computed twice. Exit code 1: some chunks failed, or a
+    published number differs and no reason is known.
+
+    \b
+    Example: leopnt run study.toml --workers 2
+    """
+    session.use_compilation_cache()
+    from leopnt.studies import load_study
+
+    with session.collected_warnings(quiet=quiet, debug=debug):
+        study = load_study(file)
+        if dry_run:
+            _show_cost(study, workers_of(how), quiet, how["as_json"])
+            return 0
+        directory = study.settings.output.directory
+        folder = out or (study.folder / directory if directory else Path("out") / file.stem)
+        return run_in(study, folder, quiet, **how)
+
+
+def run_in(study: Study, folder: Path, quiet: bool, **how) -> int:
+    """Run a study in a folder and show the result; the exit code."""
+    from leopnt.studies import Interrupted, run_study
+    from leopnt.studies.published import unexplained
+
+    try:
+        with terminated_as_interrupt(), trial_progress(study.title, quiet=quiet) as progress:
+            dataset = run_study(
+                study, folder, workers=workers_of(how), restart=how["restart"], progress=progress
+            )
+    except Interrupted as stop:
+        click.echo(
+            f"interrupted: {stop.done} of {stop.total} chunks are kept in {folder}; run the same "
+            "command again to go on.",
+            err=True,
+        )
+        return 130
+    show_study(dataset, folder, quiet, how)
+    problems = [f"differs: {one}." for one in unexplained(dataset)]
+    if not dataset.attrs["complete"]:
+        problems.insert(0, f"not complete: {session.first_warning(dataset)}")
+    for problem in problems:
+        click.echo(problem, err=True)
+    return 1 if problems else 0
+
+
+def show_study(dataset: xr.Dataset, folder: Path, quiet: bool, how: dict) -> None:
+    """Print a result and write its files."""
+    if how["as_json"]:
+        session.show_json(dataset)
+    elif not quiet:
+        from leopnt.report.tables import study_summary
+
+        session.show(study_summary(dataset))
+    with session.progress_bar("Writing the results", quiet=quiet):
+        written = session.write_results(dataset, folder, how["formats"] or FORMATS)
+    if not (how["as_json"] or quiet):
+        data = [folder / name for name in ("study.nc", "trials.nc") if (folder / name).is_file()]
+        session.show_written([*data, *written])
+
+
+def workers_of(how: dict) -> AbstractWorkers:
+    """Workers as the options say."""
+    from leopnt.studies import Processes, Threads, default_workers
+
+    number = how["workers"] or default_workers().num_workers
+    return Processes(number) if how["processes"] else Threads(number)
+
+
+def _show_cost(study: Study, workers: AbstractWorkers, quiet: bool, as_json: bool) -> None:
+    from leopnt.studies import estimate_cost
+
+    cost = estimate_cost(study, workers)
+    if as_json:
+        click.echo(json.dumps(cost._asdict() | {"num_workers": workers.num_workers}))
+    if as_json or quiet:
+        return
+    points = f"{cost.num_points} points x " if cost.num_points > 1 else ""
+    click.echo(
+        f"{study.path}: no mistakes.\n"
+        f"{points}{cost.num_cases} cases x {study.settings.study.trials} trials = "
+        f"{cost.num_trials} trials in {cost.num_chunks} chunks\n"
+        f"about {duration(cost.seconds)} on {workers.num_workers} workers "
+        f"({cost.seconds_per_trial * 1e6:.3g} us per trial and core), "
+        f"at most {cost.disk_bytes / 1e6:.3g} MB on disk"
+    )
+
+
+def duration(seconds: float) -> str:
+    """A time as a person says it."""
+    for limit, unit, size in ((120.0, "s", 1.0), (7200.0, "min", 60.0), (172800.0, "h", 3600.0)):
+        if seconds < limit:
+            return (
+                f"{seconds / size:.2g} {unit}"
+                if seconds / size < 10
+                else f"{seconds / size:.0f} {unit}"
+            )
+    return f"{seconds / 86400.0:.0f} days"
+
+
+@contextmanager
+def terminated_as_interrupt() -> Iterator[None]:
+    """Take a polite kill (as batch systems send) like Ctrl-C, so that running chunks are kept."""
+
+    def interrupt(number, frame):
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def trial_progress(title: str, *, quiet: bool) -> Iterator[Callable[[int, int], None]]:
+    """A bar with trials per second and the time left; without a terminal, a line now and then."""
+    if quiet:
+        yield lambda done, total: None
+        return
+    if not sys.stderr.isatty():
+        yield _LogLines()
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %  {task.completed:.0f} trials  {task.fields[rate]}"),
+        TimeRemainingColumn(),
+    )
+    rate = _Rate()
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(title, total=None, rate="")
+
+        def update(done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total, rate=rate.text(done))
+
+        yield update
+
+
+class _Rate:
+    """Trials per second since the first call."""
+
+    def __init__(self):
+        self.first: tuple[float, int] | None = None
+
+    def per_second(self, done: int) -> float:
+        now = time.monotonic()
+        if self.first is None:
+            self.first = (now, done)
+        began, before = self.first
+        return (done - before) / (now - began) if now > began else 0.0
+
+    def text(self, done: int) -> str:
+        rate = self.per_second(done)
+        return f"{rate:.3g}/s" if rate else ""
+
+
+class _LogLines:
+    """Progress as lines for log files."""
+
+    def __init__(self):
+        self.rate, self.last_s = _Rate(), time.monotonic()
+
+    def __call__(self, done: int, total: int) -> None:
+        rate, now = self.rate.per_second(done), time.monotonic()
+        if now - self.last_s < _LOG_EVERY_S:
+            return
+        self.last_s = now
+        left = f", {duration((total - done) / rate)} left" if rate else ""
+        click.echo(f"{done / total:4.0%}  {done} of {total} trials, {rate:.3g}/s{left}", err=True)

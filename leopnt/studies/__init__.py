@@ -1,0 +1,102 @@
+"""Studies: one file says what to simulate and sweep; runs resume, and are judged by bounds.
+
+Names load on first use.
+"""
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from leopnt.studies.library import Entry, catalog, catalog_study, study_schema
+    from leopnt.studies.method import (
+        AbstractStatistics,
+        AbstractStudyMethod,
+        Column,
+        CommonSettings,
+        Prepared,
+        Quantity,
+        SceneStudySettings,
+        method_of,
+    )
+    from leopnt.studies.published import PublishedTable, with_verdicts
+    from leopnt.studies.run import Estimate, estimate_cost, run_study
+    from leopnt.studies.runner import (
+        AbstractWorkers,
+        Interrupted,
+        Outcome,
+        Processes,
+        Threads,
+        default_workers,
+    )
+    from leopnt.studies.statistics import PositionStatistics
+    from leopnt.studies.study_file import Point, Study, load_study
+
+_HOME = {
+    "AbstractStatistics": "method",
+    "AbstractStudyMethod": "method",
+    "AbstractWorkers": "runner",
+    "Column": "method",
+    "CommonSettings": "method",
+    "Entry": "library",
+    "Estimate": "run",
+    "Interrupted": "runner",
+    "Outcome": "runner",
+    "Point": "study_file",
+    "PositionStatistics": "statistics",
+    "Prepared": "method",
+    "Processes": "runner",
+    "PublishedTable": "published",
+    "Quantity": "method",
+    "SceneStudySettings": "method",
+    "Study": "study_file",
+    "Threads": "runner",
+    "catalog": "library",
+    "catalog_study": "library",
+    "default_workers": "runner",
+    "estimate_cost": "run",
+    "load_study": "study_file",
+    "method_of": "method",
+    "run_study": "run",
+    "study_schema": "library",
+    "with_verdicts": "published",
+}
+
+__all__ = [
+    "AbstractStatistics",
+    "AbstractStudyMethod",
+    "AbstractWorkers",
+    "Column",
+    "CommonSettings",
+    "Entry",
+    "Estimate",
+    "Interrupted",
+    "Outcome",
+    "Point",
+    "PositionStatistics",
+    "Prepared",
+    "Processes",
+    "PublishedTable",
+    "Quantity",
+    "SceneStudySettings",
+    "Study",
+    "Threads",
+    "catalog",
+    "catalog_study",
+    "default_workers",
+    "estimate_cost",
+    "load_study",
+    "method_of",
+    "run_study",
+    "study_schema",
+    "with_verdicts",
+]
+
+
+def __getattr__(name: str):
+    if name in _HOME:
+        return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted(__all__)

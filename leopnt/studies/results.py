@@ -1,0 +1,187 @@
+"""From the chunks of a run to its results: statistics by point, and every trial in one file."""
+
+from __future__ import annotations
+
+import datetime
+import functools
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import h5netcdf
+import numpy as np
+import xarray as xr
+
+import leopnt
+from leopnt.io.results import replacing
+from leopnt.studies.method import Column
+from leopnt.studies.plan import Chunk
+from leopnt.studies.runner import Outcome, all_chunks, prepared_point, trials_per_point
+from leopnt.studies.statistics import QUANTILES, status_sentences
+from leopnt.studies.store import RunFolder, require_room
+from leopnt.studies.study_file import Study, versions
+
+_UNITS = {
+    "m": "m",
+    "hz": "Hz",
+    "s": "s",
+    "deg": "deg",
+    "mps": "m/s",
+    "hzps": "Hz/s",
+    "km": "km",
+    "db": "dB",
+}
+_MISSING_STATUS = -1
+
+
+def consolidate(
+    study: Study, folder: RunFolder, outcome: Outcome, trials: Path | None
+) -> xr.Dataset:
+    """Statistics of every point over its solved trials (kind "study"), in one pass over the chunks.
+
+    Variables, over `point` and what they name: the swept parameters; counts of trials by status;
+    what the method tells (errors, bounds, quantiles); what tells cases apart.
+
+    Args:
+        trials: NetCDF file for every single trial, or None.
+    """
+    parts, warnings = [], []
+    if trials is not None:
+        require_room(trials, _size_of_trials(study, folder))
+    with _trials_file(study, trials) as keep:
+        for point, chunks in groupby(all_chunks(study), key=lambda chunk: chunk.point):
+            prepared = prepared_point(study, point)
+            statistics = study.method.statistics(prepared, study.settings.study.trials)
+            for chunk in chunks:
+                arrays = folder.read(chunk)
+                if arrays is not None:
+                    statistics.add(chunk.index, arrays)
+                    keep(chunk, arrays)
+            parts.append({**prepared.values, **statistics.columns()})
+            warnings += prepared.warnings
+    variables = {name: _stacked([part[name] for part in parts]) for name in _in_all(parts)}
+    variables |= _swept(study) | _shared(prepared_point(study, 0).cases)
+    warnings = [*_outcome_sentences(outcome), *dict.fromkeys(warnings)]
+    return xr.Dataset(variables, attrs=_attributes(study, outcome, warnings))
+
+
+def _in_all(parts: list[dict[str, Column]]) -> list[str]:
+    """Names of any point, those of the first in its order; a point without one gets NaN."""
+    names = list(dict.fromkeys(name for part in parts for name in part))
+    for name in names:
+        like = next(part[name] for part in parts if name in part)
+        for part in parts:
+            if name not in part:
+                part[name] = replace(like, values=np.full(like.values.shape, np.nan))
+    return names
+
+
+def _stacked(columns: list[Column]) -> xr.Variable:
+    first = columns[0]
+    values = np.stack([column.values for column in columns])
+    attrs = {"units": first.units, "long_name": first.long_name}
+    return xr.Variable(("point", *first.dims), values, attrs)
+
+
+def _swept(study: Study) -> dict[str, xr.Variable]:
+    found = {}
+    for name in study.points[0].values:
+        values = [point.values[name] for point in study.points]
+        is_number = all(
+            isinstance(one, int | float) and not isinstance(one, bool) for one in values
+        )
+        label, _, ending = name.split(".")[-1].rpartition("_")
+        has_unit = is_number and ending in _UNITS
+        stored = np.asarray(values, float) if is_number else np.asarray([str(v) for v in values])
+        words = (label if has_unit else name.split(".")[-1]).replace("_", " ")
+        attrs = {"units": _UNITS[ending] if has_unit else "1", "long_name": words}
+        found[name] = xr.Variable(("point",), stored, attrs)
+    return found
+
+
+def _shared(cases: Mapping[str, Column]) -> dict[str, xr.Variable]:
+    columns = {
+        "status": Column(("status",), np.asarray(status_sentences()), "1", "how a trial ended"),
+        "quantile": Column(("quantile",), QUANTILES, "1", "probability"),
+        **cases,
+    }
+    return {
+        name: xr.Variable(one.dims, one.values, {"units": one.units, "long_name": one.long_name})
+        for name, one in columns.items()
+    }
+
+
+def _outcome_sentences(outcome: Outcome) -> Iterator[str]:
+    if not outcome.is_complete:
+        yield (
+            f"Incomplete: {outcome.total - outcome.done} of {outcome.total} chunks are missing; "
+            "run the study again to compute them."
+        )
+    if outcome.stopped_by:
+        yield f"The run stopped early: {outcome.stopped_by}"
+    for chunk, reason in list(outcome.failures.items())[:5]:
+        if reason != outcome.stopped_by:
+            yield f"{chunk.name} failed: {reason}"
+
+
+def _attributes(study: Study, outcome: Outcome, warnings: list[str]) -> dict[str, Any]:
+    sweep = study.settings.sweep
+    return {
+        "kind": "study",
+        "title": study.title,
+        "method": study.method.name,
+        "complete": int(outcome.is_complete),
+        "converged": int(outcome.is_complete),
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "leopnt_version": leopnt.__version__,
+        "seed": study.settings.study.seed,
+        "trials_per_case": study.settings.study.trials,
+        "input_file": study.path.name,
+        "input_text": study.text,
+        "warnings": json.dumps(warnings),
+        "provenance": json.dumps({**versions(), "fingerprint": study.fingerprint}),
+        "swept": json.dumps(list(study.points[0].values)),
+        "sweep_kind": "none" if sweep is None else sweep.kind,
+        "plots": json.dumps([dict(one) for one in study.method.plots]),
+        "evidence": json.dumps(list(study.method.evidence)),
+    }
+
+
+def _size_of_trials(study: Study, folder: RunFolder) -> int:
+    """Bytes of the trials file, by the first chunk that is there."""
+    found = (arrays for chunk in all_chunks(study) if (arrays := folder.read(chunk)) is not None)
+    first = next(found, {})
+    each = sum(values[0].nbytes for values in first.values())
+    overhead = 2_000 * (len(first) + 10)  # of the format
+    return len(study.points) * trials_per_point(study) * each + overhead
+
+
+@contextmanager
+def _trials_file(study: Study, path: Path | None) -> Iterator[Callable]:
+    """Keeps every trial in one NetCDF file, chunk by chunk; missing ones are NaN, status -1."""
+    if path is None:
+        yield lambda chunk, arrays: None
+        return
+    with replacing(path) as temporary, h5netcdf.File(temporary, "w") as file:
+        per_point = trials_per_point(study)
+        file.dimensions = {"point": len(study.points), "trial": per_point, "enu": 3}
+        file.attrs.update(
+            {"kind": "trials", "title": study.title, "fingerprint": study.fingerprint}
+        )
+        yield functools.partial(_write_chunk, study, file)
+
+
+def _write_chunk(study: Study, file: h5netcdf.File, chunk: Chunk, arrays) -> None:
+    for name, quantity in study.method.outcomes.items():
+        values = arrays[name]
+        if name not in file.variables:
+            fill = np.nan if values.dtype.kind == "f" else _MISSING_STATUS
+            made = file.create_variable(
+                name, ("point", "trial", *quantity.dims), values.dtype, fillvalue=fill
+            )
+            made.attrs.update({"units": quantity.units, "long_name": quantity.long_name})
+        file.variables[name][chunk.point, chunk.start : chunk.stop] = values

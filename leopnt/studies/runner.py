@@ -1,0 +1,311 @@
+"""Run a study: chunks on a pool of threads or processes, each kept as soon as it is done."""
+
+from __future__ import annotations
+
+import abc
+import dataclasses
+import functools
+import os
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    Executor,
+    Future,
+    ProcessPoolExecutor,
+    ThreadPoolExecutor,
+    wait,
+)
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from multiprocessing import get_context, parent_process
+from pathlib import Path
+
+import numpy as np
+
+from leopnt.errors import LeopntError
+from leopnt.inference.batch import batch_map
+from leopnt.studies.method import Prepared
+from leopnt.studies.plan import Chunk, chunks_of
+from leopnt.studies.store import RunFolder
+from leopnt.studies.study_file import Study, load_study
+
+Progress = Callable[[int, int], None]
+"""Called with the trials that are done, earlier runs included, and all trials."""
+
+_BROKEN = "a worker process ended abruptly (out of memory?)"
+_CHANGED = "the study file or its input was changed while the study ran"
+_PREPARED_POINTS = 2
+_POLL_S = 0.2
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """How a run ended.
+
+    Attributes:
+        done, total: chunks that are kept, and all of them.
+        failures: for each chunk that failed, why.
+        stopped_by: why the run gave up before its end; empty if it did not.
+    """
+
+    done: int
+    total: int
+    failures: dict[Chunk, str]
+    stopped_by: str = ""
+
+    @property
+    def is_complete(self) -> bool:
+        """True if no chunk is missing."""
+        return self.done == self.total
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C or a terminating signal, after the running chunks were kept."""
+
+    def __init__(self, done: int, total: int):
+        super().__init__(f"{done} of {total} chunks are done")
+        self.done, self.total = done, total
+
+
+class AbstractWorkers(abc.ABC):
+    """Where chunks are computed."""
+
+    num_workers: int
+
+    @abc.abstractmethod
+    def pool(self, study: Study, folder: RunFolder) -> Executor:
+        """An executor for `chunk_task`."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Threads(AbstractWorkers):
+    """Threads of this process; scenes are built once. Best on one machine."""
+
+    num_workers: int
+
+    def pool(self, study: Study, folder: RunFolder) -> Executor:
+        return ThreadPoolExecutor(self.num_workers, initializer=_adopt, initargs=(study, folder))
+
+
+@dataclasses.dataclass(frozen=True)
+class Processes(AbstractWorkers):
+    """Processes of this machine; each builds its scenes and compiles its kernels."""
+
+    num_workers: int
+
+    def pool(self, study: Study, folder: RunFolder) -> Executor:
+        return ProcessPoolExecutor(
+            self.num_workers,
+            mp_context=get_context("spawn"),
+            initializer=_load,
+            initargs=(study.path, folder.path, study.fingerprint),
+        )
+
+
+def default_workers() -> Threads:
+    """One thread for every core at hand."""
+    if hasattr(os, "sched_getaffinity"):
+        return Threads(len(os.sched_getaffinity(0)))
+    return Threads(os.cpu_count() or 1)
+
+
+def all_chunks(study: Study) -> list[Chunk]:
+    """Chunks of every point, in order."""
+    per_point = trials_per_point(study)
+    return chunks_of(len(study.points), per_point, study.method.chunk_trials)
+
+
+def trials_per_point(study: Study) -> int:
+    """Trials of one point: those of a case times the cases."""
+    return prepared_point(study, 0).num_cases * study.settings.study.trials
+
+
+_LOCK = threading.Lock()
+
+
+def prepared_point(study: Study, point: int) -> Prepared:
+    """Scene and bounds of a point; the last two are kept in memory."""
+    with _LOCK:  # two threads would build the same scene twice
+        return _prepared(_ByMark(study), point)
+
+
+@dataclasses.dataclass(frozen=True)
+class _ByMark:
+    study: Study
+
+    def __hash__(self):
+        return hash(self.study.fingerprint)
+
+    def __eq__(self, other):
+        return self.study.fingerprint == other.study.fingerprint
+
+
+@functools.lru_cache(maxsize=_PREPARED_POINTS)
+def _prepared(marked: _ByMark, point: int) -> Prepared:
+    study = marked.study
+    return study.method.prepare(study.points[point].settings, study.folder)
+
+
+def compute_chunk(study: Study, chunk: Chunk) -> dict[str, np.ndarray]:
+    """Outcomes of the trials of a chunk, from their numbers alone: who computes it is no matter."""
+    point = prepared_point(study, chunk.point)
+    return batch_map(
+        point.kernel, chunk.index, shared=point.shared, tile=study.method.tile, threads=1
+    )
+
+
+def run_chunks(
+    study: Study,
+    folder: RunFolder,
+    workers: AbstractWorkers,
+    progress: Progress = lambda done, total: None,
+) -> Outcome:
+    """Compute every chunk that is not kept yet.
+
+    A chunk that fails is noted and the others go on; a write that fails (disk full) ends the run.
+    On Ctrl-C the chunks that are running are finished and kept.
+
+    Raises:
+        Interrupted: Ctrl-C; run again to go on.
+    """
+    chunks = all_chunks(study)
+    missing = [chunk for chunk in chunks if not folder.has(chunk)]
+    total = sum(chunk.size for chunk in chunks)
+    done = total - sum(chunk.size for chunk in missing)
+    progress(done, total)
+    failures: dict[Chunk, str] = {}
+    stopped_by, kept = "", len(chunks) - len(missing)
+    try:
+        for chunk, problem in _computed(study, folder, workers, missing):
+            if problem is None:
+                kept, done = kept + 1, done + chunk.size
+                progress(done, total)
+                continue
+            failures[chunk] = problem.reason
+            if problem.is_fatal:
+                stopped_by = problem.reason
+                break
+    except KeyboardInterrupt:
+        raise Interrupted(_num_kept(folder, chunks), len(chunks)) from None
+    if stopped_by:  # what was running has ended since
+        kept = _num_kept(folder, chunks)
+    return Outcome(kept, len(chunks), failures, stopped_by)
+
+
+def _num_kept(folder: RunFolder, chunks: list[Chunk]) -> int:
+    return sum(folder.has(chunk) for chunk in chunks)
+
+
+@dataclasses.dataclass(frozen=True)
+class Problem:
+    """Why a chunk was not kept; fatal if the others would not be kept either."""
+
+    reason: str
+    is_fatal: bool
+
+
+def _computed(
+    study: Study, folder: RunFolder, workers: AbstractWorkers, missing: list[Chunk]
+) -> Iterator[tuple[Chunk, Problem | None]]:
+    """Each chunk as it ends. The first runs alone, so that a kernel is compiled once."""
+    if not missing:
+        return
+    with _stopping(workers.pool(study, folder)) as pool:
+        running: dict[Future, Chunk] = {}
+        waiting = iter(missing)
+        alone = isinstance(workers, Threads)
+        while True:
+            room = (1 if alone else 2 * workers.num_workers) - len(running)
+            for chunk in [c for _, c in zip(range(max(room, 0)), waiting, strict=False)]:
+                try:
+                    running[pool.submit(chunk_task, chunk)] = chunk
+                except BrokenProcessPool:  # it broke after the last look at it
+                    yield chunk, Problem(_BROKEN, True)
+            if not running:
+                return
+            ended, _ = wait(running, timeout=_POLL_S, return_when=FIRST_COMPLETED)
+            for future in ended:
+                alone = False
+                yield running.pop(future), _result(future)
+
+
+def _result(future: Future) -> Problem | None:
+    try:
+        return future.result()
+    except BrokenProcessPool:
+        return Problem(_BROKEN, True)
+
+
+@contextmanager
+def _stopping(pool: Executor) -> Iterator[Executor]:
+    """Leave the pool with nothing waiting; what runs is finished."""
+    try:
+        yield pool
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+# In the worker
+
+_HERE = threading.local()
+
+
+def _adopt(study: Study, folder: RunFolder) -> None:
+    _HERE.job = (study, folder)
+
+
+def _load(path: Path, folder: Path, fingerprint: str) -> None:
+    import signal
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when to stop
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    try:
+        study = load_study(path)
+    except LeopntError:
+        study = None
+    same = study is not None and study.fingerprint == fingerprint
+    _HERE.job = (study, RunFolder(folder, fingerprint)) if same else None
+
+
+def _end_with_parent() -> None:
+    """Do not outlive a parent that was killed: the pool would wait for work for good."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def chunk_task(chunk: Chunk) -> Problem | None:
+    """Compute and keep one chunk; None if that went well."""
+    if _HERE.job is None:
+        return Problem(_CHANGED, True)
+    study, folder = _HERE.job
+    try:
+        arrays = compute_chunk(study, chunk)
+    except Exception as error:  # one chunk must not take the others with it
+        folder.write_failure(chunk, traceback.format_exc())
+        return Problem(f"{type(error).__name__}: {error}", False)
+    try:
+        folder.write(chunk, arrays)
+    except LeopntError as error:
+        return Problem(str(error), True)
+    return None
+
+
+def time_of_trials(study: Study, num_trials: int) -> tuple[float, float]:
+    """Seconds to prepare and compile, and seconds per trial, measured on the first point.
+
+    Args:
+        num_trials: how many to time, at most those of a point.
+    """
+    begin = time.perf_counter()
+    chunk = Chunk(0, 0, 0, min(num_trials, trials_per_point(study)))
+    compute_chunk(study, chunk)
+    first_s = time.perf_counter() - begin
+    begin = time.perf_counter()
+    compute_chunk(study, chunk)
+    again_s = time.perf_counter() - begin
+    return max(first_s - again_s, 0.0), again_s / chunk.size

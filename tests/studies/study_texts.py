@@ -1,0 +1,41 @@
+"""Study files that the tests of studies share, and one way to load changed ones."""
+
+from pathlib import Path
+
+from leopnt.studies import Study, load_study
+
+PVT = """
+[study]
+method = "pvt"
+trials = 20
+seed = 3
+[constellation]
+preset = "gps"
+[users]
+cities = ["Paris", "Quito"]
+[antenna]
+mask_deg = 10.0
+"""
+
+DOPPLER = """
+[study]
+method = "doppler_fix"
+trials = 20
+seed = 3
+[constellation]
+preset = "iridium"
+[time]
+duration_s = 7200.0
+step_s = 10.0
+[users]
+cities = ["Paris", "Quito"]
+[signal]
+carrier_hz = 1.626e9
+"""
+
+
+def load_text(folder: Path, text: str, name: str = "study.toml") -> Study:
+    """Write a study file and load it."""
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return load_study(path)

@@ -1,0 +1,174 @@
+"""Published numbers: which point they are compared with, and the verdict."""
+
+import numpy as np
+import pytest
+import xarray as xr
+from study_texts import PVT, load_text
+
+from leopnt.errors import LeopntError
+from leopnt.studies.published import PublishedTable, published_problems, unexplained, with_verdicts
+
+DATASET = xr.Dataset(
+    {
+        "rmse_3d": ("point", [1.0, 2.0, np.nan, 4.0]),
+        "error_3d_quantile": (("point", "quantile"), np.ones((4, 3))),
+        "errors.code_sigma_m": ("point", [0.1 * 3, 2.0, 3.0, 3.0]),
+        "constellation.preset": ("point", ["gps", "gps", "gps", "bds-3"]),
+    }
+)
+
+
+def published(quantity="rmse_3d", value=1.0, tolerance=0.1, **more):
+    number = {"quantity": quantity, "value": value, "tolerance": tolerance, "source": "a paper"}
+    return PublishedTable.model_validate(number | more)
+
+
+def judged(*numbers):
+    return with_verdicts(DATASET, list(numbers))
+
+
+def test_a_result_without_published_numbers_stays_as_it_is():
+    assert judged() is DATASET
+    assert unexplained(DATASET) == []
+
+
+@pytest.mark.parametrize(
+    ("more", "ours", "verdict", "reason"),
+    [
+        ({"value": 1.05}, 1.0, "held", ""),
+        ({"value": 1.125, "tolerance": 0.125}, 1.0, "held", ""),
+        ({"value": 1.2, "why": "their noise"}, 1.0, "differs", "their noise"),
+        ({"value": 1.2}, 1.0, "differs", "no reason is known"),
+        ({"value": 9.0, "not_reproducible": "no data"}, 1.0, "not reproducible", "no data"),
+        ({"quantity": "rmse_2d"}, np.nan, "differs", "the result has no rmse_2d there"),
+        (
+            {"quantity": "error_3d_quantile"},
+            np.nan,
+            "differs",
+            "the result has no error_3d_quantile there",
+        ),
+    ],
+)
+def test_each_number_gets_its_verdict_and_reason(more, ours, verdict, reason):
+    found = judged(published(**more))
+    np.testing.assert_equal(found["ours"].item(), ours)
+    assert found["verdict"].item() == verdict
+    assert found["verdict_reason"].item() == reason
+    assert found["published_source"].item() == "a paper"
+    assert bool(unexplained(found)) == (verdict == "differs" and not more.get("why"))
+
+
+def test_the_point_is_found_by_numbers_and_texts(evidence):
+    cases = [
+        ({}, 1.0),
+        ({"errors.code_sigma_m": 0.3}, 1.0),  # 0.1 * 3 is not 0.3
+        ({"errors.code_sigma_m": 2}, 2.0),
+        ({"constellation.preset": "bds-3"}, 4.0),
+        ({"constellation.preset": "bds-3", "errors.code_sigma_m": 3.0}, 4.0),
+        ({"constellation.preset": "gps", "errors.code_sigma_m": 3.0}, np.nan),
+        ({"errors.code_sigma_m": 7.0}, np.nan),
+        ({"errors.code_sigma_m": "2.0"}, np.nan),
+        ({"errors.code_sigma_m": True}, np.nan),
+        ({"errors.code_sigma_m": 10**400}, np.nan),
+        ({"constellation.preset": 3}, np.nan),
+    ]
+    found = judged(*(published(at=at) for at, _ in cases))["ours"].values
+    expected = [one for _, one in cases]
+    np.testing.assert_array_equal(found, expected)
+    evidence(
+        "studies.published",
+        "points found by the values of swept parameters",
+        "a table of 4 points",
+        "own",
+        achieved=np.sum(~((found == expected) | (np.isnan(found) & np.isnan(expected)))),
+        tolerance=0,
+        unit="wrong points",
+    )
+
+
+def test_a_number_that_differs_without_a_reason_is_said_with_both_values():
+    at = {"errors.code_sigma_m": 2}
+    found = judged(published(), published(value=5.0, at=at), published("x", value=5.0, why="w"))
+    assert unexplained(found) == [
+        "rmse_3d at errors.code_sigma_m = 2: ours is 2, published 5 +- 0.1; no reason is known",
+        "x: ours is nan, published 5 +- 0.1; the result has no x there",
+    ]
+
+
+# Checked before the run
+
+
+def problems(*at, **sweep):
+    raw = {"published": [{"at": one} for one in at]}
+    return list(published_problems(raw | ({"sweep": sweep} if sweep else {})))
+
+
+@pytest.mark.parametrize(
+    ("at", "sweep", "sentence"),
+    [
+        ({"a": 1}, {}, "published[0].at a = 1: is not swept. Swept: nothing."),
+        ({"b": 1}, {"values": {"a": [1]}}, "published[0].at b = 1: is not swept. Swept: a."),
+        (
+            {"a": 3},
+            {"values": {"a": [1, 2.5]}},
+            "published[0].at a = 3: no point of the sweep has it; expected one of (1), (2.5).",
+        ),
+        (
+            {"a": "y"},
+            {"values": {"a": ["x"]}},
+            "published[0].at a = 'y': no point of the sweep has it; expected one of ('x').",
+        ),
+        (
+            {"a": 1, "b": 2},
+            {"kind": "list", "values": {"a": [1, 2], "b": [1, 2]}},
+            "published[0].at a = 1, b = 2: no point of the sweep has it; expected one of (1, 1), "
+            "(2, 2).",
+        ),
+        (
+            {"a": 1.25},
+            {"values": {"a": {"low": 1.0, "high": 2.0, "num": 3}}},
+            "no point of the sweep has it; expected one of (1.0), (1.5), (2.0).",
+        ),
+        (
+            {"a": 50},
+            {"values": {"a": list(range(20))}},
+            "expected one of (0), (1), (2), (3), (4), (5), (6), (7), ....",
+        ),
+        (
+            {"a": 0.5},
+            {"kind": "random", "points": 1, "values": {"a": {"low": 0.0, "high": 1.0}}},
+            "no point of the sweep has it; expected one of (0.6369616873214543).",
+        ),
+    ],
+)
+def test_a_number_at_no_point_of_the_sweep_is_refused(at, sweep, sentence):
+    (found,) = problems(at, **sweep)
+    assert sentence in found
+
+
+def test_numbers_at_points_of_the_sweep_are_accepted():
+    values = {"a": {"low": 0.1, "high": 0.5, "num": 5}, "b": ["x", "y"]}
+    assert problems({}, {"a": 0.3}, {"b": "y"}, {"a": 0.1, "b": "x"}, values=values) == []
+
+
+def test_what_pydantic_or_the_sweep_refuse_is_left_to_them():
+    assert problems(3, {"a": [1]}, {"a": {}}, values={"a": [1]}) == []
+    assert problems({"a": 2}, kind="grd", values={"a": [1]}) == []
+    assert problems({"a": 2}, values={"a": []}) == []
+    for listed in (3, "x", [3], {}):
+        assert list(published_problems({"published": listed})) == []
+
+
+def test_mistakes_of_published_numbers_are_refused_with_the_file(tmp_path):
+    number = '[[published]]\nquantity = ""\nvalue = nan\ntolerance = 0\nat = { x = [1] }\nwhat = 1'
+    with pytest.raises(LeopntError) as caught:
+        load_text(tmp_path, PVT + number)
+    for sentence in (
+        "published[0].quantity = '': expected the name of a variable of the result.",
+        "published[0].value = nan: expected the published number, in the unit of the variable.",
+        "published[0].tolerance = 0: expected how far ours may be from it",
+        "published[0].source: missing; expected text: paper, and table or figure.",
+        "published[0].at.x = [1]: expected a table: values (numbers, texts) of swept parameters",
+        "published[0].what: unknown key.",
+    ):
+        assert sentence in str(caught.value)
