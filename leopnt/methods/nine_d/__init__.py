@@ -30,6 +30,21 @@ from leopnt.methods.nine_d.closed_form import (
     observed,
     weights,
 )
+from leopnt.methods.nine_d.exact import (
+    ArrayShape,
+    array_shape,
+    formal_information,
+    structural_information,
+)
+from leopnt.methods.nine_d.kinematics import (
+    Motion,
+    half_wavelength_square,
+    integrated_motion,
+    orbit_motion,
+    random_scene,
+    seed_motion,
+    uniform_directions,
+)
 from leopnt.methods.nine_d.model import (
     MODEL,
     NineDLink,
@@ -51,12 +66,20 @@ from leopnt.methods.nine_d.nuisances import (
     TimeOffset,
 )
 from leopnt.methods.nine_d.scene import NineDScene, nine_d_scene
+from leopnt.methods.nine_d.verdicts import (
+    Identifiability,
+    PracticalLimits,
+    PracticalVerdict,
+    identifiability,
+)
+from leopnt.methods.nine_d.weak_directions import null_space_in_words, words_of
 
 __all__ = [
     "BOTH_OFFSETS",
     "LOCATION",
     "MODEL",
     "AbstractNuisance",
+    "ArrayShape",
     "ChannelFim",
     "ClockDrift",
     "Columns",
@@ -67,8 +90,10 @@ __all__ = [
     "GainOfAntenna",
     "GainOfSatellite",
     "GainOfSlot",
+    "Identifiability",
     "LocationBound",
     "Losses",
+    "Motion",
     "NineDLink",
     "NineDScene",
     "NineDShared",
@@ -77,22 +102,36 @@ __all__ = [
     "PhaseOfAntenna",
     "PhaseOfSlot",
     "PhaseOfTrack",
+    "PracticalLimits",
+    "PracticalVerdict",
     "TimeOffset",
     "Weights",
+    "array_shape",
     "channel_fim",
     "decoupled_derivatives",
     "derivatives",
     "efim",
     "euler_matrix",
+    "formal_information",
+    "half_wavelength_square",
+    "identifiability",
     "information",
+    "integrated_motion",
     "location_bound",
     "location_bounds",
     "location_jacobian",
     "location_rows",
     "losses",
     "nine_d_scene",
+    "null_space_in_words",
     "observed",
+    "orbit_motion",
     "problem_of",
+    "random_scene",
+    "seed_motion",
+    "structural_information",
+    "uniform_directions",
     "unknowns_of",
     "weights",
+    "words_of",
 ]
