@@ -73,7 +73,7 @@ def test_help_names_the_commands_and_the_exit_codes(capsys):
     code, out, _ = run(capsys, "--help")
     assert code == 0
     assert all(f"\n  {name} " in out for name in ("fix", "sky", "doctor"))
-    assert "Exit codes: 0 done, 1 not solved, 2 bad input" in out
+    assert "Exit codes: 0 done, 1 not solved or not complete, 2 bad input" in out
 
 
 def test_the_version_is_that_of_the_package(capsys):

@@ -126,7 +126,7 @@ class PvtStudy(AbstractStudyMethod):
     summary = "position and clock from pseudoranges of one epoch"
     settings = PvtSettings
     tile = 500
-    chunk_trials = 40_000
+    chunk_trials = 52_000
     outcomes: ClassVar = {
         "status": Quantity((), "1", "number of the status, -1 where the trial was not run"),
         "error_enu_m": Quantity(("enu",), "m", "position error east, north, up"),

@@ -172,16 +172,19 @@ def _trials_file(study: Study, path: Path | None) -> Iterator[Callable]:
         file.attrs.update(
             {"kind": "trials", "title": study.title, "fingerprint": study.fingerprint}
         )
-        yield functools.partial(_write_chunk, study, file)
+        yield functools.partial(_write_chunk, study, file, {})
 
 
-def _write_chunk(study: Study, file: h5netcdf.File, chunk: Chunk, arrays) -> None:
+def _write_chunk(
+    study: Study, file: h5netcdf.File, made_before: dict[str, Any], chunk: Chunk, arrays
+) -> None:
     for name, quantity in study.method.outcomes.items():
         values = arrays[name]
-        if name not in file.variables:
+        if name not in made_before:  # looking a variable up in the file is slow
             fill = np.nan if values.dtype.kind == "f" else _MISSING_STATUS
             made = file.create_variable(
                 name, ("point", "trial", *quantity.dims), values.dtype, fillvalue=fill
             )
             made.attrs.update({"units": quantity.units, "long_name": quantity.long_name})
-        file.variables[name][chunk.point, chunk.start : chunk.stop] = values
+            made_before[name] = made
+        made_before[name][chunk.point, chunk.start : chunk.stop] = values

@@ -84,7 +84,7 @@ def test_other_chunks_and_tiles_agree_but_for_rounding(
     evidence(
         "studies.runner",
         f"position error in tiles of {tile}, chunks of {chunk_trials}",
-        "tiles of 500, chunks of 40000",
+        "tiles of 500, chunks of 52000",
         "invariance",
         achieved=np.max(deviation_m),
         tolerance=1e-7,
