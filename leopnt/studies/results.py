@@ -6,6 +6,7 @@ import datetime
 import functools
 import json
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import groupby
@@ -52,17 +53,20 @@ def consolidate(
     parts, warnings = [], []
     if trials is not None:
         require_room(trials, _size_of_trials(study, folder))
-    with _trials_file(study, trials) as keep:
+    with _trials_file(study, trials) as keep, ThreadPoolExecutor(1) as writer:
+        writing: Future = writer.submit(lambda: None)  # one chunk is written as the next is summed
         for point, chunks in groupby(all_chunks(study), key=lambda chunk: chunk.point):
             prepared = prepared_point(study, point)
             statistics = study.method.statistics(prepared, study.settings.study.trials)
             for chunk in chunks:
                 arrays = folder.read(chunk)
                 if arrays is not None:
+                    writing.result()
+                    writing = writer.submit(keep, chunk, arrays)
                     statistics.add(chunk.index, arrays)
-                    keep(chunk, arrays)
             parts.append({**prepared.values, **statistics.columns()})
             warnings += prepared.warnings
+        writing.result()
     variables = {name: _stacked([part[name] for part in parts]) for name in _in_all(parts)}
     variables |= _swept(study) | _shared(prepared_point(study, 0).cases)
     warnings = [*_outcome_sentences(outcome), *dict.fromkeys(warnings)]

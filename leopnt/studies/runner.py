@@ -210,15 +210,14 @@ class Problem:
 def _computed(
     study: Study, folder: RunFolder, workers: AbstractWorkers, missing: list[Chunk]
 ) -> Iterator[tuple[Chunk, Problem | None]]:
-    """Each chunk as it ends. The first runs alone, so that a kernel is compiled once."""
+    """Each chunk as it ends. Threads may compile the first kernel twice, which takes no longer."""
     if not missing:
         return
     with _stopping(workers.pool(study, folder)) as pool:
         running: dict[Future, Chunk] = {}
         waiting = iter(missing)
-        alone = isinstance(workers, Threads)
         while True:
-            room = (1 if alone else 2 * workers.num_workers) - len(running)
+            room = 2 * workers.num_workers - len(running)
             for chunk in [c for _, c in zip(range(max(room, 0)), waiting, strict=False)]:
                 try:
                     running[pool.submit(chunk_task, chunk)] = chunk
@@ -228,7 +227,6 @@ def _computed(
                 return
             ended, _ = wait(running, timeout=_POLL_S, return_when=FIRST_COMPLETED)
             for future in ended:
-                alone = False
                 yield running.pop(future), _result(future)
 
 
