@@ -254,3 +254,19 @@ def test_a_study_that_is_not_in_the_catalogue_gets_its_sentence():
     for hostile in ("../../x", "", "/etc/passwd", "pvt/matched.toml"):
         with pytest.raises(LeopntError, match="no catalogue study"):
             catalog_study(hostile)
+
+
+def test_the_catalogue_lists_the_files_of_the_package(evidence):
+    import leopnt.studies
+
+    folder = Path(leopnt.studies.__file__).parent / "catalog"
+    files = {str(path.relative_to(folder).with_suffix("")) for path in folder.rglob("*.toml")}
+    listed = {entry.name for entry in catalog()}
+    evidence(
+        "studies.library",
+        "studies of the catalogue that are missing, unknown or have mistakes",
+        "files of the package",
+        "own",
+        achieved=len(files ^ listed) + sum(not catalog_study(name).points for name in listed),
+        tolerance=0,
+    )
