@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 import datetime
-import functools
 import json
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-import h5netcdf
 import numpy as np
 import xarray as xr
 
 import leopnt
-from leopnt.io.results import replacing
+from leopnt.studies.gathering import Gathering, gathering
 from leopnt.studies.method import Column
-from leopnt.studies.plan import Chunk
-from leopnt.studies.runner import Outcome, all_chunks, prepared_point, trials_per_point
+from leopnt.studies.runner import Outcome, prepared_point
 from leopnt.studies.statistics import QUANTILES, status_sentences
-from leopnt.studies.store import RunFolder, require_room
+from leopnt.studies.store import RunFolder
 from leopnt.studies.study_file import Study, versions
 
 _UNITS = {
@@ -36,40 +30,31 @@ _UNITS = {
     "km": "km",
     "db": "dB",
 }
-_MISSING_STATUS = -1
 
 
 def consolidate(
     study: Study, folder: RunFolder, outcome: Outcome, trials: Path | None
 ) -> xr.Dataset:
-    """Statistics of every point over its solved trials (kind "study"), in one pass over the chunks.
-
-    Variables, over `point` and what they name: the swept parameters; counts of trials by status;
-    what the method tells (errors, bounds, quantiles); what tells cases apart.
+    """Statistics of every point over its solved trials, and every trial in a file, after a run.
 
     Args:
         trials: NetCDF file for every single trial, or None.
     """
-    parts, warnings = [], []
-    if trials is not None:
-        require_room(trials, _size_of_trials(study, folder))
-    with _trials_file(study, trials) as keep, ThreadPoolExecutor(1) as writer:
-        writing: Future = writer.submit(lambda: None)  # one chunk is written as the next is summed
-        for point, chunks in groupby(all_chunks(study), key=lambda chunk: chunk.point):
-            prepared = prepared_point(study, point)
-            statistics = study.method.statistics(prepared, study.settings.study.trials)
-            for chunk in chunks:
-                arrays = folder.read(chunk)
-                if arrays is not None:
-                    writing.result()
-                    writing = writer.submit(keep, chunk, arrays)
-                    statistics.add(chunk.index, arrays)
-            parts.append({**prepared.values, **statistics.columns()})
-            warnings += prepared.warnings
-        writing.result()
+    with gathering(study, folder, trials) as gathered:
+        return study_dataset(study, gathered, outcome)
+
+
+def study_dataset(study: Study, gathered: Gathering, outcome: Outcome) -> xr.Dataset:
+    """The result (kind "study") from what was gathered; chunks that are left are taken first.
+
+    Variables, over `point` and what they name: the swept parameters; counts of trials by status;
+    what the method tells (errors, bounds, quantiles); what tells cases apart.
+    """
+    gathered.finish()
+    parts = gathered.parts
     variables = {name: _stacked([part[name] for part in parts]) for name in _in_all(parts)}
     variables |= _swept(study) | _shared(prepared_point(study, 0).cases)
-    warnings = [*_outcome_sentences(outcome), *dict.fromkeys(warnings)]
+    warnings = [*_outcome_sentences(outcome), *dict.fromkeys(gathered.warnings)]
     return xr.Dataset(variables, attrs=_attributes(study, outcome, warnings))
 
 
@@ -153,42 +138,3 @@ def _attributes(study: Study, outcome: Outcome, warnings: list[str]) -> dict[str
         "plots": json.dumps([dict(one) for one in study.method.plots]),
         "evidence": json.dumps(list(study.method.evidence)),
     }
-
-
-def _size_of_trials(study: Study, folder: RunFolder) -> int:
-    """Bytes of the trials file, by the first chunk that is there."""
-    found = (arrays for chunk in all_chunks(study) if (arrays := folder.read(chunk)) is not None)
-    first = next(found, {})
-    each = sum(values[0].nbytes for values in first.values())
-    overhead = 2_000 * (len(first) + 10)  # of the format
-    return len(study.points) * trials_per_point(study) * each + overhead
-
-
-@contextmanager
-def _trials_file(study: Study, path: Path | None) -> Iterator[Callable]:
-    """Keeps every trial in one NetCDF file, chunk by chunk; missing ones are NaN, status -1."""
-    if path is None:
-        yield lambda chunk, arrays: None
-        return
-    with replacing(path) as temporary, h5netcdf.File(temporary, "w") as file:
-        per_point = trials_per_point(study)
-        file.dimensions = {"point": len(study.points), "trial": per_point, "enu": 3}
-        file.attrs.update(
-            {"kind": "trials", "title": study.title, "fingerprint": study.fingerprint}
-        )
-        yield functools.partial(_write_chunk, study, file, {})
-
-
-def _write_chunk(
-    study: Study, file: h5netcdf.File, made_before: dict[str, Any], chunk: Chunk, arrays
-) -> None:
-    for name, quantity in study.method.outcomes.items():
-        values = arrays[name]
-        if name not in made_before:  # looking a variable up in the file is slow
-            fill = np.nan if values.dtype.kind == "f" else _MISSING_STATUS
-            made = file.create_variable(
-                name, ("point", "trial", *quantity.dims), values.dtype, fillvalue=fill
-            )
-            made.attrs.update({"units": quantity.units, "long_name": quantity.long_name})
-            made_before[name] = made
-        made_before[name][chunk.point, chunk.start : chunk.stop] = values

@@ -9,8 +9,9 @@ from typing import NamedTuple
 import xarray as xr
 
 from leopnt.io.results import read_netcdf, write_netcdf
+from leopnt.studies.gathering import gathering
 from leopnt.studies.published import with_verdicts
-from leopnt.studies.results import consolidate
+from leopnt.studies.results import study_dataset
 from leopnt.studies.runner import (
     AbstractWorkers,
     Progress,
@@ -63,8 +64,10 @@ def run_study(
             return _read_back(study, out / RESULT)
         if folder.is_complete:
             folder.reopen()
-        outcome = run_chunks(study, folder, workers or default_workers(), progress)
-        dataset = consolidate(study, folder, outcome, trials)
+        with gathering(study, folder, trials) as gathered:
+            workers = workers or default_workers()
+            outcome = run_chunks(study, folder, workers, progress, gathered.advance)
+            dataset = study_dataset(study, gathered, outcome)
         dataset = with_verdicts(dataset, study.settings.published)
         _write_result(dataset, out / RESULT)
         if outcome.is_complete:

@@ -9,7 +9,7 @@ import os
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import (
     FIRST_COMPLETED,
     Executor,
@@ -19,7 +19,7 @@ from concurrent.futures import (
     wait,
 )
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from multiprocessing import get_context, parent_process
 from pathlib import Path
 
@@ -37,7 +37,7 @@ Progress = Callable[[int, int], None]
 
 _BROKEN = "a worker process ended abruptly (out of memory?)"
 _CHANGED = "the study file or its input was changed while the study ran"
-_PREPARED_POINTS = 2
+_PREPARED_POINTS = 4
 _POLL_S = 0.2
 
 
@@ -127,7 +127,7 @@ _LOCK = threading.Lock()
 
 
 def prepared_point(study: Study, point: int) -> Prepared:
-    """Scene and bounds of a point; the last two are kept in memory."""
+    """Scene and bounds of a point; the last few are kept in memory."""
     with _LOCK:  # two threads would build the same scene twice
         return _prepared(_ByMark(study), point)
 
@@ -162,11 +162,17 @@ def run_chunks(
     folder: RunFolder,
     workers: AbstractWorkers,
     progress: Progress = lambda done, total: None,
+    on_kept: Callable[[Collection[Chunk]], None] = lambda kept: None,
 ) -> Outcome:
     """Compute every chunk that is not kept yet.
 
     A chunk that fails is noted and the others go on; a write that fails (disk full) ends the run.
     On Ctrl-C the chunks that are running are finished and kept.
+
+    Args:
+        progress: called with trials done and all trials.
+        on_kept: called with all chunks that are on disk, whenever there is one more; what it takes
+            on is done beside the workers.
 
     Raises:
         Interrupted: Ctrl-C; run again to go on.
@@ -177,22 +183,26 @@ def run_chunks(
     done = total - sum(chunk.size for chunk in missing)
     progress(done, total)
     failures: dict[Chunk, str] = {}
-    stopped_by, kept = "", len(chunks) - len(missing)
+    stopped_by, kept = "", set(chunks) - set(missing)
     try:
-        for chunk, problem in _computed(study, folder, workers, missing):
-            if problem is None:
-                kept, done = kept + 1, done + chunk.size
-                progress(done, total)
-                continue
-            failures[chunk] = problem.reason
-            if problem.is_fatal:
-                stopped_by = problem.reason
-                break
+        on_kept(kept)
+        with closing(_computed(study, folder, workers, missing)) as ended:
+            for chunk, problem in ended:
+                if problem is None:
+                    kept.add(chunk)
+                    done += chunk.size
+                    progress(done, total)
+                    on_kept(kept)
+                    continue
+                failures[chunk] = problem.reason
+                if problem.is_fatal:
+                    stopped_by = problem.reason
+                    break
     except KeyboardInterrupt:
         raise Interrupted(_num_kept(folder, chunks), len(chunks)) from None
     if stopped_by:  # what was running has ended since
-        kept = _num_kept(folder, chunks)
-    return Outcome(kept, len(chunks), failures, stopped_by)
+        return Outcome(_num_kept(folder, chunks), len(chunks), failures, stopped_by)
+    return Outcome(len(kept), len(chunks), failures, stopped_by)
 
 
 def _num_kept(folder: RunFolder, chunks: list[Chunk]) -> int:
