@@ -154,12 +154,13 @@ def test_a_run_that_is_killed_while_it_writes_loses_nothing(
     assert process.stdout.readline() == "hanging\n"
     process.send_signal(signal.SIGKILL)
     process.communicate()
-    leftover = [*tmp_path.rglob(".*.tmp")]
-    assert len(leftover) == 1  # it was in the middle of it
+    what = "chunks" if place.startswith("chunk") else ""
+    assert len([*(tmp_path / what).glob(".*.tmp")]) == 1  # it was in the middle of it
     assert not (tmp_path / "trials.nc").exists()
     assert not claims_completeness(tmp_path)
     kept = chunk_files(tmp_path)
-    assert len(kept) == (3 if place.startswith("chunk") else NUM_CHUNKS)
+    # Trials are written while later chunks are computed.
+    assert len(kept) == 3 if place.startswith("chunk") else 5 < len(kept) <= NUM_CHUNKS
     computed = counted(monkeypatch)
     run_study(study, tmp_path, workers=Threads(1))
     assert len(computed) == NUM_CHUNKS - len(kept)
@@ -187,12 +188,12 @@ def stop_after(monkeypatch, number):
     """Ctrl-C once so many chunks are done."""
     run = run_module.run_chunks
 
-    def run_chunks(study, folder, workers, progress):
+    def run_chunks(study, folder, workers, progress, on_kept):
         def interrupting(done, total):
             if done >= number * tiny_study.CHUNK:
                 raise KeyboardInterrupt
 
-        return run(study, folder, workers, interrupting)
+        return run(study, folder, workers, interrupting, on_kept)
 
     monkeypatch.setattr(run_module, "run_chunks", run_chunks)
 
@@ -307,24 +308,25 @@ def test_a_disk_that_fills_up_stops_the_run_and_keeps_what_was_done(
 
 
 @pytest.mark.parametrize(
-    ("limit", "num_kept", "keep"),
-    [(3000, 0, "true"), (20_000, NUM_CHUNKS, "true"), (20_000, NUM_CHUNKS, "false")],
+    ("limit", "fewest", "keep"),
+    [(3000, 0, "true"), (20_000, 1, "true"), (20_000, NUM_CHUNKS, "false")],
 )
 def test_files_that_the_system_cuts_off_end_the_run_with_the_reason(
-    file, quiet, tmp_path, limit, num_kept, keep, monkeypatch
+    file, quiet, tmp_path, limit, fewest, keep, monkeypatch
 ):
     """3000 bytes are too few for a chunk, 20000 too few for trials.nc and study.nc."""
     path, out = tmp_path / "tiny.toml", tmp_path / "out"
     path.write_text(file.read_text() + f"[output]\nkeep_trials = {keep}\n")
     process = start(["run", path, "--out", out, *WORDS], TINY_FILE_LIMIT=str(limit))
     shown, err = process.communicate(timeout=60)
-    name = "trials.nc" if keep == "true" else "study.nc"
+    # Without a chunk there are no trials to be written.
+    name = "trials.nc" if keep == "true" and fewest else "study.nc"
     assert err == f"error: cannot write {str(out / name)!r}: File too large.\n"
     assert process.returncode == 2
     assert shown == ""
     assert not claims_completeness(out)
     assert not [*out.rglob(".*.tmp")]
-    assert len(chunk_files(out)) == num_kept
+    assert len(chunk_files(out)) >= fewest
     monkeypatch.setitem(tiny_study.method.MODULES, "tiny", "tiny_study")
     run_study(load_study(file), out, workers=Threads(1))
     assert num_different(out, quiet) == 0

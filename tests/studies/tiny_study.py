@@ -20,7 +20,7 @@ from pydantic import Field
 
 from leopnt.inference.status import Status
 from leopnt.scenes.settings import SettingsTable
-from leopnt.studies import method, results, runner
+from leopnt.studies import gathering, method, runner
 from leopnt.studies.method import (
     AbstractStudyMethod,
     Column,
@@ -160,8 +160,8 @@ def main():
     method.MODULES["tiny"] = __name__
     runner.compute_chunk = troubled(runner.compute_chunk)
     np.savez = hanging("chunk", np.savez, half_of_savez(np.savez))
-    write = results._write_chunk
-    results._write_chunk = hanging("trials", write, write)
+    write = gathering._Writer._write
+    gathering._Writer._write = hanging("trials", write, write)
     from leopnt.cli.app import main
 
     main()
