@@ -53,11 +53,16 @@ def test_the_order_in_which_chunks_end_changes_no_bit(study, tmp_path, evidence)
     )
 
 
+def gather_and_fail(study, folder, path, chunk):
+    with gathering(study, folder, path) as gathered:
+        gathered.advance({chunk})
+        raise RuntimeError
+
+
 def test_a_block_that_fails_leaves_no_file(study, tmp_path):
     chunk = runner.all_chunks(study)[0]
     with open_run(tmp_path, study.fingerprint) as folder:
         folder.write(chunk, runner.compute_chunk(study, chunk))
-        with pytest.raises(RuntimeError), gathering(study, folder, tmp_path / "t.nc") as gathered:
-            gathered.advance({chunk})
-            raise RuntimeError
+        with pytest.raises(RuntimeError):
+            gather_and_fail(study, folder, tmp_path / "t.nc", chunk)
     assert not [*tmp_path.glob("*t.nc*")]
