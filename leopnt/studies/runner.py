@@ -9,7 +9,7 @@ import os
 import threading
 import time
 import traceback
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Generator, Iterator
 from concurrent.futures import (
     FIRST_COMPLETED,
     Executor,
@@ -219,7 +219,7 @@ class Problem:
 
 def _computed(
     study: Study, folder: RunFolder, workers: AbstractWorkers, missing: list[Chunk]
-) -> Iterator[tuple[Chunk, Problem | None]]:
+) -> Generator[tuple[Chunk, Problem | None], None, None]:
     """Each chunk as it ends. Threads may compile the first kernel twice, which takes no longer."""
     if not missing:
         return
