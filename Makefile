@@ -34,10 +34,10 @@ demo: $(VENV)/.demo-ready
 
 test: $(VENV)/.dev-ready
 	@rm -rf build/evidence
-	$(BIN)/python -m pytest -n $(TEST_WORKERS)
+	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile
 
 study-test: $(VENV)/.dev-ready
-	LEOPNT_STUDY_SIZE=full $(BIN)/python -m pytest -n $(TEST_WORKERS) -m study
+	LEOPNT_STUDY_SIZE=full $(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile -m study
 
 browser-test: $(VENV)/.dev-ready
 	@bash tests/browser/get_chromium.sh

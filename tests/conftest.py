@@ -23,6 +23,13 @@ KINDS = (
 )
 
 
+@pytest.fixture(autouse=True, scope="module")
+def forget_kernels():
+    """Drop compiled kernels after a file: thousands of them exhaust a process's memory maps."""
+    yield
+    jax.clear_caches()
+
+
 @pytest.fixture
 def untyped():
     """Call the package as users do: without the run-time type checks of the test suite."""
