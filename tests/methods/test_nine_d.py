@@ -216,6 +216,22 @@ def test_dense_channel_information_leads_to_the_same_bound(evidence):
     assert relative(loss.fim, np.asarray(none)) < 1e-12
 
 
+@pytest.mark.parametrize(
+    ("slot_length_s", "too_small", "digit"),
+    [(0.01, 5.5e-4, 5e-6), (0.1, 0.05, 5e-4), (1.0, 0.475, 5e-4)],
+)
+def test_without_the_motion_in_its_doppler_the_bound_is_too_small(slot_length_s, too_small, digit):
+    # d nu/dv = D/c + T g: the paper leaves T g out. Printed shares of another implementation.
+    scene = worked_case(mean_square_time_s2=slot_length_s**2 / 12)
+    exact = nine_d.derivatives(scene)
+    motion = scene.slot_time_s[None, :, None] * exact.doppler[..., :3]
+    rows = nine_d.Derivatives(exact.delay, exact.doppler.at[..., 6:].add(-motion))
+    printed, found = (
+        rss(nine_d.information(scene, rows=r).crb(LOCATION)[:3, :3]) for r in (rows, exact)
+    )
+    np.testing.assert_allclose(1 - printed / found, too_small, atol=digit)
+
+
 def waveform_fim(time_s, envelope, carrier_hz, delay_s, doppler, n0):
     """Fisher matrix of (tau, nu, delta, eps) from samples of a real passband signal, by central
     differences of the waveform: white noise of two-sided density N0/2.
