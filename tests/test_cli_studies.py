@@ -360,15 +360,23 @@ def test_numbers_that_hold_or_differ_for_a_reason_exit_with_0(capsys, catalogue)
 
 @pytest.mark.parametrize("words", [["reproduce", "tiny/noise"], ["run", "noise.toml"]])
 def test_a_number_that_differs_for_no_known_reason_exits_with_1(capsys, catalogue, words):
-    catalogue(SWEEP + HELD + UNKNOWN + ABSENT)
+    catalogue(SWEEP + HELD + UNKNOWN)
     for _ in range(2):  # computed, and read back
         code, out, err = run(capsys, *words, "--format", "json", "--quiet")
         assert (code, out) == (1, "")
         assert err == (
             "differs: bound_3d at noise.sigma_m = 4.0: ours is 6.9282, published 9 +- 0.2; no "
             "reason is known.\n"
-            "differs: fame: ours is nan, published 9 +- 0.2; the result has no fame there.\n"
         )
+
+
+def test_a_number_that_no_study_gives_is_refused_unless_it_is_not_reproducible(capsys, catalogue):
+    catalogue(HELD.replace('at = { "noise.sigma_m" = 2 }', "") + ABSENT)
+    err = complaint(capsys, "reproduce", "tiny/noise", "-q")
+    assert "published[1].quantity = 'fame': is no result of this study; accepted: bias_east" in err
+    catalogue(ABSENT.rstrip() + '\nnot_reproducible = "no data"\n')
+    code, _, err = run(capsys, "reproduce", "tiny/noise", "-q", "--restart", "--format", "json")
+    assert (code, err) == (0, "")
 
 
 def test_the_published_numbers_of_a_text_sweep_are_found(capsys, catalogue, monkeypatch):

@@ -141,12 +141,15 @@ def _show_cost(study: Study, workers: AbstractWorkers, quiet: bool, as_json: boo
         click.echo(json.dumps(cost._asdict() | {"num_workers": workers.num_workers}))
     if as_json or quiet:
         return
+    from leopnt.report.words import counted
+
     points = f"{cost.num_points} points x " if cost.num_points > 1 else ""
+    trials = counted(study.settings.study.trials, "trial")
     click.echo(
         f"{study.path}: no mistakes.\n"
-        f"{points}{cost.num_cases} cases x {study.settings.study.trials} trials = "
-        f"{cost.num_trials} trials in {cost.num_chunks} chunks\n"
-        f"about {duration(cost.seconds)} on {workers.num_workers} workers "
+        f"{points}{counted(cost.num_cases, 'case')} x {trials} = "
+        f"{counted(cost.num_trials, 'trial')} in {counted(cost.num_chunks, 'chunk')}\n"
+        f"about {duration(cost.seconds)} on {counted(workers.num_workers, 'worker')} "
         f"({cost.seconds_per_trial * 1e6:.3g} us per trial and core), "
         f"at most {cost.disk_bytes / 1e6:.3g} MB on disk"
     )

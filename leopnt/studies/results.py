@@ -54,7 +54,11 @@ def study_dataset(study: Study, gathered: Gathering, outcome: Outcome) -> xr.Dat
     parts = gathered.parts
     variables = {name: _stacked([part[name] for part in parts]) for name in _in_all(parts)}
     variables |= _swept(study) | _shared(prepared_point(study, 0).cases)
-    warnings = [*_outcome_sentences(outcome), *dict.fromkeys(gathered.warnings)]
+    warnings = [
+        *_outcome_sentences(outcome),
+        *_unsolved_sentences(parts),
+        *dict.fromkeys(gathered.warnings),
+    ]
     return xr.Dataset(variables, attrs=_attributes(study, outcome, warnings))
 
 
@@ -115,6 +119,15 @@ def _outcome_sentences(outcome: Outcome) -> Iterator[str]:
     for chunk, reason in list(outcome.failures.items())[:5]:
         if reason != outcome.stopped_by:
             yield f"{chunk.name} failed: {reason}"
+
+
+def _unsolved_sentences(parts: list[dict[str, Column]]) -> Iterator[str]:
+    """Say so where every trial of a point was run in vain."""
+    of_points = [part for part in parts if {"solved", "not_solved"} <= part.keys()]
+    number = sum(part["solved"].values == 0 < part["not_solved"].values for part in of_points)
+    if number:
+        where = f"at {number} of {len(parts)} points of the sweep" if len(parts) > 1 else "at all"
+        yield f"No trial was solved {where}."
 
 
 def _attributes(study: Study, outcome: Outcome, warnings: list[str]) -> dict[str, Any]:

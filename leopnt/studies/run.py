@@ -8,7 +8,9 @@ from typing import NamedTuple
 
 import xarray as xr
 
+from leopnt.errors import LeopntError, did_you_mean
 from leopnt.io.results import read_netcdf, write_netcdf
+from leopnt.scenes.settings import shown
 from leopnt.studies.gathering import gathering
 from leopnt.studies.published import with_verdicts
 from leopnt.studies.results import study_dataset
@@ -52,7 +54,8 @@ def run_study(
         the result; attribute "complete" is 0 where chunks failed.
 
     Raises:
-        LeopntError: the folder holds another study, is in use, or cannot be written.
+        LeopntError: the folder holds another study, is in use, or cannot be written; a published
+            number is of a quantity that the study does not give.
         Interrupted: Ctrl-C; run again to go on.
     """
     out = Path(out)
@@ -64,6 +67,7 @@ def run_study(
             return _read_back(study, out / RESULT)
         if folder.is_complete:
             folder.reopen()
+        _require_quantities(study)
         with gathering(study, folder, trials) as gathered:
             workers = workers or default_workers()
             outcome = run_chunks(study, folder, workers, progress, gathered.advance)
@@ -73,6 +77,28 @@ def run_study(
         if outcome.is_complete:
             folder.finish()
         return dataset
+
+
+def _require_quantities(study: Study) -> None:
+    """Refuse a published number of no quantity before hours are spent; most are at any point."""
+    published = enumerate(study.settings.published)
+    wanted = {one.quantity: i for i, one in published if not one.not_reproducible}
+    known: set[str] = set()
+    for point in range(len(study.points) if wanted else 0):
+        try:
+            prepared = prepared_point(study, point)
+        except Exception:  # the run tells why, and keeps the other points
+            return
+        columns = study.method.statistics(prepared, study.settings.study.trials).columns()
+        columns |= prepared.values
+        known |= {name for name, column in columns.items() if column.dims == ()}
+        if known.issuperset(wanted):
+            return
+    for name in sorted(wanted.keys() - known):
+        raise LeopntError(
+            f"published[{wanted[name]}].quantity = {shown(name)}: is no result of this study; "
+            f"accepted: {', '.join(sorted(known))}.{did_you_mean(name, known)}"
+        )
 
 
 def _read_back(study: Study, path: Path) -> xr.Dataset:

@@ -57,38 +57,33 @@ class PositionStatistics(AbstractStatistics):
 
     def add(self, index: Int[np.ndarray, " trial"], trials) -> None:
         """Add trials with "status", "error_enu_m" and "nees"."""
-        case, status, error_m = (
-            index // self.trials_per_case,
-            trials["status"],
-            trials["error_enu_m"],
-        )
-        finite = np.all(np.isfinite(error_m), axis=1)
+        case, status = index // self.trials_per_case, trials["status"]
+        error_m = np.ascontiguousarray(trials["error_enu_m"].T)
+        finite = np.isfinite(error_m).all(axis=0)
         ok, lost = (status == _OK) & finite, (status == _OK) & ~finite
         self.count += np.bincount(status[~lost], minlength=len(self.count))
         self.count[-1] += np.sum(lost)
-        self.run += self._by_case(case)
+        self.run += _Runs(case, len(self.run)).count()
         nees = trials["nees"][ok]
         self.nees += np.sum(nees[np.isfinite(nees)])
         self.num_nees += int(np.sum(np.isfinite(nees)))
-        self._add_errors(case[ok], error_m[ok])
+        self._add_errors(case[ok], error_m[:, ok])
 
     def _add_errors(self, case, error_m) -> None:
-        self.solved += self._by_case(case)
-        horizontal = error_m[:, 0] ** 2 + error_m[:, 1] ** 2
-        square = horizontal + error_m[:, 2] ** 2
-        white = np.einsum("tij,tj->ti", self.whitening[case], error_m)
-        normalized = np.sum(white**2, axis=1)
-        for axis in range(3):
-            self.sums[:, axis] += self._by_case(case, error_m[:, axis])
-            self.squares[:, axis] += self._by_case(case, error_m[:, axis] ** 2)
-        self.fourth += self._by_case(case, square**2)
-        self.normalized += self._by_case(case, normalized)
-        self.normalized_fourth += self._by_case(case, normalized**2)
+        runs = _Runs(case, len(self.run))
+        horizontal = error_m[0] ** 2 + error_m[1] ** 2
+        square = horizontal + error_m[2] ** 2
+        white = np.einsum("tij,jt->ti", self.whitening[case], error_m)
+        normalized = np.einsum("ti,ti->t", white, white)
+        self.solved += runs.count()
+        for axis, error in enumerate(error_m):
+            self.sums[:, axis] += runs.sum(error)
+            self.squares[:, axis] += runs.sum(error**2)
+        self.fourth += runs.sum(square**2)
+        self.normalized += runs.sum(normalized)
+        self.normalized_fourth += runs.sum(normalized**2)
         self.size_m.append(np.sqrt(square))
         self.horizontal_m.append(np.sqrt(horizontal))
-
-    def _by_case(self, case, weights=None) -> np.ndarray:
-        return np.bincount(case, weights, len(self.bound_m2))
 
     def columns(self) -> dict[str, Column]:
         """All columns of the point, without the point dimension."""
@@ -128,7 +123,7 @@ class PositionStatistics(AbstractStatistics):
             ("3d", "3D", self.size_m),
             ("horizontal", "horizontal", self.horizontal_m),
         ):
-            values = np.concatenate([np.zeros(0), *parts])
+            values = np.sort(np.concatenate([np.zeros(0), *parts]))  # faster than to select
             found = np.full(len(QUANTILES), np.nan)
             if len(values):
                 found = np.quantile(values, QUANTILES, overwrite_input=True)
@@ -174,6 +169,28 @@ class PositionStatistics(AbstractStatistics):
                 ("case",), share, "1", "share of the case's trials that were solved"
             ),
         }
+
+
+class _Runs:
+    """Sums by case of trials that come case by case."""
+
+    def __init__(self, case: Int[np.ndarray, " trial"], num_cases: int):
+        self.starts = np.flatnonzero(np.diff(case, prepend=-1))
+        self.case, self.num_cases = case[self.starts], num_cases
+        self.length = np.diff(self.starts, append=len(case))
+
+    def count(self) -> Float[np.ndarray, " case"]:
+        """Trials of each case."""
+        return self._spread(self.length)
+
+    def sum(self, values: Float[np.ndarray, " trial"]) -> Float[np.ndarray, " case"]:
+        """Sum of the values over the trials of each case."""
+        return self._spread(np.add.reduceat(values, self.starts) if len(values) else self.length)
+
+    def _spread(self, of_run: np.ndarray) -> np.ndarray:
+        found = np.zeros(self.num_cases)
+        np.add.at(found, self.case, of_run)
+        return found
 
 
 def _is_bound(bound_m2: Float[np.ndarray, "case 3 3"]) -> Bool[np.ndarray, " case"]:

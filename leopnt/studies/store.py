@@ -91,7 +91,9 @@ class RunFolder:
         _write_manifest(self.path, {_MARK: self.fingerprint, "complete": False})
 
     def finish(self) -> None:
-        """Mark the run complete and drop the chunk files, whose content is consolidated."""
+        """Mark the run complete and drop the chunk files, whose content is safe on the disk."""
+        for name in (RESULT, TRIALS):
+            _settle(self.path / name)
         _write_manifest(self.path, {_MARK: self.fingerprint, "complete": True})
         shutil.rmtree(self.chunks, ignore_errors=True)
 
@@ -154,6 +156,12 @@ def _begin(path: Path, fingerprint: str, restart: bool) -> None:
         _write_manifest(path, {_MARK: fingerprint, "complete": False})
     for leftover in [*path.glob(_LEFTOVERS), *(path / "chunks").glob(_LEFTOVERS)]:
         leftover.unlink(missing_ok=True)
+
+
+def _settle(path: Path) -> None:
+    """Bring a file to the disk."""
+    with contextlib.suppress(OSError), path.open("rb") as file:
+        os.fsync(file.fileno())
 
 
 def require_room(path: Path, num_bytes: int) -> None:

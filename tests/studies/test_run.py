@@ -437,6 +437,15 @@ def test_title_and_published_numbers_are_those_of_the_file_today(tiny, tmp_path,
     assert computed == []
 
 
+def test_a_misspelt_published_quantity_is_refused_before_anything_runs(tiny, tmp_path, monkeypatch):
+    table = '[[published]]\nquantity = "rmse_3e"\nvalue = 3.4\ntolerance = 0.5\nsource = "x"\n'
+    computed = counted(monkeypatch)
+    words = r"published\[0\].quantity = 'rmse_3e': is no result.*Did you mean 'rmse_3d'\?"
+    with pytest.raises(LeopntError, match=words):
+        run_study(tiny(100, extra=table), tmp_path / "out", workers=Threads(1))
+    assert computed == []
+
+
 def test_a_folder_in_use_or_of_another_study_is_refused(study, tiny, tmp_path):
     out = tmp_path / "out"
 

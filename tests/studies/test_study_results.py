@@ -125,6 +125,15 @@ def test_what_is_missing_is_said_and_not_averaged(study, tmp_path):
     np.testing.assert_allclose(result["rmse_3d"].values[0], rms_m, rtol=1e-12)
 
 
+def test_points_where_nothing_was_solved_are_named_in_a_warning(tiny, tmp_path):
+    study = tiny(100, extra='[sweep.values]\n"noise.diverge_every" = [0, 1, 2]\n')
+    result = consolidate(study, *computed(study, tmp_path), None)
+    assert result["solved"].values.tolist() == [200, 0, 100]
+    assert json.loads(result.attrs["warnings"]) == [
+        "No trial was solved at 1 of 3 points of the sweep."
+    ]
+
+
 def test_a_run_that_stopped_says_why_once(study, tmp_path):
     folder, _ = computed(study, tmp_path, leave_out=range(14))
     chunk = runner.all_chunks(study)[0]
