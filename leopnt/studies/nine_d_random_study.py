@@ -30,6 +30,7 @@ from leopnt.methods.nine_d import (
     random_scene,
     seed_motion,
 )
+from leopnt.methods.nine_d.closed_form import euler_map
 from leopnt.methods.nine_d.covariance import Knowledge, location_covariance
 from leopnt.scenes.settings import SettingsTable, shown, table_of
 from leopnt.studies.bound_statistics import BoundStatistics
@@ -123,7 +124,6 @@ class NineDRandomSettings(CommonSettings):
 class Layout(NamedTuple):
     """What a compiled kernel is made for."""
 
-    motion: Motion
     num_sat: int
     num_slot: int
     nuisances: tuple[AbstractNuisance, ...]
@@ -131,9 +131,13 @@ class Layout(NamedTuple):
 
 
 class Shared(NamedTuple):
-    """What every trial of a point shares: `numbers` go to `random_scene` by name."""
+    """What every trial of a point shares.
+
+    motion: place in `MOTIONS`; numbers: arguments of `random_scene` by name.
+    """
 
     key: jax.Array
+    motion: jax.Array
     numbers: dict[str, jax.Array]
     correlation: jax.Array
     knowledge: Knowledge
@@ -149,7 +153,7 @@ def trial_kernel(layout: Layout):
     def nine_d_random_trial(index, shared: Shared) -> dict[str, Any]:
         drawn = random_scene(
             jax.random.fold_in(shared.key, index),
-            layout.motion,
+            lambda *start: jax.lax.switch(shared.motion, list(MOTIONS.values()), *start),
             num_sat=layout.num_sat,
             num_slot=layout.num_slot,
             **shared.numbers,
@@ -160,6 +164,7 @@ def trial_kernel(layout: Layout):
             scene, layout.nuisances, known=layout.known, knowledge=shared.knowledge
         )
         sigmas = jnp.sqrt(jnp.stack([jnp.trace(one) for one in found]))
+        angles = euler_covariance(scene.rotation, found.rotation)
         position_limit_m = shared.position_share * _nearest_m(scene)
         limits = jnp.concatenate([position_limit_m[None], shared.limits])
         told = jnp.isfinite(sigmas) | ~shared.is_unknown
@@ -167,6 +172,7 @@ def trial_kernel(layout: Layout):
         return {
             "status": jnp.where(jnp.all(told), 0, _UNOBSERVABLE).astype(jnp.int8),
             **dict(zip(BOUNDS, sigmas, strict=True)),
+            "euler_bound": jnp.sqrt(jnp.trace(angles)),
             "weakest_position": jnp.sqrt(largest_eigenvalue(found.position)),
             "practical": jnp.all(useful).astype(jnp.int8),
         }
@@ -185,6 +191,16 @@ def largest_eigenvalue(matrix: Float[Array, "3 3"]) -> Float[Array, ""]:
     a, b, c = off / jnp.where(size > 0, size, 1.0)
     cosine = jnp.clip(0.5 * jnp.sum(a * jnp.cross(b, c)), -1.0, 1.0)
     return scale * (1.0 + 2.0 * size * jnp.cos(jnp.arccos(cosine) / 3.0))
+
+
+def euler_covariance(
+    rotation: Float[Array, "3 3"], covariance: Float[Array, "3 3"]
+) -> Float[Array, "3 3"]:
+    """Covariance of yaw, pitch and roll from that of a small rotation vector in global axes."""
+    a, b, c = euler_map(rotation).T
+    cofactor = jnp.stack([jnp.cross(b, c), jnp.cross(c, a), jnp.cross(a, b)])
+    back = cofactor / (a @ cofactor[0])
+    return back @ covariance @ back.T
 
 
 def _nearest_m(scene) -> Float[Array, ""]:
@@ -206,6 +222,7 @@ class NineDRandomStudy(AbstractStudyMethod):
         "position_bound": Quantity((), "m", "position bound"),
         "orientation_bound": Quantity((), "rad", "orientation bound"),
         "velocity_bound": Quantity((), "m/s", "velocity bound"),
+        "euler_bound": Quantity((), "rad", "bound of yaw, pitch and roll"),
         "weakest_position": Quantity((), "m", "position bound along the weakest direction"),
         "practical": Quantity((), "1", "1 where all bounds are within the limits of use"),
     }
@@ -289,6 +306,7 @@ class NineDRandomStudy(AbstractStudyMethod):
 
     def statistics(self, point: Prepared, trials_per_case: int) -> AbstractStatistics:
         is_unknown = dict(zip(BOUNDS, np.asarray(point.shared.is_unknown), strict=True))
+        is_unknown["euler_bound"] = is_unknown["orientation_bound"]
         is_unknown["weakest_position"] = is_unknown["position_bound"]
         asked = {name: one for name, one in self.outcomes.items() if is_unknown.get(name, False)}
         return BoundStatistics(asked, point.num_cases, trials_per_case)
@@ -301,7 +319,6 @@ def layout_of(settings: NineDRandomSettings) -> Layout:
     """What the kernel of these settings is made for."""
     geometry = settings.geometry
     return Layout(
-        MOTIONS[geometry.motion],
         geometry.satellites,
         geometry.slots,
         nuisances_of(settings.method),
@@ -329,6 +346,7 @@ def _shared(settings: NineDRandomSettings, snr_linear: float) -> Shared:
     known, limits = known_of(settings.method), settings.limits
     return Shared(
         jax.random.key(settings.study.seed),
+        jnp.asarray(list(MOTIONS).index(geometry.motion)),
         {name: jnp.asarray(value) for name, value in numbers.items()},
         jnp.asarray(signal.correlation),
         Knowledge(
