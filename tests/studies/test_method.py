@@ -16,7 +16,7 @@ from leopnt.studies.method import MODULES, CommonSettings
 
 TEXTS = {"pvt": PVT, "doppler_fix": DOPPLER, "nine_d_random": NINE_D_RANDOM}
 FIXES = ["pvt", "doppler_fix"]
-VALUE = {name: "error_enu_m" for name in FIXES} | {"nine_d_random": "position_bound"}
+VALUE = dict.fromkeys(FIXES, "error_enu_m") | {"nine_d_random": "position_bound"}
 """What differs from trial to trial."""
 NUM_TRIALS = 20
 """Of each case in these files."""
