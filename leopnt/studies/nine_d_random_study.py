@@ -25,15 +25,16 @@ from leopnt.inference.status import Status
 from leopnt.methods.nine_d import (
     LOCATION,
     AbstractNuisance,
+    Knowledge,
     Motion,
     NineDScene,
     integrated_motion,
+    location_covariance,
     orbit_motion,
     random_scene,
     seed_motion,
 )
 from leopnt.methods.nine_d.closed_form import euler_map
-from leopnt.methods.nine_d.covariance import Knowledge, location_covariance
 from leopnt.scenes.settings import SettingsTable, shown, table_of
 from leopnt.studies.bound_statistics import BoundStatistics
 from leopnt.studies.method import (
