@@ -250,7 +250,7 @@ class NineDRandomStudy(AbstractStudyMethod):
         {
             "kind": "sweep",
             "name": "position",
-            "title": "Position bound against the sweep",
+            "title": "Position bound, median over geometries",
             "y": ["position_bound_median"],
             "log_y": True,
             "caption": "Root sum of squares of the three components, everything else unknown.",
@@ -267,7 +267,7 @@ class NineDRandomStudy(AbstractStudyMethod):
         {
             "kind": "sweep",
             "name": "orientation",
-            "title": "Orientation bound against the sweep",
+            "title": "Orientation bound, median over geometries",
             "y": ["orientation_bound_median"],
             "log_y": True,
             "caption": "Root sum of squares of a small rotation about three axes.",
@@ -275,7 +275,7 @@ class NineDRandomStudy(AbstractStudyMethod):
         {
             "kind": "sweep",
             "name": "velocity",
-            "title": "Velocity bound against the sweep",
+            "title": "Velocity bound, median over geometries",
             "y": ["velocity_bound_median"],
             "log_y": True,
             "caption": "Root sum of squares of the three components, everything else unknown.",
