@@ -53,7 +53,7 @@ REFUSED = [
     # A satellite among the antennas; antennas off their centroid.
     ({"sat_pos_m": 0 * POS + 20.0, "rx_pos_m": (20.0, 20.0, 20.0), "rx_vel_mps": (0.0, 0.0, 0.0)},
      "a satellite is 0 m from the receiver, closer than its antennas' extent"),
-    ({"antennas_body_m": SQUARE + 0.1}, "their mean is .* not zero; subtract it, and move rx_pos_m"),
+    ({"antennas_body_m": SQUARE + 0.1}, "their mean is .* not zero; subtract it, and move rx_pos"),
     # The unit of SNR is part of its name; one of two descriptions.
     ({"snr_db": 20.0}, "give one of snr_linear and snr_db"),
     ({"snr_linear": None}, "give one of snr_linear and snr_db"),
