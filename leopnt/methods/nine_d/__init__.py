@@ -56,6 +56,7 @@ from leopnt.methods.nine_d.nuisances import (
     BOTH_OFFSETS,
     AbstractNuisance,
     ClockDrift,
+    ClockWalk,
     Columns,
     CommonTimeOffset,
     DopplerRate,
@@ -66,6 +67,14 @@ from leopnt.methods.nine_d.nuisances import (
     TimeOffset,
 )
 from leopnt.methods.nine_d.scene import NineDScene, nine_d_scene
+from leopnt.methods.nine_d.threshold import (
+    DelayThreshold,
+    delay_thresholds,
+    esn0_db,
+    phase_sigma_rad,
+    phase_valid,
+    ziv_zakai_delay_s2,
+)
 from leopnt.methods.nine_d.verdicts import (
     Identifiability,
     PracticalLimits,
@@ -82,8 +91,10 @@ __all__ = [
     "ArrayShape",
     "ChannelFim",
     "ClockDrift",
+    "ClockWalk",
     "Columns",
     "CommonTimeOffset",
+    "DelayThreshold",
     "Derivatives",
     "DopplerRate",
     "FrequencyOffset",
@@ -109,8 +120,10 @@ __all__ = [
     "array_shape",
     "channel_fim",
     "decoupled_derivatives",
+    "delay_thresholds",
     "derivatives",
     "efim",
+    "esn0_db",
     "euler_matrix",
     "formal_information",
     "half_wavelength_square",
@@ -126,6 +139,8 @@ __all__ = [
     "null_space_in_words",
     "observed",
     "orbit_motion",
+    "phase_sigma_rad",
+    "phase_valid",
     "problem_of",
     "random_scene",
     "seed_motion",
@@ -134,4 +149,5 @@ __all__ = [
     "unknowns_of",
     "weights",
     "words_of",
+    "ziv_zakai_delay_s2",
 ]

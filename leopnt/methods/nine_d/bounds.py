@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
+from jax.scipy.linalg import block_diag
 from jaxtyping import Array, Float
 
 from leopnt.inference.fisher import Information, information_of_rows
@@ -61,7 +62,15 @@ def unknowns_of(scene: NineDScene, nuisances: tuple[AbstractNuisance, ...]) -> U
 @eqx.filter_jit
 def _rows(scene: NineDScene, nuisances: tuple[AbstractNuisance, ...], rows: Derivatives | None):
     rows = derivatives(scene) if rows is None else rows
-    return whitened_rows(scene, rows, [one.columns(scene) for one in nuisances])
+    measured = whitened_rows(scene, rows, [one.columns(scene) for one in nuisances])
+    return jnp.concatenate([measured, known_rows(scene, nuisances)])
+
+
+def known_rows(
+    scene: NineDScene, nuisances: tuple[AbstractNuisance, ...]
+) -> Float[Array, "row param"]:
+    """Whitened rows of what is known about the nuisances beforehand; nothing of the location."""
+    return block_diag(jnp.zeros((0, 9)), *(one.prior_rows(scene) for one in nuisances))
 
 
 def whitened_rows(
