@@ -30,6 +30,7 @@ from leopnt.methods.nine_d.closed_form import (
     observed,
     weights,
 )
+from leopnt.methods.nine_d.estimate import Measured, estimate, simulate_measured
 from leopnt.methods.nine_d.exact import (
     ArrayShape,
     array_shape,
@@ -104,6 +105,7 @@ __all__ = [
     "Identifiability",
     "LocationBound",
     "Losses",
+    "Measured",
     "Motion",
     "NineDLink",
     "NineDScene",
@@ -124,6 +126,7 @@ __all__ = [
     "derivatives",
     "efim",
     "esn0_db",
+    "estimate",
     "euler_matrix",
     "formal_information",
     "half_wavelength_square",
@@ -144,6 +147,7 @@ __all__ = [
     "problem_of",
     "random_scene",
     "seed_motion",
+    "simulate_measured",
     "structural_information",
     "uniform_directions",
     "unknowns_of",
