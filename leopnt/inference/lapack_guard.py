@@ -1,0 +1,59 @@
+"""Does a function call LAPACK? Such kernels must not run in several threads at once.
+
+On a CPU, JAX splits a batched LAPACK call over its own thread pool, and the pool's thread that runs
+the kernel waits for the parts. With as many kernels at once as the pool has threads (one per core),
+all of them wait and none works: the process hangs for good. Seen with Cholesky, LU, QR and
+triangular solves of 250 matrices of 15 x 15 and more on two cores (jax 0.10.2); one kernel fewer
+than cores never hangs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import jax
+from jax.extend.core import ClosedJaxpr, Jaxpr
+
+LAPACK_PRIMITIVES = frozenset(
+    {
+        "cholesky",
+        "eig",
+        "eigh",
+        "geqp3",
+        "geqrf",
+        "hessenberg",
+        "householder_product",
+        "lu",
+        "ormqr",
+        "qr",
+        "schur",
+        "svd",
+        "triangular_solve",
+        "tridiagonal",
+        "tridiagonal_solve",
+    }
+)
+"""Names of the operations that become LAPACK calls on a CPU."""
+
+
+def calls_lapack(function: Callable[..., Any], *arguments: Any) -> bool:
+    """True if the function, traced with such arguments, has a LAPACK call anywhere inside."""
+    return any(name in LAPACK_PRIMITIVES for name in _operations(_traced(function, arguments)))
+
+
+def _traced(function: Callable[..., Any], arguments: tuple) -> Jaxpr:
+    if hasattr(function, "trace"):  # of jax.jit: the compiled call will use this trace again
+        return function.trace(*arguments).jaxpr.jaxpr  # pyright: ignore[reportFunctionMemberAccess]
+    return jax.make_jaxpr(function)(*arguments).jaxpr
+
+
+def _operations(jaxpr: Jaxpr) -> Iterator[str]:
+    for equation in jaxpr.eqns:
+        yield equation.primitive.name
+        for value in equation.params.values():
+            for inner in value if isinstance(value, tuple | list) else (value,):
+                if isinstance(inner, ClosedJaxpr):
+                    yield from _operations(inner.jaxpr)
+                elif isinstance(inner, Jaxpr):
+                    yield from _operations(inner)
