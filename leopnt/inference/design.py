@@ -62,8 +62,9 @@ def _inverse_root(rows: Float[Array, "row param"]):
     length = jnp.sqrt(jnp.sum(rows * rows, axis=0))
     live = length > 0
     safe = jnp.where(live, length, 1.0)
-    root = triangular_root(rows / safe[None, :])
-    root = jnp.where(jnp.diag(~live), 1.0, root)
+    # A zero column gets a row of its own, so that it is regular and tells nothing of the others.
+    own = jnp.diag(jnp.where(live, 0.0, 1.0))
+    root = triangular_root(jnp.concatenate([rows / safe[None, :], own]))
     diagonal = jnp.diag(root)
     regular = jnp.all(diagonal > 0)
     safe_root = jnp.where(regular, root, jnp.eye(size))

@@ -78,7 +78,8 @@ def scaled_crb(scene: NineDScene, goal: Goal = POSITION) -> Float[Array, "size s
     """Cramer-Rao bound of what the goal names, in its units, order of `LOCATION`."""
     rows, places, scale = _rows(scene, goal)
     covariance = covariance_of_rows(rows)[places[:, None], places[None, :]]
-    return covariance / (scale[:, None] * scale[None, :])
+    covariance = covariance / (scale[:, None] * scale[None, :])
+    return jnp.where(_shows(rows, places), covariance, jnp.nan)
 
 
 def mean_variance(scene: NineDScene, goal: Goal = POSITION) -> Float[Array, ""]:
@@ -94,6 +95,7 @@ def log_volume(scene: NineDScene, goal: Goal = POSITION) -> Float[Array, ""]:
     rows, places, scale = _rows(scene, goal)
     rest = np.setdiff1d(np.arange(rows.shape[1]), places)
     told = log_det_of_rows(rows) - (log_det_of_rows(rows[:, rest]) if len(rest) else 0.0)
+    told = jnp.where(_shows(rows, places), told, jnp.nan)
     return -told - 2.0 * np.sum(np.log(scale))
 
 
@@ -117,6 +119,11 @@ def _rows(scene: NineDScene, goal: Goal):
     rows = rows_of(scene, goal.nuisances)[:, keep]
     scale = np.repeat([goal.unit[name] for name in asked], 3)
     return rows, np.searchsorted(keep, places), scale
+
+
+def _shows(rows: Float[Array, "row param"], places: np.ndarray) -> Bool[Array, ""]:
+    """Whether anything at all depends on each of what is asked."""
+    return jnp.all(jnp.any(rows[:, places] != 0.0, axis=0))
 
 
 def _indices(unknowns: Unknowns, names: Sequence[str]) -> np.ndarray:
