@@ -162,8 +162,19 @@ def test_the_example_finds_what_brute_force_finds(evidence):
     example = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(example)
     scene = drawn(num_sat=8)
-    _, before, after, largest = example.share_power(scene)
+    share, before, after, largest = example.share_power(scene)
     assert after < before
+    # The information of satellites adds up; by the theorem no tr(E^-1 E_b) is above 9 at the
+    # optimum, be b used or not.
+    unit = np.repeat([100.0, 0.1, 1.0], 3)
+    each = [
+        np.asarray(nine_d.efim(with_satellites(scene, jnp.eye(8)[b]))) * np.outer(unit, unit)
+        for b in range(8)
+    ]
+    whole = np.tensordot(share, each, axes=1)
+    slopes = np.array([np.trace(np.linalg.solve(whole, one)) for one in each])
+    np.testing.assert_allclose(np.linalg.slogdet(whole)[1], -after, rtol=1e-5)
+    assert np.max(slopes) < 9.0 / 8.0 * 1.001
     evidence(
         "methods.nine_d.design",
         "largest slope of log det by power shares at the optimum, relative",
