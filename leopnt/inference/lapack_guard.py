@@ -1,10 +1,10 @@
 """Does a function call LAPACK? Such kernels must not run in several threads at once.
 
-On a CPU, JAX splits a batched LAPACK call over its own thread pool, and the pool's thread that runs
-the kernel waits for the parts. With as many kernels at once as the pool has threads (one per core),
-all of them wait and none works: the process hangs for good. Seen with Cholesky, LU, QR and
-triangular solves of 250 matrices of 15 x 15 and more on two cores (jax 0.10.2); one kernel fewer
-than cores never hangs.
+On a CPU, JAX runs batched LAPACK calls on its own thread pool, one thread per core. With as many
+such kernels at once as the pool has threads the process hangs for good; with a larger pool (the
+variable NPROC) the same kernels do not. So it seems that each keeps one thread waiting for parts
+that none is left to work on. Seen with Cholesky, LU and QR of 250 matrices of 15 x 15, and
+triangular solves of 1000, in two threads on two cores (jax 0.10.2).
 """
 
 from __future__ import annotations
