@@ -1,7 +1,7 @@
 """Run every benchmark: `python -m benchmarks` or `make bench`."""
 
-from benchmarks import propagation, pvt_fixes, start_up, study_runner
+from benchmarks import nine_d_bounds, propagation, pvt_fixes, start_up, study_runner
 
-for module in (start_up, propagation, pvt_fixes, study_runner):
+for module in (start_up, propagation, pvt_fixes, study_runner, nine_d_bounds):
     print(f"== {module.__name__}")
     module.main()

@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import PyTree
 
 from leopnt.errors import LeopntError
+from leopnt.inference.lapack_guard import turn_of
 
 DEFAULT_TILE = 500
 """Problems that advance together: their working set fits the cache of one core."""
@@ -37,7 +38,8 @@ def batch_map(
 
     Args:
         function: pure JAX function of one problem, defined at module level (the compiled kernel is
-            cached by its identity). Must not use the library QR or SVD when threads > 1.
+            cached by its identity). A function that calls LAPACK (library Cholesky, solve, QR,
+            SVD) is run by one thread at a time in the whole process, see `lapack_guard`.
         batched: pytrees whose arrays have a leading batch axis.
         shared: pytree passed to every call as it is, last; None: no such argument.
         tile: problems per tile; another tile may round differently.
@@ -68,9 +70,12 @@ def batch_stream(
     def run(start: int) -> PyTree:
         stop = min(start + span, count)
         piece = jax.tree.map(lambda leaf: _cut(leaf, start, stop, span), batched)
-        result = kernel(piece, shared)
-        return jax.tree.map(lambda leaf: np.asarray(leaf)[: stop - start], result)
+        with turn:
+            result = jax.tree.map(np.asarray, kernel(piece, shared))
+        return jax.tree.map(lambda leaf: leaf[: stop - start], result)
 
+    first = jax.tree.map(lambda leaf: _cut(leaf, 0, min(span, count), span), batched)
+    turn = turn_of(kernel, first, shared)
     return _in_order(run, range(0, count, span), threads or _default_threads())
 
 

@@ -16,6 +16,7 @@ from leopnt.methods.nine_d import (
     BOTH_OFFSETS,
     LOCATION,
     ClockDrift,
+    ClockWalk,
     CommonClockDrift,
     CommonFrequencyOffset,
     CommonTimeOffset,
@@ -45,6 +46,7 @@ MORE = {
     "common clock": (CommonTimeOffset(), CommonClockDrift()),
     "common clock and phase": (CommonTimeOffset(), CommonClockDrift(), PhaseOfSlot()),
     "clocks": (TimeOffset(), ClockDrift()),
+    "walking clocks": (TimeOffset(), ClockWalk(1e-9), FrequencyOffset()),
 }
 
 

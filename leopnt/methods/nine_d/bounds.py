@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
+from jax.scipy.linalg import block_diag
 from jaxtyping import Array, Float
 
 from leopnt.inference.fisher import Information, information_of_rows
@@ -42,7 +43,7 @@ def information(
         rows: other derivatives, as `decoupled_derivatives(scene)`.
     """
     return information_of_rows(
-        _rows(scene, tuple(nuisances), rows), unknowns_of(scene, tuple(nuisances))
+        rows_of(scene, tuple(nuisances), rows), unknowns_of(scene, tuple(nuisances))
     )
 
 
@@ -59,9 +60,22 @@ def unknowns_of(scene: NineDScene, nuisances: tuple[AbstractNuisance, ...]) -> U
 
 
 @eqx.filter_jit
-def _rows(scene: NineDScene, nuisances: tuple[AbstractNuisance, ...], rows: Derivatives | None):
+def rows_of(
+    scene: NineDScene,
+    nuisances: tuple[AbstractNuisance, ...] = BOTH_OFFSETS,
+    rows: Derivatives | None = None,
+) -> Float[Array, "row param"]:
+    """All rows A with A^T A the Fisher information, SI: measured, and known of the nuisances."""
     rows = derivatives(scene) if rows is None else rows
-    return whitened_rows(scene, rows, [one.columns(scene) for one in nuisances])
+    measured = whitened_rows(scene, rows, [one.columns(scene) for one in nuisances])
+    return jnp.concatenate([measured, known_rows(scene, nuisances)])
+
+
+def known_rows(
+    scene: NineDScene, nuisances: tuple[AbstractNuisance, ...]
+) -> Float[Array, "row param"]:
+    """Whitened rows of what is known about the nuisances beforehand; nothing of the location."""
+    return block_diag(jnp.zeros((0, 9)), *(one.prior_rows(scene) for one in nuisances))
 
 
 def whitened_rows(
@@ -79,11 +93,11 @@ def whitened_rows(
     weight = weights(scene)
     delay = jnp.concatenate([rows.delay, *(one.delay for one in nuisances)], axis=-1)
     doppler = jnp.concatenate([rows.doppler, *(one.doppler for one in nuisances)], axis=-1)
-    parts = [jnp.sqrt(weight.doppler)[..., None] * doppler]
+    parts = [_root(weight.doppler)[..., None] * doppler]
     if any(one.phase_rad is not None for one in nuisances):
         parts += _code_and_phase(scene, delay, nuisances)
     else:
-        parts.append(jnp.sqrt(weight.delay)[..., None] * delay)
+        parts.append(_root(weight.delay)[..., None] * delay)
     return jnp.concatenate([part.reshape(-1, part.shape[-1]) for part in parts])
 
 
@@ -91,14 +105,20 @@ def _code_and_phase(scene: NineDScene, delay, nuisances: Sequence[Columns]):
     seen = observed(scene)
     middle_hz = seen.observed_hz + scene.bandwidth_hz * scene.correlation
     spread = scene.bandwidth_hz**2 * (1.0 - scene.correlation**2)
-    code = jnp.sqrt(scene.snr * spread[..., None])[..., None] * delay
+    code = _root(scene.snr * spread[..., None])[..., None] * delay
     location = jnp.zeros((*scene.snr.shape, 9))
     phase = [
         jnp.zeros_like(one.delay) if one.phase_rad is None else one.phase_rad for one in nuisances
     ]
     cycles = jnp.concatenate([location, *phase], axis=-1) / (2.0 * jnp.pi)
     carrier = middle_hz[..., None, None] * delay - cycles
-    return [code, jnp.sqrt(scene.snr)[..., None] * carrier]
+    return [code, _root(scene.snr)[..., None] * carrier]
+
+
+def _root(weight):
+    """Square root whose derivative is 0, not infinite, where a link is blocked."""
+    positive = weight > 0
+    return jnp.where(positive, jnp.sqrt(jnp.where(positive, weight, 1.0)), 0.0)
 
 
 def euler_matrix(scene: NineDScene, size: int = 9) -> Float[np.ndarray, "size size"]:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.scipy.linalg import block_diag
 from jaxtyping import Array, Float
 
 from leopnt.errors import LeopntError, did_you_mean
@@ -138,8 +139,11 @@ def _nuisance_rows(scene: NineDScene, nuisances, knowledge: Knowledge, width: in
     for one in nuisances:
         sigma = jnp.asarray(knowledge.nuisance_sigma.get(one.name, jnp.inf))
         shares.append(jnp.full(one.columns(scene).doppler.shape[-1], 1.0 / sigma))
-    share = jnp.concatenate([jnp.zeros(0), *shares])
-    return jnp.pad(jnp.diag(share), ((0, 0), (0, width - len(share) + 9)))
+    if not shares:
+        return jnp.zeros((0, width + 9))
+    own = block_diag(*(one.prior_rows(scene) for one in nuisances))
+    rows = jnp.concatenate([jnp.diag(jnp.concatenate(shares)), own])
+    return jnp.pad(rows, ((0, 0), (0, width - rows.shape[1] + 9)))
 
 
 def _eliminated(rows: Float[Array, "row param"], count: int) -> Float[Array, "row rest"]:

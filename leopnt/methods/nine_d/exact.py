@@ -16,7 +16,7 @@ from jaxtyping import Float
 
 from leopnt.constants import SPEED_OF_LIGHT_MPS
 from leopnt.inference.identifiability import EXACT, ExactInformation, exact_information
-from leopnt.methods.nine_d.bounds import unknowns_of
+from leopnt.methods.nine_d.bounds import known_rows, unknowns_of
 from leopnt.methods.nine_d.closed_form import Weights, observed, weights
 from leopnt.methods.nine_d.nuisances import BOTH_OFFSETS, AbstractNuisance, Columns
 from leopnt.methods.nine_d.scene import NineDScene
@@ -138,17 +138,21 @@ def _length(vector: np.ndarray) -> np.ndarray:
 
 
 class _Signal(NamedTuple):
-    """What is taken from the scene in 64 bit: weights, mean of the received spectrum, nuisances."""
+    """What is taken from the scene in 64 bit: weights, mean of the received spectrum, nuisances and
+    rows of what is known about them.
+    """
 
     weight: Weights
     middle_hz: Any
     columns: tuple[Columns, ...]
+    known: Any
 
 
 @eqx.filter_jit
 def _signal(scene: NineDScene, nuisances: tuple[AbstractNuisance, ...]) -> _Signal:
     middle_hz = observed(scene).observed_hz + scene.bandwidth_hz * scene.correlation
-    return _Signal(weights(scene), middle_hz, tuple(one.columns(scene) for one in nuisances))
+    columns = tuple(one.columns(scene) for one in nuisances)
+    return _Signal(weights(scene), middle_hz, columns, known_rows(scene, nuisances))
 
 
 def _information(scene, geometry: _Geometry, by_position, nuisances) -> ExactInformation:
@@ -165,6 +169,7 @@ def _information(scene, geometry: _Geometry, by_position, nuisances) -> ExactInf
         rows += _code_and_phase(scene, delay, signal)
     else:
         rows += _weighted(delay, signal.weight.delay)
+    rows += list(_exact_of(signal.known))
     return exact_information(rows, unknowns_of(scene, nuisances))
 
 

@@ -9,6 +9,7 @@ from typing import ClassVar, NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from leopnt.errors import LeopntError
 from leopnt.methods.nine_d.scene import NineDScene
 
 
@@ -40,6 +41,10 @@ class AbstractNuisance(abc.ABC):
     @abc.abstractmethod
     def columns(self, scene: NineDScene) -> Columns:
         """Their columns of the Jacobian."""
+
+    def prior_rows(self, scene: NineDScene) -> Float[Array, "row param"]:
+        """Whitened rows of what is known about them beforehand, SI; none unless overridden."""
+        return jnp.zeros((0, self.columns(scene).doppler.shape[-1]))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -130,6 +135,48 @@ class CommonClockDrift(AbstractNuisance):
     def columns(self, scene: NineDScene) -> Columns:
         delay = -scene.slot_time_s[None, :, None, None] * _ones(scene)
         return Columns(delay, -jnp.ones((*scene.snr.shape[:2], 1)))
+
+
+@dataclasses.dataclass(frozen=True)
+class ClockWalk(AbstractNuisance):
+    """Random walk of each satellite's time offset from slot to slot, on top of `TimeOffset`.
+
+        delta_k+1 = delta_k + sigma_1s sqrt(T_k+1 - T_k) u_k,   u_k ~ N(0, 1)
+
+    The unknowns are the u of each satellite (slots - 1 of them), each known to N(0, 1) beforehand:
+    the square-root information form of the filter over slots. With sigma_1s = 0 the clock stands
+    still; at infinity every slot has an offset of its own. White frequency noise of Allan deviation
+    sigma_y at 1 s is sigma_1s = sigma_y times 1 s.
+
+    Attributes:
+        sigma_1s_s: standard deviation of what a clock gains over one second [s].
+
+    Source: Bierman, Factorization Methods for Discrete Sequential Estimation (1977), process noise
+    in square-root information form.
+    """
+
+    sigma_1s_s: float
+
+    name = "clock_walk"
+    unit = "1"
+    scale = 1.0
+
+    def __post_init__(self):
+        if not 0.0 <= self.sigma_1s_s < float("inf"):
+            raise LeopntError(f"sigma_1s_s = {self.sigma_1s_s!r}: expected 0 or more, finite.")
+
+    def columns(self, scene: NineDScene) -> Columns:
+        each, time = _per_satellite(scene), scene.slot_time_s
+        step_s = self.sigma_1s_s * jnp.sqrt(jnp.diff(time))
+        gained_s = jnp.tril(jnp.ones((len(time), len(time))), -1)[:, :-1] * step_s[None, :]
+        of_slot = -each[:, None, :, None] * gained_s[None, :, None, :]
+        of_slot = of_slot.reshape(len(each), len(time), -1)
+        delay = of_slot[:, :, None, :] * _ones(scene)
+        return Columns(delay, _no_doppler(scene, of_slot.shape[-1]))
+
+    def prior_rows(self, scene: NineDScene) -> Float[Array, "row param"]:
+        num_sat, num_slot, _ = scene.snr.shape
+        return jnp.eye(num_sat * (num_slot - 1))
 
 
 @dataclasses.dataclass(frozen=True)

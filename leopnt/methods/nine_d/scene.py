@@ -20,6 +20,9 @@ Numbers: TypeAlias = ArrayLike | Sequence[Any]
 
 _SLOT_LENGTH_S = 10e-3
 
+_SURFACE_M = (6.33e6, 6.42e6)
+"""Distances from the Earth's center at which a receiver has a horizon to look at."""
+
 
 class NineDScene(eqx.Module):
     """Everything that is known, or at which the bounds are taken. Build it with `nine_d_scene`.
@@ -80,6 +83,7 @@ def nine_d_scene(
     mean_square_time_s2: Numbers | None = None,
     freq_offset_hz: Numbers = 0.0,
     doppler_weight: float = 1.0,
+    up: Numbers | None = None,
 ) -> NineDScene:
     """Check explicit arrays and bring them to their full shapes.
 
@@ -94,17 +98,27 @@ def nine_d_scene(
         bandwidth_hz, correlation: scalar or (sat, slot).
         slot_length_s, mean_square_time_s2: one of them; the default is a slot of 10 ms.
         freq_offset_hz: scalar or (sat,).
+        up: (3,) towards the zenith, any length, for the warning about satellites below the horizon.
+            Default: away from the origin if the receiver is near the Earth's surface; else there
+            is no such warning.
+
+    Warns of satellites that send from below the horizon, of slots that overlap, and of slots at one
+    instant.
 
     Raises:
         LeopntError: a shape, value or combination that makes no sense, by name.
     """
     sat_pos = _array("sat_pos_m", sat_pos_m)
     if sat_pos.ndim != 3 or sat_pos.shape[2] != 3 or 0 in sat_pos.shape:
-        raise LeopntError(f"sat_pos_m has shape {sat_pos.shape}; accepted: (sat, slot, 3).")
+        raise LeopntError(
+            f"sat_pos_m has shape {sat_pos.shape}; accepted: (sat, slot, 3), one or more of each."
+        )
     num_sat, num_slot, _ = sat_pos.shape
     antennas = _array("antennas_body_m", antennas_body_m)
     if antennas.ndim != 2 or antennas.shape[1] != 3 or 0 in antennas.shape:
-        raise LeopntError(f"antennas_body_m has shape {antennas.shape}; accepted: (ant, 3).")
+        raise LeopntError(
+            f"antennas_body_m has shape {antennas.shape}; accepted: (ant, 3), one or more."
+        )
     per_slot, links = (num_sat, num_slot), (num_sat, num_slot, len(antennas))
     spacing = float(_full("slot_spacing_s", slot_spacing_s, (), low=0.0))
     fields = {
@@ -125,6 +139,7 @@ def nine_d_scene(
     }
     _check_antennas(antennas)
     _check_geometry(fields, spacing)
+    _warn_below_horizon(fields, up)
     return NineDScene(**{name: jnp.asarray(value) for name, value in fields.items()})
 
 
@@ -176,8 +191,10 @@ def _snr(snr_linear: Any, snr_db: Any, shape: tuple[int, ...]) -> np.ndarray:
         raise LeopntError("give one of snr_linear and snr_db.")
     if snr_db is None:
         return _full("snr_linear", snr_linear, shape, low=0.0)
-    with np.errstate(divide="ignore"):
+    try:
         decibels = np.asarray(snr_db, float)
+    except (TypeError, ValueError):
+        raise LeopntError(f"snr_db = {snr_db!r}: expected an array of numbers.") from None
     if np.any(np.isnan(decibels)) or np.any(decibels == np.inf):
         raise LeopntError("snr_db holds NaN or +infinity; -infinity means a blocked link.")
     return _full("snr_db", 10.0 ** (decibels / 10.0), shape)
@@ -188,9 +205,8 @@ def _square_time(slot_length_s: Any, square: Any, shape, spacing: float) -> np.n
         if slot_length_s is not None:
             raise LeopntError("give one of slot_length_s and mean_square_time_s2.")
         return _full("mean_square_time_s2", square, shape, low=0.0)
-    length = float(
-        _full("slot_length_s", 10e-3 if slot_length_s is None else slot_length_s, (), low=0.0)
-    )
+    given = _SLOT_LENGTH_S if slot_length_s is None else slot_length_s
+    length = float(_full("slot_length_s", given, (), low=0.0))
     if 0.0 < spacing < length and shape[1] > 1:
         warnings.warn(
             f"slot_length_s = {length:g} is above the spacing, {spacing:g} s: slots overlap.",
@@ -224,6 +240,30 @@ def _check_geometry(fields: dict[str, np.ndarray], spacing: float) -> None:
     if spacing == 0.0 and len(time) > 1:
         warnings.warn(
             "slot_spacing_s = 0: further slots tell nothing about the velocity through delays.",
+            LeopntWarning,
+            stacklevel=3,
+        )
+
+
+def _warn_below_horizon(fields: dict[str, np.ndarray], up: Any) -> None:
+    """Warn of links from below the plane through the receiver, across `up`."""
+    rx_pos = fields["rx_pos_m"]
+    if up is not None:
+        zenith = _full("up", up, (3,), exact=True)
+        if not np.any(zenith):
+            raise LeopntError("up = (0, 0, 0): expected a direction.")
+    elif _SURFACE_M[0] < np.linalg.norm(rx_pos) < _SURFACE_M[1]:
+        zenith = rx_pos
+    else:
+        return
+    offset = fields["sat_pos_m"] - rx_pos
+    sends = np.any(fields["snr"] > 0, axis=-1)
+    below = np.any(sends & (offset @ zenith < 0.0), axis=1)
+    if np.any(below):
+        which = ", ".join(str(b + 1) for b in np.flatnonzero(below))
+        warnings.warn(
+            f"sat_pos_m: below the horizon, but with a link: satellite {which} of {len(below)}; "
+            "an SNR of 0 blocks a link.",
             LeopntWarning,
             stacklevel=3,
         )
