@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 import dataclasses
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -25,11 +25,17 @@ class Columns(NamedTuple):
 
 
 class AbstractNuisance(abc.ABC):
-    """Unknown parameters that nobody asks for."""
+    """Unknown parameters that nobody asks for.
+
+    Attributes:
+        is_common: whether all satellites share them; else each satellite has its own, which no
+            other satellite's links depend on.
+    """
 
     name: str
     unit: str
     scale: float
+    is_common: ClassVar[bool] = False
 
     @abc.abstractmethod
     def columns(self, scene: NineDScene) -> Columns:
@@ -59,6 +65,7 @@ class CommonTimeOffset(AbstractNuisance):
     name = "common_time_offset_s"
     unit = "s"
     scale = 1e-9
+    is_common = True
 
     def columns(self, scene: NineDScene) -> Columns:
         return Columns(-_ones(scene), _no_doppler(scene, 1))
@@ -80,6 +87,20 @@ class FrequencyOffset(AbstractNuisance):
 
 
 @dataclasses.dataclass(frozen=True)
+class CommonFrequencyOffset(AbstractNuisance):
+    """One frequency offset for all satellites, which are synchronized: the receiver's."""
+
+    name = "common_freq_offset_hz"
+    unit = "Hz"
+    scale = 1.0
+    is_common = True
+
+    def columns(self, scene: NineDScene) -> Columns:
+        doppler = -jnp.ones((*scene.snr.shape[:2], 1)) / scene.carrier_hz
+        return Columns(_no_delay(scene, 1), doppler)
+
+
+@dataclasses.dataclass(frozen=True)
 class ClockDrift(AbstractNuisance):
     """One clock rate y for each satellite: delta grows by y T, and the frequency by f_c y.
 
@@ -95,6 +116,20 @@ class ClockDrift(AbstractNuisance):
         delay = -each[:, None, None, :] * time[None, :, None, None] * _ones(scene)
         doppler = -each[:, None, :] * jnp.ones((1, len(time), 1))
         return Columns(delay, doppler)
+
+
+@dataclasses.dataclass(frozen=True)
+class CommonClockDrift(AbstractNuisance):
+    """One clock rate for all satellites, which are synchronized: the receiver's. See `ClockDrift`."""
+
+    name = "common_clock_drift"
+    unit = "1"
+    scale = 1e-9
+    is_common = True
+
+    def columns(self, scene: NineDScene) -> Columns:
+        delay = -scene.slot_time_s[None, :, None, None] * _ones(scene)
+        return Columns(delay, -jnp.ones((*scene.snr.shape[:2], 1)))
 
 
 @dataclasses.dataclass(frozen=True)
