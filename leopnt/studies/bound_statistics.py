@@ -6,6 +6,7 @@ a median over all geometries stays honest.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 
 import numpy as np
@@ -121,6 +122,6 @@ class BoundStatistics(AbstractStatistics):
         return np.array(
             [
                 quantiles(sorted_values[start:stop], half)[0]
-                for start, stop in zip(edges[:-1], edges[1:], strict=True)
+                for start, stop in itertools.pairwise(edges)
             ]
         )

@@ -275,7 +275,8 @@ def _array_problems(array: dict[str, Any]) -> Iterator[str]:
     if "antennas_m" in array:
         for name in ("shape", "antennas", "spacing_wavelengths"):
             if name in array:
-                yield f"[array] {name} = {shown(array[name])}: antennas_m gives it already; drop one."
+                value = shown(array[name])
+                yield f"[array] {name} = {value}: antennas_m gives it already; drop one."
         return
     if "antennas" in array and shape != "line":
         yield (
@@ -328,4 +329,5 @@ def _prior_problems(priors: dict[str, Any], method: dict[str, Any]) -> Iterator[
         ("velocity_mps", "velocity"),
     ):
         if name in priors and field in known:
-            yield f"[priors] {name} = {shown(priors[name])}: [method] known has the {field} already."
+            value = shown(priors[name])
+            yield f"[priors] {name} = {value}: [method] known has the {field} already."

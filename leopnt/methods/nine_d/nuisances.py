@@ -120,7 +120,7 @@ class ClockDrift(AbstractNuisance):
 
 @dataclasses.dataclass(frozen=True)
 class CommonClockDrift(AbstractNuisance):
-    """One clock rate for all satellites, which are synchronized: the receiver's. See `ClockDrift`."""
+    """One clock rate for all synchronized satellites: the receiver's, as in `ClockDrift`."""
 
     name = "common_clock_drift"
     unit = "1"
