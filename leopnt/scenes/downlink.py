@@ -131,7 +131,7 @@ def antenna_gain(
     return jax.vmap(over_slots, (0, None))(to_satellite, boresight)
 
 
-def snr_linear(
+def snr_of_budget(
     cn0_dbhz: Float[Array, "sat slot"],
     gain: Float[Array, "sat slot ant"],
     slot_length_s: Float[Array, ""] | float,

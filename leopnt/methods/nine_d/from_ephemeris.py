@@ -6,15 +6,14 @@ import warnings
 from collections.abc import Sequence
 
 import numpy as np
-from jax.typing import ArrayLike
-from jaxtyping import Array, Float
+from jaxtyping import Float
 
 from leopnt.errors import LeopntError, LeopntWarning
 from leopnt.frames.geodetic import enu_basis
 from leopnt.methods.nine_d.scene import NineDScene, Numbers, nine_d_scene
 from leopnt.orbits.ephemeris import Ephemeris
-from leopnt.scenes.downlink import Downlink, antenna_gain, isotropic_cn0_dbhz, snr_linear
-from leopnt.scenes.nine_d_scene import SlotLinks, slot_links
+from leopnt.scenes.downlink import Downlink, antenna_gain, isotropic_cn0_dbhz, snr_of_budget
+from leopnt.scenes.nine_d_scene import slot_links
 from leopnt.scenes.receiver_pose import body_rotation
 from leopnt.scenes.satellite_choice import AbstractChoice, AllInView
 from leopnt.scenes.sky_scene import Place
@@ -83,11 +82,13 @@ def nine_d_scene_from_ephemeris(
     axes = over.enu_axes[0]
     rotation = np.asarray(body_rotation(axes, *(float(one) for one in heading_pitch_roll_rad)))
     antennas = np.atleast_2d(np.asarray(antennas_body_m, float))
-    if downlink is not None:
-        strength = _budget(downlink, links, over, rotation, len(antennas), carrier_hz, slot_length_s)
-        snr = strength[:count]
-    else:
+    if downlink is None:
         snr = _explicit(snr_linear, snr_db, (count, slots, len(antennas)))
+    else:
+        cn0 = isotropic_cn0_dbhz(links, downlink, carrier_hz, over.rx_pos_ecef_m)[0, :count]
+        towards = links.sat_pos_ecef_m[0, :count] - over.rx_pos_ecef_m[0]
+        gain = antenna_gain(downlink, len(antennas), rotation, towards)
+        snr = np.asarray(snr_of_budget(cn0, gain, slot_length_s))
     return nine_d_scene(
         sat_pos_m=links.sat_pos_ecef_m[0, :count],
         sat_vel_mps=links.sat_vel_ecef_mps[0, :count],
@@ -117,31 +118,12 @@ def _explicit(linear, decibels, shape: tuple[int, ...]) -> Float[np.ndarray, "sa
     return wide if decibels is None else 10.0 ** (wide / 10.0)
 
 
-def _budget(
-    downlink: Downlink,
-    links: SlotLinks,
-    over: StudyScene,
-    rotation: np.ndarray,
-    num_ant: int,
-    carrier_hz: float,
-    slot_length_s: float,
-) -> Float[np.ndarray, "sat slot ant"]:
-    cn0 = isotropic_cn0_dbhz(links, downlink, carrier_hz, over.rx_pos_ecef_m)[0]
-    direction = links.sat_pos_ecef_m[0] - over.rx_pos_ecef_m[0]
-    gain = antenna_gain(downlink, num_ant, rotation, direction)
-    return np.asarray(_linear(cn0, gain, slot_length_s))
-
-
-def _linear(cn0, gain, slot_length_s) -> Array:
-    return snr_linear(np.asarray(cn0), gain, slot_length_s)
-
-
 def _over_place(
     ephemeris: Ephemeris, place: Place, time_s: float, vel_enu_mps: np.ndarray, mask_rad: float
 ) -> StudyScene:
     """A scene of one user at one epoch."""
     pos = np.asarray(place.pos_ecef_m)[None]
-    axes = np.asarray(_axes(place.latitude_deg, place.longitude_deg))[None]
+    axes = np.asarray(enu_basis(*np.radians([place.latitude_deg, place.longitude_deg])))[None]
     times = np.array([time_s])
     seen = find_visible(ephemeris, times, pos[:, None], axes[:, None], mask_rad)
     return StudyScene(
@@ -160,7 +142,3 @@ def _over_place(
         mask_rad=mask_rad,
         carrier_hz=1e9,
     )
-
-
-def _axes(latitude_deg: ArrayLike, longitude_deg: ArrayLike) -> Array:
-    return enu_basis(np.radians(latitude_deg), np.radians(longitude_deg))
