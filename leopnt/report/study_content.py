@@ -13,12 +13,20 @@ from leopnt.report import words
 from leopnt.report.content import Table, cut
 from leopnt.report.reading import column, json_attribute, strings, unit
 from leopnt.report.study_points import (
+    long_name,
     num_points,
     point_name,
     swept_parameters,
     with_unit,
 )
-from leopnt.report.study_words import FEW_TRIALS, failures, ratio_and_sigma, share, total
+from leopnt.report.study_words import (
+    FEW_TRIALS,
+    failures,
+    headline,
+    ratio_and_sigma,
+    share,
+    total,
+)
 
 NONE = "-"
 """What stands where there is no number."""
@@ -68,6 +76,7 @@ def points(study: xr.Dataset, max_rows: int, errors: Sequence[str] = tuple(ERROR
     columns = [(p.label, [p.number(i) for i in range(num_points(study))]) for p in parameters]
     columns += [(name.capitalize(), _counts(study, name)) for name in ("trials", "solved")]
     named = {name: ERRORS[name] for name in errors if name in study}
+    named |= {name: long_name(study, name) for name in headline(study)}
     columns += [
         (with_unit(label, unit(study, name)), _numbers(column(study, name, "point")))
         for name, label in named.items()
@@ -87,7 +96,8 @@ def points(study: xr.Dataset, max_rows: int, errors: Sequence[str] = tuple(ERROR
     kept, note = cut(rows, max_rows)
     numeric = tuple(not (i < len(parameters) and parameters[i].categories)
                     for i in range(len(columns)))  # fmt: skip
-    title = "Points of the sweep" if parameters else "Errors"
+    alone = "Bounds" if headline(study) else "Errors"
+    title = "Points of the sweep" if parameters else alone
     return Table(title, tuple(label for label, _ in columns), kept, numeric, _few(study) + note)
 
 

@@ -93,8 +93,8 @@ def _sweep(study: xr.Dataset, entry: Mapping[str, Any]) -> Plot | None:
     return Plot(
         *name_and_title(entry),
         x=Axis(first.label, is_geometric(first.values), first.categories),
-        y=Axis(y_label(study, names), wants_log_y(entry, series)),
-        caption=_sweep_caption(study, names, others, len(families) - len(members), random),
+        y=Axis(str(entry.get("y_label") or y_label(study, names)), wants_log_y(entry, series)),
+        caption=_sweep_caption(study, entry, others, len(families) - len(members), random),
         alternative=_sweep_alternative(study, names, first),
         series=tuple(series),
         legend_title=", ".join(p.label for p in others) if len(members) > 1 else "",
@@ -117,19 +117,26 @@ def _families(study: xr.Dataset, others: list[Parameter]) -> dict[str, np.ndarra
 
 
 def _sweep_caption(
-    study: xr.Dataset, names: list[str], others: list[Parameter], left_out: int, random: bool
+    study: xr.Dataset,
+    entry: Mapping[str, Any],
+    others: list[Parameter],
+    left_out: int,
+    random: bool,
 ) -> str:
-    sentences = []
-    if any("bound" in name for name in names):
+    sentences, own = [], str(entry.get("caption") or "")
+    if own:
+        sentences.append(own)
+    elif any("bound" in name for name in drawn_variables(study, entry, "point")):
         sentences.append("Markers are what the trials gave, lines without markers are bounds.")
     if random:
-        sentences = ["Each marker is one point of the random sweep."]
+        sentences = [*filter(None, [own]), "Each marker is one point of the random sweep."]
     elif others and left_out >= 0 and num_points(study) > 1:
         swept = ", ".join(lower_first(p.name) for p in others)
         sentences.append(f"Colors and markers tell {swept} apart.")
     if left_out > 0:
         sentences.append(f"{left_out} more families of lines are in the NetCDF file.")
-    sentences.append("Statistics of solved trials only.")
+    if not own:
+        sentences.append("Statistics of solved trials only.")
     return " ".join(sentences)
 
 
@@ -169,7 +176,8 @@ def _cdf(study: xr.Dataset, entry: Mapping[str, Any]) -> Plot | None:
             series.append(Series(label, values[name][point], probability, look))
     everything = np.concatenate([one.x for one in series])
     label = common_label(["m"]) if several else axis_label(study, names[0])
-    caption = "The share of solved trials whose error is at most the one below."
+    usual = "The share of solved trials whose error is at most the one below."
+    caption = str(entry.get("caption") or usual)
     if len(shown) < num_points(study):
         caption += f" {len(shown)} of {num_points(study)} points are drawn."
     return Plot(

@@ -6,8 +6,14 @@ import numpy as np
 import xarray as xr
 
 from leopnt.report import words
-from leopnt.report.reading import column, strings, text, unit
-from leopnt.report.study_points import lower_first, num_points, point_phrase, swept_parameters
+from leopnt.report.reading import column, json_attribute, strings, text, unit
+from leopnt.report.study_points import (
+    long_name,
+    lower_first,
+    num_points,
+    point_phrase,
+    swept_parameters,
+)
 
 FEW_TRIALS = 30
 """Statistics of fewer solved trials get a warning in words."""
@@ -116,8 +122,17 @@ def failures(study: xr.Dataset) -> list[tuple[str, int]]:
     return sorted(((n, c) for n, c in named if c), key=lambda pair: -pair[1])
 
 
+def headline(study: xr.Dataset) -> list[str]:
+    """Columns that stand for the study instead of positioning errors, most important first."""
+    named = json_attribute(study, "headline", [])
+    named = named if isinstance(named, list) else [named]
+    return [str(name) for name in named if name in study and study[name].dims == ("point",)]
+
+
 def error_sentence(study: xr.Dataset) -> str:
-    """Smallest and largest 3D error, and how they compare with the bound."""
+    """Smallest and largest 3D error, and how they compare with the bound; or the headline."""
+    if json_attribute(study, "headline", []):
+        return " ".join(_headline_sentence(study, name) for name in headline(study))
     rmse = column(study, "rmse_3d", "point")
     solved = np.flatnonzero(np.isfinite(rmse))
     if not len(solved):
@@ -127,6 +142,19 @@ def error_sentence(study: xr.Dataset) -> str:
         return f"3D error (RMSE): {_error_at(study, best)}{_ratio_at(study, best)}."
     sentence = f"3D error (RMSE): best {_error_at(study, best)}, worst {_error_at(study, worst)}"
     return f"{sentence}.{_ratio_range(study)}"
+
+
+def _headline_sentence(study: xr.Dataset, name: str) -> str:
+    values, label = column(study, name, "point"), long_name(study, name)
+    known = np.flatnonzero(np.isfinite(values))
+    if not len(known):
+        return f"{label}: at no point is it finite."
+    best, worst = (int(known[f(values[known])]) for f in (np.argmin, np.argmax))
+    texts = [words.quantity(float(values[i]), unit(study, name)) for i in (best, worst)]
+    if texts[0] == texts[1]:
+        return f"{label}: {texts[0]}."
+    places = [point_phrase(swept_parameters(study), i) for i in (best, worst)]
+    return f"{label}: best {texts[0]} {places[0]}, worst {texts[1]} {places[1]}."
 
 
 def _error_at(study: xr.Dataset, point: int) -> str:

@@ -27,7 +27,11 @@ from leopnt.scenes.study_settings import (
 from leopnt.studies.published import PublishedTable
 from leopnt.studies.sweep import SweepSettings
 
-MODULES = {"pvt": "leopnt.studies.pvt_study", "doppler_fix": "leopnt.studies.doppler_study"}
+MODULES = {
+    "pvt": "leopnt.studies.pvt_study",
+    "doppler_fix": "leopnt.studies.doppler_study",
+    "nine_d_random": "leopnt.studies.nine_d_random_study",
+}
 """Module of each method that can be studied; its `METHOD` is the `AbstractStudyMethod`."""
 
 METHOD_NAMES = ", ".join(repr(name) for name in MODULES)
@@ -153,6 +157,8 @@ class AbstractStudyMethod(abc.ABC):
         chunk_trials: trials of one file; a multiple of 8 tiles runs best.
         outcomes: what the kernel returns for every trial, by name.
         evidence: capabilities that the result rests on, rows of the evidence table.
+        headline: columns that the report's sentences and table show, most important first; empty
+            for positioning errors.
         plots: what the report draws; see `report`.
         template_name: of the commented study file in the folder `templates`.
     """
@@ -164,6 +170,7 @@ class AbstractStudyMethod(abc.ABC):
     chunk_trials: ClassVar[int]
     outcomes: ClassVar[Mapping[str, Quantity]]
     evidence: ClassVar[tuple[str, ...]]
+    headline: ClassVar[tuple[str, ...]] = ()
     plots: ClassVar[tuple[Mapping[str, Any], ...]]
     template_name: ClassVar[str]
 

@@ -137,4 +137,5 @@ def _attributes(study: Study, outcome: Outcome, warnings: list[str]) -> dict[str
         "sweep_kind": "none" if sweep is None else sweep.kind,
         "plots": json.dumps([dict(one) for one in study.method.plots]),
         "evidence": json.dumps(list(study.method.evidence)),
+        "headline": json.dumps(list(study.method.headline)),
     }

@@ -1,0 +1,380 @@
+"""Bounds of position, orientation and velocity over random geometries, as a study.
+
+A trial is one geometry, drawn from its number: the same at every point of a sweep with the same
+satellites and slots, so that curves are smooth. Nothing is estimated: what comes out are bounds.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, ClassVar, Literal, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+from pydantic import Field
+
+from leopnt.channel.link import SNR_OF_ESN0_DB
+from leopnt.inference.status import Status
+from leopnt.methods.nine_d import (
+    LOCATION,
+    AbstractNuisance,
+    Motion,
+    integrated_motion,
+    orbit_motion,
+    random_scene,
+    seed_motion,
+)
+from leopnt.methods.nine_d.covariance import Knowledge, location_covariance
+from leopnt.scenes.settings import SettingsTable, shown, table_of
+from leopnt.studies.bound_statistics import BoundStatistics
+from leopnt.studies.method import (
+    AbstractStatistics,
+    AbstractStudyMethod,
+    CommonSettings,
+    Prepared,
+    Quantity,
+)
+from leopnt.studies.nine_d_tables import (
+    ArrayTable,
+    LimitsTable,
+    NineDSignalTable,
+    PriorTable,
+    UnknownsTable,
+    antennas_of,
+    known_of,
+    mean_square_time_s2_of,
+    nine_d_problems,
+    nuisances_of,
+    prior_rows_of,
+    prior_sigma_of,
+    snr_linear_of,
+)
+from leopnt.studies.statistics import scalar
+
+MOTIONS: dict[str, Motion] = {
+    "orbit": orbit_motion,
+    "integrated": integrated_motion,
+    "seed": seed_motion,
+}
+BOUNDS = dict(zip(("position_bound", "orientation_bound", "velocity_bound"), LOCATION, strict=True))
+"""The field of each bound."""
+
+_UP = np.array([0.0, 0.0, 1.0])
+_PHASE_LIMIT_RAD = math.pi / 4
+_UNOBSERVABLE = int(np.asarray(Status.unobservable._value))
+
+
+class GeometryTable(SettingsTable):
+    """`[geometry]`: satellites, drawn anew in every trial."""
+
+    motion: Literal["orbit", "integrated", "seed"] = Field(
+        default="orbit",
+        description="'orbit' (circular arcs), 'seed' (a new direction in every slot, as the paper "
+        "prints it) or 'integrated' (the same, with positions that follow)",
+    )
+    satellites: int = Field(default=3, ge=1, le=100, description="the satellites, 1 to 100")
+    slots: int = Field(default=3, ge=1, le=200, description="the time slots, 1 to 200")
+    slot_spacing_s: float = Field(
+        default=1.0, ge=0, le=1e4, description="the seconds between slots, 0 to 1e4"
+    )
+    range_m: float = Field(
+        default=2e6, ge=1e3, le=1e8, description="the first distance of satellites in metres"
+    )
+    speed_mps: float = Field(
+        default=8000.0, ge=0, le=1e5, description="the speed of satellites in m/s, 0 to 1e5"
+    )
+
+
+class ReceiverTable(SettingsTable):
+    """`[receiver]`: where it is, how it moves and how it is turned, drawn anew in every trial."""
+
+    offset_m: float = Field(
+        default=30.0, ge=0, le=1e6, description="its distance from the origin in metres, 0 to 1e6"
+    )
+    speed_mps: float = Field(
+        default=25.0, ge=0, le=1e5, description="its speed in m/s, 0 to 1e5, in any direction"
+    )
+    orientation_spread_rad: float = Field(
+        default=1.0,
+        ge=0,
+        le=math.pi,
+        description="yaw, pitch and roll are uniform within plus or minus this many rad, 0 to pi",
+    )
+
+
+class NineDRandomSettings(CommonSettings):
+    """The whole file of a study of 9D bounds over random geometries."""
+
+    geometry: GeometryTable = Field(default=GeometryTable(), description="a table")
+    receiver: ReceiverTable = Field(default=ReceiverTable(), description="a table")
+    array: ArrayTable = Field(default=ArrayTable(), description="a table")
+    signal: NineDSignalTable = Field(default=NineDSignalTable(), description="a table")
+    method: UnknownsTable = Field(default=UnknownsTable(), description="a table")
+    priors: PriorTable = Field(default=PriorTable(), description="a table")
+    limits: LimitsTable = Field(default=LimitsTable(), description="a table")
+
+
+class Layout(NamedTuple):
+    """What a compiled kernel is made for."""
+
+    motion: Motion
+    num_sat: int
+    num_slot: int
+    nuisances: tuple[AbstractNuisance, ...]
+    known: tuple[str, ...]
+
+
+class Shared(NamedTuple):
+    """What every trial of a point shares: `numbers` go to `random_scene` by name."""
+
+    key: jax.Array
+    numbers: dict[str, jax.Array]
+    correlation: jax.Array
+    knowledge: Knowledge
+    position_share: jax.Array
+    limits: jax.Array
+    is_unknown: jax.Array
+
+
+@functools.lru_cache(maxsize=64)
+def trial_kernel(layout: Layout):
+    """The kernel of a trial with this layout; the same object for the same layout."""
+
+    def nine_d_random_trial(index, shared: Shared) -> dict[str, Any]:
+        drawn = random_scene(
+            jax.random.fold_in(shared.key, index),
+            layout.motion,
+            num_sat=layout.num_sat,
+            num_slot=layout.num_slot,
+            **shared.numbers,
+        )
+        correlation = shared.correlation * jnp.ones_like(drawn.correlation)
+        scene = eqx.tree_at(lambda s: s.correlation, drawn, correlation)
+        found = location_covariance(
+            scene, layout.nuisances, known=layout.known, knowledge=shared.knowledge
+        )
+        sigmas = jnp.sqrt(jnp.stack([jnp.trace(one) for one in found]))
+        position_limit_m = shared.position_share * _nearest_m(scene)
+        limits = jnp.concatenate([position_limit_m[None], shared.limits])
+        told = jnp.isfinite(sigmas) | ~shared.is_unknown
+        useful = (sigmas < limits) | ~shared.is_unknown
+        return {
+            "status": jnp.where(jnp.all(told), 0, _UNOBSERVABLE).astype(jnp.int8),
+            **dict(zip(BOUNDS, sigmas, strict=True)),
+            "weakest_position": jnp.sqrt(largest_eigenvalue(found.position)),
+            "practical": jnp.all(useful).astype(jnp.int8),
+        }
+
+    return nine_d_random_trial
+
+
+def largest_eigenvalue(matrix: Float[Array, "3 3"]) -> Float[Array, ""]:
+    """Largest eigenvalue of a covariance, in closed form: no library call, safe in threads.
+
+    Source: Smith, Comm. ACM 4 (1961) 168.
+    """
+    scale = jnp.trace(matrix) / 3.0
+    off = matrix / scale - jnp.eye(3)
+    size = jnp.sqrt(jnp.sum(off * off) / 6.0)
+    a, b, c = off / jnp.where(size > 0, size, 1.0)
+    cosine = jnp.clip(0.5 * jnp.sum(a * jnp.cross(b, c)), -1.0, 1.0)
+    return scale * (1.0 + 2.0 * size * jnp.cos(jnp.arccos(cosine) / 3.0))
+
+
+def _nearest_m(scene) -> Float[Array, ""]:
+    moved = scene.slot_time_s[:, None] * scene.rx_vel_mps[None, :]
+    offset = scene.sat_pos_m - (scene.rx_pos_m[None, :] + moved)[None]
+    return jnp.sqrt(jnp.min(jnp.sum(offset * offset, axis=-1)))
+
+
+class NineDRandomStudy(AbstractStudyMethod):
+    """9D bounds over random geometries."""
+
+    name = "nine_d_random"
+    summary = "bounds of position, orientation, velocity over random geometries"
+    settings = NineDRandomSettings
+    tile = 50
+    chunk_trials = 4000
+    outcomes: ClassVar = {
+        "status": Quantity((), "1", "number of the status, -1 where the trial was not run"),
+        "position_bound": Quantity((), "m", "position bound"),
+        "orientation_bound": Quantity((), "rad", "orientation bound"),
+        "velocity_bound": Quantity((), "m/s", "velocity bound"),
+        "weakest_position": Quantity((), "m", "position bound along the weakest direction"),
+        "practical": Quantity((), "1", "1 where all bounds are within the limits of use"),
+    }
+    evidence = (
+        "methods.nine_d.covariance",
+        "methods.nine_d.kinematics",
+        "methods.nine_d.nuisances",
+        "methods.nine_d.closed_form",
+    )
+    headline = ("position_bound_median", "orientation_bound_median", "velocity_bound_median")
+    plots = (
+        {
+            "kind": "sweep",
+            "name": "position",
+            "title": "Position bound, median of random geometries",
+            "y": ["position_bound_median"],
+            "log_y": True,
+            "caption": "Root sum of squares of the three components, everything else unknown.",
+        },
+        {
+            "kind": "sweep",
+            "name": "spread",
+            "title": "Position bound, median and 90 % of random geometries",
+            "y": ["position_bound_median", "position_bound_q05", "position_bound_q95"],
+            "y_label": "Position bound [m]",
+            "log_y": True,
+            "caption": "Nine of ten geometries lie between the lines without markers.",
+        },
+        {
+            "kind": "sweep",
+            "name": "orientation",
+            "title": "Orientation bound, median of random geometries",
+            "y": ["orientation_bound_median"],
+            "log_y": True,
+            "caption": "Root sum of squares of a small rotation about three axes.",
+        },
+        {
+            "kind": "sweep",
+            "name": "velocity",
+            "title": "Velocity bound, median of random geometries",
+            "y": ["velocity_bound_median"],
+            "log_y": True,
+            "caption": "Root sum of squares of the three components, everything else unknown.",
+        },
+        {
+            "kind": "sweep",
+            "name": "useful",
+            "title": "Geometries that tell all, and whose bounds are of use",
+            "y": ["identifiable", "practical"],
+            "y_label": "Share of geometries",
+            "caption": "Beyond the limits of the study file a bound means nothing.",
+        },
+        {
+            "kind": "cdf",
+            "name": "distribution",
+            "title": "Distribution of the position bound",
+            "y": ["position_bound_quantile"],
+            "caption": "The share of geometries whose bound is at most the one below.",
+        },
+        {"kind": "outcomes", "name": "outcomes", "title": "How the trials ended"},
+    )
+    template_name = "nine_d_random.toml"
+
+    def problems(self, raw: dict[str, Any], folder: Path) -> Iterator[str]:
+        yield from nine_d_problems(raw)
+        yield from _size_problems(raw)
+
+    def files(self, settings: NineDRandomSettings, folder: Path) -> list[Path]:
+        return []
+
+    def prepare(self, settings: NineDRandomSettings, folder: Path) -> Prepared:
+        snr = snr_linear_of(settings.signal)
+        phase_rad = 2.0 * math.pi / math.sqrt(snr)
+        values = {
+            "esn0_db": scalar(10 * math.log10(snr) - SNR_OF_ESN0_DB, "dB", "E/N0 of a link"),
+            "phase_sigma": scalar(phase_rad, "rad", "standard deviation of a carrier phase"),
+        }
+        layout = layout_of(settings)
+        warnings = tuple(_warnings(settings, phase_rad))
+        return Prepared(1, trial_kernel(layout), _shared(settings, snr), {}, values, warnings)
+
+    def statistics(self, point: Prepared, trials_per_case: int) -> AbstractStatistics:
+        is_unknown = dict(zip(BOUNDS, np.asarray(point.shared.is_unknown), strict=True))
+        is_unknown["weakest_position"] = is_unknown["position_bound"]
+        asked = {name: one for name, one in self.outcomes.items() if is_unknown.get(name, False)}
+        return BoundStatistics(asked, point.num_cases, trials_per_case)
+
+
+METHOD = NineDRandomStudy()
+
+
+def layout_of(settings: NineDRandomSettings) -> Layout:
+    """What the kernel of these settings is made for."""
+    geometry = settings.geometry
+    return Layout(
+        MOTIONS[geometry.motion],
+        geometry.satellites,
+        geometry.slots,
+        nuisances_of(settings.method),
+        known_of(settings.method),
+    )
+
+
+def _shared(settings: NineDRandomSettings, snr_linear: float) -> Shared:
+    geometry, receiver, signal = settings.geometry, settings.receiver, settings.signal
+    numbers = {
+        "slot_spacing_s": geometry.slot_spacing_s,
+        "antennas_body_m": antennas_of(settings.array, signal.carrier_hz),
+        "snr_linear": snr_linear,
+        "carrier_hz": signal.carrier_hz,
+        "bandwidth_hz": signal.bandwidth_hz,
+        "slot_length_s": math.sqrt(12.0 * mean_square_time_s2_of(signal)),
+        "doppler_weight": signal.doppler_weight,
+        "sat_range_m": geometry.range_m,
+        "sat_speed_mps": geometry.speed_mps,
+        "rx_offset_m": receiver.offset_m,
+        "rx_speed_mps": receiver.speed_mps,
+        "angle_limit_rad": receiver.orientation_spread_rad,
+    }
+    sigmas = prior_sigma_of(settings.priors, signal.carrier_hz)
+    known, limits = known_of(settings.method), settings.limits
+    return Shared(
+        jax.random.key(settings.study.seed),
+        {name: jnp.asarray(value) for name, value in numbers.items()},
+        jnp.asarray(signal.correlation),
+        Knowledge(
+            jnp.asarray(prior_rows_of(settings.priors, _UP)),
+            {name: jnp.asarray(sigma) for name, sigma in sigmas.items()},
+        ),
+        jnp.asarray(limits.position_share),
+        jnp.asarray([limits.orientation_rad, limits.velocity_mps]),
+        jnp.asarray([name not in known for name in LOCATION]),
+    )
+
+
+def _warnings(settings: NineDRandomSettings, phase_rad: float) -> Iterator[str]:
+    geometry, signal = settings.geometry, settings.signal
+    length_s = math.sqrt(12.0 * mean_square_time_s2_of(signal))
+    several = geometry.slots > 1
+    if several and 0.0 < geometry.slot_spacing_s < length_s * (1 - 1e-12):
+        yield (
+            f"[signal] a slot of {length_s:g} s is longer than [geometry] slot_spacing_s = "
+            f"{geometry.slot_spacing_s:g}: slots overlap."
+        )
+    if several and not geometry.slot_spacing_s:
+        yield (
+            "[geometry] slot_spacing_s = 0: further slots tell nothing about the velocity through "
+            "delays."
+        )
+    if settings.method.phase != "antenna" and phase_rad >= _PHASE_LIMIT_RAD:
+        yield (
+            f"[signal] at this SNR a carrier phase has a standard deviation of {phase_rad:.2g} "
+            "rad, above pi/4: no receiver tracks it on a single link, and the bound is not "
+            "attained."
+        )
+
+
+def _size_problems(raw: dict[str, Any]) -> Iterator[str]:
+    """An array that reaches as far as the satellites."""
+    try:
+        array = ArrayTable.model_validate(table_of(raw, "array"))
+        signal = NineDSignalTable.model_validate(table_of(raw, "signal"))
+        geometry = GeometryTable.model_validate(table_of(raw, "geometry"))
+    except ValueError:  # said elsewhere
+        return
+    antennas_m = antennas_of(array, signal.carrier_hz)
+    size_m = float(np.max(np.linalg.norm(antennas_m, axis=1)))
+    if 2.0 * size_m >= geometry.range_m:
+        yield (
+            f"[array] an antenna is {size_m:g} m from the centroid, too far for satellites at "
+            f"[geometry] range_m = {shown(geometry.range_m)}."
+        )
