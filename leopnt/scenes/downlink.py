@@ -110,8 +110,8 @@ def _cn0_kernel(downlink: Downlink, carrier_hz, range_m, el_rad, sat_pos, toward
 def antenna_gain(
     downlink: Downlink,
     num_ant: int,
-    rotation: Float[Array, "3 3"],
-    to_satellite: Float[Array, "sat slot 3"],
+    rotation: Float[Array | np.ndarray, "3 3"],
+    to_satellite: Float[Array | np.ndarray, "sat slot 3"],
 ) -> Float[Array, "sat slot ant"]:
     """Gain (power ratio) of every antenna of a body towards every satellite.
 
@@ -132,10 +132,10 @@ def antenna_gain(
 
 
 def snr_of_budget(
-    cn0_dbhz: Float[Array, "sat slot"],
+    cn0_dbhz: Float[Array | np.ndarray, "sat slot"],
     gain: Float[Array, "sat slot ant"],
     slot_length_s: Float[Array, ""] | float,
 ) -> Float[Array, "sat slot ant"]:
     """The SNR that the 9D bounds take, 8 pi^2 E/N0, with E the energy of a slot: 0 if blocked."""
-    energy = 10.0 ** ((cn0_dbhz + SNR_OF_ESN0_DB) / 10.0) * slot_length_s
+    energy = 10.0 ** ((jnp.asarray(cn0_dbhz) + SNR_OF_ESN0_DB) / 10.0) * slot_length_s
     return energy[..., None] * gain
