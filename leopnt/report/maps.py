@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path as Outline
+from matplotlib.ticker import MultipleLocator
 
 from leopnt.io.ellipse import error_ellipse_enu_m
 from leopnt.report import style, words
@@ -252,17 +253,32 @@ def land_between_deg(west: float, east: float) -> list[np.ndarray]:
 
 
 def _draw_land(axes: Axes, west: float, east: float) -> None:
+    _add_land(axes, west, east, facecolor=style.LAND, edgecolor=style.COAST, zorder=0.5)
+
+
+def draw_coast(axes: Axes) -> None:
+    """The outline of the land over what fills the map: dark with a light seam, on any color."""
+    west, east = axes.get_xlim()
+    light = {"edgecolor": "white", "linewidth": 1.4, "alpha": 0.6, "zorder": 2.4}
+    _add_land(axes, west, east, facecolor="none", **light)
+    _add_land(axes, west, east, facecolor="none", edgecolor=style.INK, zorder=2.5)
+
+
+def _add_land(axes: Axes, west: float, east: float, **look) -> None:
     """All rings as one path, so that the Caspian Sea, wound the other way, stays a hole."""
     shown = [Outline(ring, closed=True) for ring in land_between_deg(west, east)]
     if shown:
         land = Outline.make_compound_path(*shown)
-        axes.add_patch(
-            PathPatch(land, facecolor=style.LAND, edgecolor=style.COAST, linewidth=0.6, zorder=0.5)
-        )
+        axes.add_patch(PathPatch(land, **{"linewidth": 0.6, **look}))
 
 
 def _degree_ticks(axes: Axes) -> None:
     axes.locator_params(nbins=7, steps=[1, 2, 3, 6, 10])
+    west, east = axes.get_xlim()
+    if east - west > 300.0:
+        axes.xaxis.set_major_locator(MultipleLocator(60.0))
+    if np.ptp(axes.get_ylim()) > 120.0:
+        axes.yaxis.set_major_locator(MultipleLocator(30.0))
     axes.xaxis.set_major_formatter(lambda x, _: _degrees(x, words.longitude))
     axes.yaxis.set_major_formatter(lambda y, _: _degrees(y, words.latitude))
     axes.set_xlabel("")

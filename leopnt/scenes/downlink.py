@@ -131,11 +131,8 @@ def antenna_gain(
     return jax.vmap(over_slots, (0, None))(to_satellite, boresight)
 
 
-def snr_of_budget(
-    cn0_dbhz: Float[Array | np.ndarray, "sat slot"],
-    gain: Float[Array, "sat slot ant"],
-    slot_length_s: Float[Array, ""] | float,
-) -> Float[Array, "sat slot ant"]:
+def snr_of_cn0(
+    cn0_dbhz: Float[np.ndarray, "*link"], slot_length_s: float
+) -> Float[np.ndarray, "*link"]:
     """The SNR that the 9D bounds take, 8 pi^2 E/N0, with E the energy of a slot: 0 if blocked."""
-    energy = 10.0 ** ((jnp.asarray(cn0_dbhz) + SNR_OF_ESN0_DB) / 10.0) * slot_length_s
-    return energy[..., None] * gain
+    return 10.0 ** ((cn0_dbhz + SNR_OF_ESN0_DB) / 10.0) * slot_length_s

@@ -21,7 +21,7 @@ from pydantic import Field
 from leopnt.inference.status import Status
 from leopnt.methods.nine_d import LOCATION, AbstractNuisance, NineDScene
 from leopnt.methods.nine_d.covariance import Knowledge, LocationCovariance, location_covariance
-from leopnt.scenes.downlink import Downlink, antenna_gain, isotropic_cn0_dbhz, snr_of_budget
+from leopnt.scenes.downlink import Downlink, antenna_gain, isotropic_cn0_dbhz, snr_of_cn0
 from leopnt.scenes.nine_d_scene import SlotLinks, slot_links
 from leopnt.scenes.receiver_pose import body_rotation
 from leopnt.scenes.satellite_choice import AbstractChoice, AllInView, Highest, Spread
@@ -418,7 +418,7 @@ class NineDStudy(AbstractStudyMethod):
         )
 
     def statistics(self, point: Prepared, trials_per_case: int) -> AbstractStatistics:
-        is_unknown = dict(zip(LOCATION, np.asarray(point.shared.is_unknown), strict=True))
+        is_unknown: dict[str, bool] = dict(zip(LOCATION, np.asarray(point.shared.is_unknown).tolist(), strict=True))
         asked = {name: self.outcomes[name] for name, one in FIELD_OF.items() if is_unknown[one]}
         return BoundStatistics(asked, point.num_cases, trials_per_case)
 
@@ -498,9 +498,7 @@ def _strength(
         return np.where(links.link_up, snr_linear_of(signal), 0.0)
     cn0 = isotropic_cn0_dbhz(links, downlink, signal.carrier_hz, scene.rx_pos_ecef_m)
     length_s = DEFAULT_SLOT_LENGTH_S if signal.slot_length_s is None else signal.slot_length_s
-    one = np.ones((1, 1, 1))
-    flat = snr_of_budget(jnp.asarray(cn0.reshape(1, -1)), jnp.asarray(one), length_s)
-    return np.asarray(flat).reshape(cn0.shape)
+    return snr_of_cn0(cn0, length_s)
 
 
 def _prior_rows(priors: PriorTable, scene: StudyScene) -> Float[np.ndarray, "case row 9"]:

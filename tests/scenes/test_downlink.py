@@ -11,7 +11,7 @@ from leopnt.channel import CosecantGases, NoGases, Receiver, SlantPathGases, Tra
 from leopnt.constants import SPEED_OF_LIGHT_MPS
 from leopnt.errors import LeopntError
 from leopnt.scenes import SceneSettings, build_scene
-from leopnt.scenes.downlink import Downlink, antenna_gain, isotropic_cn0_dbhz, snr_of_budget
+from leopnt.scenes.downlink import Downlink, antenna_gain, isotropic_cn0_dbhz, snr_of_cn0
 from leopnt.scenes.nine_d_scene import slot_links
 from leopnt.scenes.receiver_pose import body_rotation
 from leopnt.scenes.satellite_choice import Highest
@@ -94,8 +94,8 @@ def test_each_antenna_may_look_elsewhere():
 
 
 def test_snr_is_8_pi_squared_energy_over_noise_and_0_where_blocked():
-    found = snr_of_budget(jnp.array([[50.0, -jnp.inf]]), jnp.full((1, 2, 1), 2.0), 0.01)
-    np.testing.assert_allclose(found[0, :, 0], [8 * np.pi**2 * 1e5 * 0.01 * 2.0, 0.0], rtol=1e-12)
+    found = snr_of_cn0(np.array([50.0, -np.inf]), 0.01)
+    np.testing.assert_allclose(found, [8 * np.pi**2 * 1e5 * 0.01, 0.0], rtol=1e-12)
 
 
 def test_blocked_links_have_no_strength(sky):

@@ -12,7 +12,7 @@ from leopnt.errors import LeopntError, LeopntWarning
 from leopnt.frames.geodetic import enu_basis
 from leopnt.methods.nine_d.scene import NineDScene, Numbers, nine_d_scene
 from leopnt.orbits.ephemeris import Ephemeris
-from leopnt.scenes.downlink import Downlink, antenna_gain, isotropic_cn0_dbhz, snr_of_budget
+from leopnt.scenes.downlink import Downlink, antenna_gain, isotropic_cn0_dbhz, snr_of_cn0
 from leopnt.scenes.nine_d_scene import slot_links
 from leopnt.scenes.receiver_pose import body_rotation
 from leopnt.scenes.satellite_choice import AbstractChoice, AllInView
@@ -88,7 +88,7 @@ def nine_d_scene_from_ephemeris(
         cn0 = isotropic_cn0_dbhz(links, downlink, carrier_hz, over.rx_pos_ecef_m)[0, :count]
         towards = links.sat_pos_ecef_m[0, :count] - over.rx_pos_ecef_m[0]
         gain = antenna_gain(downlink, len(antennas), rotation, towards)
-        snr = np.asarray(snr_of_budget(cn0, gain, slot_length_s))
+        snr = snr_of_cn0(cn0, slot_length_s)[:, :, None] * np.asarray(gain)
     return nine_d_scene(
         sat_pos_m=links.sat_pos_ecef_m[0, :count],
         sat_vel_mps=links.sat_vel_ecef_mps[0, :count],
