@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Array, Bool, Float, Int
 
 from leopnt.errors import LeopntError
 from leopnt.orbits.ephemeris import Ephemeris
@@ -18,7 +19,31 @@ MAX_STATES = 20_000_000
 """Satellites times slots of all cases together, 1.6 GB."""
 
 _TILE = 8192
+_PART = 500_000
 _OVERHEAD_M = 1e6
+
+
+class EndedLinks(NamedTuple):
+    """Links of satellites and slots: all, those below the mask and those below the horizon."""
+
+    links: int
+    below_mask: int
+    below_horizon: int
+
+    def __add__(self, other: EndedLinks) -> EndedLinks:  # pyright: ignore
+        return EndedLinks(*(one + two for one, two in zip(self, other, strict=True)))
+
+    def sentences(self) -> tuple[str, ...]:
+        """What the user should know."""
+        found = ()
+        if self.below_mask:
+            found = (
+                f"{self.below_mask} of {self.links} links end: the satellite sinks below the mask "
+                "in a later slot, where it is blocked.",
+            )
+        if self.below_horizon:
+            found += (f"{self.below_horizon} of these links are below the horizon.",)
+        return found
 
 
 class SlotLinks(NamedTuple):
@@ -44,19 +69,12 @@ class SlotLinks(NamedTuple):
         """Satellites with a link in the first slot."""
         return np.sum(self.used, axis=1)
 
-    def sentences(self) -> tuple[str, ...]:
-        """What the user should know: links that end, and below the horizon."""
+    def ended(self) -> EndedLinks:
+        """How many links end, and where."""
         lost = self.used[:, :, None] & ~self.link_up
-        below = int(np.sum(lost & (self.el_rad < 0.0)))
-        found = ()
-        if lost.any():
-            found = (
-                f"{int(lost.sum())} of {int(self.used.sum()) * lost.shape[2]} links end: the "
-                "satellite sinks below the mask in a later slot, where it is blocked.",
-            )
-        if below:
-            found += (f"{below} of these links are below the horizon.",)
-        return found
+        below = lost & (self.el_rad < 0.0)
+        links = int(self.used.sum()) * lost.shape[2]
+        return EndedLinks(links, int(lost.sum()), int(below.sum()))
 
 
 def slot_links(
@@ -67,8 +85,7 @@ def slot_links(
 ) -> SlotLinks:
     """Choose among the satellites in view at the first slot, and follow them over all slots.
 
-    Axes of the receiver do not turn in ECEF: its attitude over the ground stays. Padded and
-    vectorized; work is done in tiles.
+    Axes of the receiver do not turn in ECEF: its attitude over the ground stays.
 
     Args:
         scene: its ephemeris must reach the last slot of the last epoch (`build_scene` with
@@ -80,26 +97,51 @@ def slot_links(
     Raises:
         LeopntError: slots beyond the ephemeris; more states than fit in memory.
     """
-    velocity = scene.rx_vel_ecef_mps if rx_vel_ecef_mps is None else rx_vel_ecef_mps
-    _check_reach(scene, slot_time_s)
-    columns = (choice or AllInView()).columns(scene.visible, scene.az_rad, scene.el_rad)
+    columns = columns_of(scene, choice)
     num_states = columns.size * len(slot_time_s)
     if num_states > MAX_STATES:
         raise LeopntError(
             f"{len(columns)} cases with up to {columns.shape[1]} satellites in {len(slot_time_s)} "
             f"slots are more than {MAX_STATES:.0e} states, 1.6 GB; take fewer users, epochs, "
-            "satellites or slots."
+            "satellites or slots, or `slot_links_in_parts`."
         )
-    sat = np.take_along_axis(scene.sat_index, columns, axis=1)
-    used = np.take_along_axis(scene.visible, columns, axis=1)
-    pos, vel, el, distance = _states(scene, sat, slot_time_s, velocity)
-    empty = ~used
-    up = scene.enu_axes[:, None, None, 2]
-    overhead = scene.rx_pos_ecef_m[:, None, None] + _OVERHEAD_M * up
-    pos = np.where(empty[:, :, None, None], overhead, pos)
-    vel = np.where(empty[:, :, None, None], 0.0, vel)
-    el = np.where(empty[:, :, None], 0.5 * np.pi, el)
-    distance = np.where(empty[:, :, None], _OVERHEAD_M, distance)
+    return _links(scene, slot_time_s, columns, _velocity(scene, rx_vel_ecef_mps), slice(None))
+
+
+def slot_links_in_parts(
+    scene: StudyScene,
+    slot_time_s: Float[np.ndarray, " slot"],
+    choice: AbstractChoice | None = None,
+    rx_vel_ecef_mps: Float[np.ndarray, "case 3"] | None = None,
+) -> Iterator[tuple[slice, SlotLinks]]:
+    """As `slot_links`, some cases after the other, so that never all states are in memory."""
+    columns = columns_of(scene, choice)
+    velocity = _velocity(scene, rx_vel_ecef_mps)
+    step = max(1, _PART // (columns.shape[1] * len(slot_time_s)))
+    for first in range(0, len(columns), step):
+        cases = slice(first, first + step)
+        yield cases, _links(scene, slot_time_s, columns, velocity, cases)
+
+
+def columns_of(scene: StudyScene, choice: AbstractChoice | None) -> Int[np.ndarray, "case sat"]:
+    """The columns of the scene that are taken; default all that are in view anywhere."""
+    return (choice or AllInView()).columns(scene.visible, scene.az_rad, scene.el_rad)
+
+
+def _velocity(scene: StudyScene, rx_vel_ecef_mps) -> Float[np.ndarray, "case 3"]:
+    return scene.rx_vel_ecef_mps if rx_vel_ecef_mps is None else rx_vel_ecef_mps
+
+
+def _links(scene: StudyScene, slot_time_s, columns, velocity, cases: slice) -> SlotLinks:
+    _check_reach(scene, slot_time_s)
+    columns = columns[cases]
+    sat = np.take_along_axis(scene.sat_index[cases], columns, axis=1)
+    used = np.take_along_axis(scene.visible[cases], columns, axis=1)
+    pos, vel, el, distance = _states(scene, sat, slot_time_s, velocity, cases)
+    overhead = scene.rx_pos_ecef_m[cases] + _OVERHEAD_M * scene.enu_axes[cases, 2]
+    empty = np.nonzero(~used)
+    pos[empty] = overhead[empty[0], None]
+    vel[empty], el[empty], distance[empty] = 0.0, 0.5 * np.pi, _OVERHEAD_M
     # The first slot was judged by where the signal comes from; it must not flicker here.
     later = np.arange(len(slot_time_s))[None, None, :] > 0
     link_up = used[:, :, None] & ((el >= scene.mask_rad) | ~later)
@@ -116,33 +158,48 @@ def _check_reach(scene: StudyScene, slot_time_s) -> None:
         )
 
 
-def _states(scene: StudyScene, sat, slot_time_s, velocity) -> list[np.ndarray]:
+def _states(scene: StudyScene, sat, slot_time_s, velocity, cases: slice) -> list[np.ndarray]:
     """Positions, velocities, elevations and ranges (case, sat, slot, ...), tile by tile."""
     num_case, num_sat = sat.shape
     shape = (num_case, num_sat, len(slot_time_s))
     found = [np.empty((*shape, 3)), np.empty((*shape, 3)), np.empty(shape), np.empty(shape)]
     step = max(1, _TILE // num_sat)
-    rows = (sat, scene.case_time_s, scene.rx_pos_ecef_m, velocity, scene.enu_axes[:, 2])
-    end_s = float(scene.ephemeris.end_s)
+    of_case = (scene.case_time_s, scene.rx_pos_ecef_m, velocity, scene.enu_axes[:, 2])
+    rows = (sat, *(row[cases] for row in of_case))
     for first in range(0, num_case, step):
         part = [row[first : first + step] for row in rows]
         count = len(part[0])
         part = [np.concatenate([r, np.repeat(r[-1:], step - count, axis=0)]) for r in part]
-        tile = _states_kernel(scene.ephemeris, slot_time_s, end_s, *part)
+        tile = _states_kernel(scene.ephemeris, slot_time_s, *part)
         for column, values in zip(found, tile, strict=True):
             column[first : first + count] = np.asarray(values)[:count]
     return found
 
 
-@jax.jit
-def _states_kernel(ephemeris: Ephemeris, slot_time_s, end_s, sat, time_s, rx_pos, rx_vel, up):
-    def one(s, t, pos, vel, vertical, after):
-        state = ephemeris.state(s, jnp.minimum(t + after, end_s))
-        offset = state.pos_ecef_m - (pos + after * vel)
-        distance = jnp.linalg.norm(offset)
-        elevation = jnp.arcsin(jnp.clip(offset @ vertical / distance, -1.0, 1.0))
-        return state.pos_ecef_m, state.vel_ecef_mps, elevation, distance
+def states_at(
+    ephemeris: Ephemeris,
+    sat_index: Int[Array, " sat"],
+    time_s: Float[Array, ""],
+    slot_time_s: Float[Array, " slot"],
+) -> tuple[Float[Array, "sat slot 3"], Float[Array, "sat slot 3"]]:
+    """Positions [m] and velocities [m/s] in ECEF at the middle of each slot, one case, in JAX."""
 
-    over_slots = jax.vmap(one, (None,) * 5 + (0,))
-    over_sats = jax.vmap(over_slots, (0, None, None, None, None, None))
-    return jax.vmap(over_sats, (0, 0, 0, 0, 0, None))(sat, time_s, rx_pos, rx_vel, up, slot_time_s)
+    def one(sat, after):
+        # The last slot may end one rounding beyond the ephemeris.
+        state = ephemeris.state(sat, jnp.minimum(time_s + after, ephemeris.end_s))
+        return jnp.asarray(state.pos_ecef_m), jnp.asarray(state.vel_ecef_mps)
+
+    return jax.vmap(jax.vmap(one, (None, 0)), (0, None))(sat_index, slot_time_s)
+
+
+@jax.jit
+def _states_kernel(ephemeris: Ephemeris, slot_time_s, sat, time_s, rx_pos, rx_vel, up):
+    def one(sats, t, place, velocity, vertical):
+        pos, vel = states_at(ephemeris, sats, t, slot_time_s)
+        moved = place[None, :] + slot_time_s[:, None] * velocity[None, :]
+        offset = pos - moved[None]
+        distance = jnp.sqrt(jnp.sum(offset * offset, axis=-1))
+        elevation = jnp.arcsin(jnp.clip(offset @ vertical / distance, -1.0, 1.0))
+        return pos, vel, elevation, distance
+
+    return jax.vmap(one)(sat, time_s, rx_pos, rx_vel, up)

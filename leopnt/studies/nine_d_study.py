@@ -15,14 +15,15 @@ from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 from pydantic import Field
 
 from leopnt.inference.status import Status
 from leopnt.methods.nine_d import LOCATION, AbstractNuisance, NineDScene
 from leopnt.methods.nine_d.covariance import Knowledge, LocationCovariance, location_covariance
+from leopnt.orbits.ephemeris import Ephemeris
 from leopnt.scenes.downlink import Downlink, antenna_gain, isotropic_cn0_dbhz, snr_of_cn0
-from leopnt.scenes.nine_d_scene import SlotLinks, slot_links
+from leopnt.scenes.nine_d_scene import EndedLinks, SlotLinks, slot_links_in_parts, states_at
 from leopnt.scenes.receiver_pose import body_rotation
 from leopnt.scenes.satellite_choice import AbstractChoice, AllInView, Highest, Spread
 from leopnt.scenes.settings import SettingsTable, shown, table_of
@@ -169,8 +170,8 @@ class Layout(NamedTuple):
 class Cases(NamedTuple):
     """What differs between cases; `strength` is the SNR into an antenna of 0 dBi, 0 if blocked."""
 
-    sat_pos_m: Float[Array, "*case sat slot 3"]
-    sat_vel_mps: Float[Array, "*case sat slot 3"]
+    sat_index: Int[Array, "*case sat"]
+    time_s: Float[Array, "*case"]
     strength: Float[Array, "*case sat slot"]
     rx_pos_m: Float[Array, "*case 3"]
     rx_vel_mps: Float[Array, "*case 3"]
@@ -190,11 +191,12 @@ class Signal(NamedTuple):
 
 
 class Shared(NamedTuple):
-    """What every trial of a point shares."""
+    """What every trial of a point shares; states come from the ephemeris, to save memory."""
 
     key: jax.Array
     trials: jax.Array
     cases: Cases
+    ephemeris: Ephemeris
     slot_time_s: Float[Array, " slot"]
     antennas_body_m: Float[Array, "ant 3"]
     signal: Signal
@@ -212,16 +214,19 @@ def scene_of(case: Cases, shared: Shared, heading_pitch_roll_rad: Float[Array, "
     rotation = body_rotation(case.enu_axes, *heading_pitch_roll_rad)
     num_ant = shared.antennas_body_m.shape[0]
     num_sat, num_slot = case.strength.shape
+    sat_pos_m, sat_vel_mps = states_at(
+        shared.ephemeris, case.sat_index, case.time_s, shared.slot_time_s
+    )
     gain = jnp.ones((num_sat, num_slot, num_ant))
     if shared.downlink is not None:
         moved = shared.slot_time_s[:, None] * case.rx_vel_mps[None, :]
-        towards = case.sat_pos_m - (case.rx_pos_m[None, :] + moved)[None]
+        towards = sat_pos_m - (case.rx_pos_m[None, :] + moved)[None]
         gain = antenna_gain(shared.downlink, num_ant, rotation, towards)
     per_slot = jnp.ones((num_sat, num_slot))
     signal = shared.signal
     return NineDScene(
-        sat_pos_m=case.sat_pos_m,
-        sat_vel_mps=case.sat_vel_mps,
+        sat_pos_m=sat_pos_m,
+        sat_vel_mps=sat_vel_mps,
         slot_time_s=shared.slot_time_s,
         rx_pos_m=case.rx_pos_m,
         rx_vel_mps=case.rx_vel_mps,
@@ -405,20 +410,23 @@ class NineDStudy(AbstractStudyMethod):
         slot_time_s = geometry.slot_spacing_s * np.arange(geometry.slots)
         scene = build_scene(settings.scene, folder, beyond_s=float(slot_time_s[-1]))
         velocity = _velocity(settings.receiver, scene)
-        links = slot_links(scene, slot_time_s, choice_of(geometry), velocity)
+        received = _received(settings, scene, slot_time_s, velocity)
         values = {
-            "case_num_satellites": _case(links.num_used, "satellites that are used"),
+            "case_num_satellites": _case(received.num_used, "satellites that are used"),
             "case_num_in_view": _case(scene.num_visible, "satellites above the mask"),
         }
         layout = Layout(nuisances_of(settings.method), known_of(settings.method))
-        shared = _shared(settings, scene, links, slot_time_s, velocity)
-        warnings = (*scene.warnings, *links.sentences(), *_warnings(settings, shared))
+        shared = _shared(settings, scene, received, slot_time_s, velocity)
+        ended = received.ended.sentences()
+        warnings = (*scene.warnings, *ended, *_warnings(settings))
         return Prepared(
             scene.num_cases, trial_kernel(layout), shared, case_columns(scene), values, warnings
         )
 
     def statistics(self, point: Prepared, trials_per_case: int) -> AbstractStatistics:
-        is_unknown: dict[str, bool] = dict(zip(LOCATION, np.asarray(point.shared.is_unknown).tolist(), strict=True))
+        is_unknown: dict[str, bool] = dict(
+            zip(LOCATION, np.asarray(point.shared.is_unknown).tolist(), strict=True)
+        )
         asked = {name: self.outcomes[name] for name, one in FIELD_OF.items() if is_unknown[one]}
         return BoundStatistics(asked, point.num_cases, trials_per_case)
 
@@ -443,16 +451,45 @@ def _velocity(receiver: ReceiverTable, scene: StudyScene) -> Float[np.ndarray, "
     return scene.rx_vel_ecef_mps + given
 
 
+class _Received(NamedTuple):
+    """What is kept of the links of all cases."""
+
+    sat_index: np.ndarray
+    strength: np.ndarray
+    nearest_m: np.ndarray
+    num_used: np.ndarray
+    ended: EndedLinks
+
+
+def _received(
+    settings: NineDSettings, scene: StudyScene, slot_time_s: np.ndarray, velocity: np.ndarray
+) -> _Received:
+    """Links of all cases, their states dropped part by part."""
+    downlink = _downlink(settings)
+    parts, ended = [], EndedLinks(0, 0, 0)
+    choice = choice_of(settings.geometry)
+    for cases, links in slot_links_in_parts(scene, slot_time_s, choice, velocity):
+        strength = _strength(settings, scene.rx_pos_ecef_m[cases], links, downlink)
+        nearest_m = np.min(np.where(links.link_up, links.range_m, np.inf), axis=(1, 2))
+        parts.append((links.sat_index, strength, nearest_m, links.num_used))
+        ended = ended + links.ended()
+    sat_index, strength, nearest_m, num_used = map(np.concatenate, zip(*parts, strict=True))
+    return _Received(sat_index, strength, nearest_m, num_used, ended)
+
+
+def _downlink(settings: NineDSettings) -> Downlink | None:
+    return None if settings.link is None else downlink_of(settings.link)
+
+
 def _shared(
     settings: NineDSettings,
     scene: StudyScene,
-    links: SlotLinks,
+    received: _Received,
     slot_time_s: np.ndarray,
     velocity: np.ndarray,
 ) -> Shared:
     receiver, signal, limits = settings.receiver, settings.signal, settings.limits
-    downlink = None if settings.link is None else downlink_of(settings.link)
-    nearest_m = np.min(np.where(links.link_up, links.range_m, np.inf), axis=(1, 2))
+    downlink = _downlink(settings)
     sigmas = prior_sigma_of(settings.priors, signal.carrier_hz)
     is_random = receiver.attitude == "random"
     fixed_deg = (receiver.heading_deg, receiver.pitch_deg, receiver.roll_deg)
@@ -461,15 +498,16 @@ def _shared(
         jax.random.key(settings.study.seed),
         jnp.asarray(settings.study.trials),
         Cases(
-            jnp.asarray(links.sat_pos_ecef_m),
-            jnp.asarray(links.sat_vel_ecef_mps),
-            jnp.asarray(_strength(settings, scene, links, downlink)),
+            jnp.asarray(received.sat_index),
+            jnp.asarray(scene.case_time_s),
+            jnp.asarray(received.strength),
             jnp.asarray(scene.rx_pos_ecef_m),
             jnp.asarray(velocity),
             jnp.asarray(scene.enu_axes),
-            jnp.asarray(nearest_m),
+            jnp.asarray(received.nearest_m),
             jnp.asarray(_prior_rows(settings.priors, scene)),
         ),
+        scene.ephemeris,
         jnp.asarray(slot_time_s),
         jnp.asarray(antennas_of(settings.array, signal.carrier_hz)),
         Signal(
@@ -490,13 +528,16 @@ def _shared(
 
 
 def _strength(
-    settings: NineDSettings, scene: StudyScene, links: SlotLinks, downlink: Downlink | None
+    settings: NineDSettings,
+    rx_pos_ecef_m: Float[np.ndarray, "case 3"],
+    links: SlotLinks,
+    downlink: Downlink | None,
 ) -> Float[np.ndarray, "case sat slot"]:
     """SNR of every link into an antenna of 0 dBi, 0 where it is blocked."""
     signal = settings.signal
     if downlink is None:
         return np.where(links.link_up, snr_linear_of(signal), 0.0)
-    cn0 = isotropic_cn0_dbhz(links, downlink, signal.carrier_hz, scene.rx_pos_ecef_m)
+    cn0 = isotropic_cn0_dbhz(links, downlink, signal.carrier_hz, rx_pos_ecef_m)
     length_s = DEFAULT_SLOT_LENGTH_S if signal.slot_length_s is None else signal.slot_length_s
     return snr_of_cn0(cn0, length_s)
 
@@ -508,7 +549,7 @@ def _prior_rows(priors: PriorTable, scene: StudyScene) -> Float[np.ndarray, "cas
     return prior_rows_of(priors, scene.enu_axes[:, 2])
 
 
-def _warnings(settings: NineDSettings, shared: Shared) -> Iterator[str]:
+def _warnings(settings: NineDSettings) -> Iterator[str]:
     geometry, signal = settings.geometry, settings.signal
     length_s = math.sqrt(12.0 * mean_square_time_s2_of(signal))
     several = geometry.slots > 1

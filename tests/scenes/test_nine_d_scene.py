@@ -120,8 +120,8 @@ def test_satellites_below_the_mask_in_a_later_slot_are_blocked_there():
     assert lost[:, :, 1:].any()
     assert np.all(links.el_rad[lost] < scene.mask_rad)
     assert np.all(links.el_rad[links.link_up] > scene.mask_rad - 1e-4)
-    assert f"{lost.sum()} of" in links.sentences()[0]
-    assert "below the mask in a later slot" in links.sentences()[0]
+    assert f"{lost.sum()} of" in links.ended().sentences()[0]
+    assert "below the mask in a later slot" in links.ended().sentences()[0]
 
 
 def test_links_below_the_horizon_are_named():
@@ -129,7 +129,7 @@ def test_links_below_the_horizon_are_named():
     links = slot_links(scene, np.array([0.0, 120.0, 240.0]), AllInView())
     below = int(np.sum(links.used[:, :, None] & (links.el_rad < 0.0)))
     assert below
-    assert links.sentences()[1] == f"{below} of these links are below the horizon."
+    assert links.ended().sentences()[1] == f"{below} of these links are below the horizon."
 
 
 def test_a_case_without_satellites_has_harmless_ones_that_are_not_used():
@@ -141,7 +141,7 @@ def test_a_case_without_satellites_has_harmless_ones_that_are_not_used():
     np.testing.assert_allclose(links.range_m, 1e6)
     distance = np.linalg.norm(links.sat_pos_ecef_m - scene.rx_pos_ecef_m[:, None, None], axis=-1)
     np.testing.assert_allclose(distance, 1e6)
-    assert links.sentences() == ()
+    assert links.ended().sentences() == ()
 
 
 def test_slots_beyond_the_ephemeris_are_refused():

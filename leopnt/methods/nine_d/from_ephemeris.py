@@ -77,7 +77,7 @@ def nine_d_scene_from_ephemeris(
         raise LeopntError(
             f"no satellite is above the mask of {np.degrees(mask_rad):g} degrees at {place}."
         )
-    for sentence in links.sentences():
+    for sentence in links.ended().sentences():
         warnings.warn(sentence, LeopntWarning, stacklevel=2)
     axes = over.enu_axes[0]
     rotation = np.asarray(body_rotation(axes, *(float(one) for one in heading_pitch_roll_rad)))
