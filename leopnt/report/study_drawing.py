@@ -69,6 +69,9 @@ def _draw_series(plot: Plot) -> Figure:
     for one in plot.series:
         axes.plot(one.x, one.y, **_line(one.look, len(one.x)))
     _scales(axes, plot)
+    x = np.concatenate([one.x for one in plot.series])
+    if not (plot.x.ticks or plot.x.log or np.any(x % 1)):  # counts: no tick between them
+        axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
     style.heading(axes, plot.title)
     if plot.keys:
         _legend(axes, plot, columns)

@@ -97,7 +97,7 @@ class BoundStatistics(AbstractStatistics):
         units, label = quantity.units, quantity.long_name
         single = quantiles(values, np.array(list(LEVELS.values())))
         texts = [
-            f"{'median' if key == 'median' else f'{level:.0%} quantile'} of the {label}"
+            f"{'median' if key == 'median' else f'{100 * level:g} % quantile'} of the {label}"
             for key, level in LEVELS.items()
         ]
         found = {

@@ -1,7 +1,8 @@
 """Bounds of position, orientation and velocity over random geometries, as a study.
 
-A trial is one geometry, drawn from its number: the same at every point of a sweep with the same
-satellites and slots, so that curves are smooth. Nothing is estimated: what comes out are bounds.
+A trial is one geometry, drawn from its number: the same at every point of a sweep, so that curves
+are smooth; up to 4, 8, 16... more satellites or slots are added to those that were there. Nothing
+is estimated: what comes out are bounds.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 from pydantic import Field
 
 from leopnt.channel.link import SNR_OF_ESN0_DB
@@ -25,11 +26,13 @@ from leopnt.methods.nine_d import (
     LOCATION,
     AbstractNuisance,
     Motion,
+    NineDScene,
     integrated_motion,
     orbit_motion,
     random_scene,
     seed_motion,
 )
+from leopnt.methods.nine_d.closed_form import euler_map
 from leopnt.methods.nine_d.covariance import Knowledge, location_covariance
 from leopnt.scenes.settings import SettingsTable, shown, table_of
 from leopnt.studies.bound_statistics import BoundStatistics
@@ -121,9 +124,8 @@ class NineDRandomSettings(CommonSettings):
 
 
 class Layout(NamedTuple):
-    """What a compiled kernel is made for."""
+    """What a compiled kernel is made for: room for so many satellites and slots."""
 
-    motion: Motion
     num_sat: int
     num_slot: int
     nuisances: tuple[AbstractNuisance, ...]
@@ -131,9 +133,15 @@ class Layout(NamedTuple):
 
 
 class Shared(NamedTuple):
-    """What every trial of a point shares: `numbers` go to `random_scene` by name."""
+    """What every trial of a point shares.
+
+    motion: place in `MOTIONS`; is_there: which of the drawn satellites and slots take part;
+    numbers: arguments of `random_scene` by name.
+    """
 
     key: jax.Array
+    motion: jax.Array
+    is_there: jax.Array
     numbers: dict[str, jax.Array]
     correlation: jax.Array
     knowledge: Knowledge
@@ -149,24 +157,32 @@ def trial_kernel(layout: Layout):
     def nine_d_random_trial(index, shared: Shared) -> dict[str, Any]:
         drawn = random_scene(
             jax.random.fold_in(shared.key, index),
-            layout.motion,
+            lambda *start: jax.lax.switch(shared.motion, list(MOTIONS.values()), *start),
             num_sat=layout.num_sat,
             num_slot=layout.num_slot,
             **shared.numbers,
         )
-        correlation = shared.correlation * jnp.ones_like(drawn.correlation)
-        scene = eqx.tree_at(lambda s: s.correlation, drawn, correlation)
+        scene = eqx.tree_at(
+            lambda s: [s.correlation, s.snr],
+            drawn,
+            [
+                shared.correlation * jnp.ones_like(drawn.correlation),
+                jnp.where(shared.is_there[:, :, None], drawn.snr, 0.0),
+            ],
+        )
         found = location_covariance(
             scene, layout.nuisances, known=layout.known, knowledge=shared.knowledge
         )
         sigmas = jnp.sqrt(jnp.stack([jnp.trace(one) for one in found]))
-        position_limit_m = shared.position_share * _nearest_m(scene)
+        angles = euler_covariance(scene.rotation, found.rotation)
+        position_limit_m = shared.position_share * _nearest_m(scene, shared.is_there)
         limits = jnp.concatenate([position_limit_m[None], shared.limits])
         told = jnp.isfinite(sigmas) | ~shared.is_unknown
         useful = (sigmas < limits) | ~shared.is_unknown
         return {
             "status": jnp.where(jnp.all(told), 0, _UNOBSERVABLE).astype(jnp.int8),
             **dict(zip(BOUNDS, sigmas, strict=True)),
+            "euler_bound": jnp.sqrt(jnp.trace(angles)),
             "weakest_position": jnp.sqrt(largest_eigenvalue(found.position)),
             "practical": jnp.all(useful).astype(jnp.int8),
         }
@@ -187,10 +203,20 @@ def largest_eigenvalue(matrix: Float[Array, "3 3"]) -> Float[Array, ""]:
     return scale * (1.0 + 2.0 * size * jnp.cos(jnp.arccos(cosine) / 3.0))
 
 
-def _nearest_m(scene) -> Float[Array, ""]:
+def euler_covariance(
+    rotation: Float[Array, "3 3"], covariance: Float[Array, "3 3"]
+) -> Float[Array, "3 3"]:
+    """Covariance of yaw, pitch and roll from that of a small rotation vector in global axes."""
+    a, b, c = euler_map(rotation).T
+    cofactor = jnp.stack([jnp.cross(b, c), jnp.cross(c, a), jnp.cross(a, b)])
+    back = cofactor / (a @ cofactor[0])
+    return back @ covariance @ back.T
+
+
+def _nearest_m(scene: NineDScene, is_there: Bool[Array, "sat slot"]) -> Float[Array, ""]:
     moved = scene.slot_time_s[:, None] * scene.rx_vel_mps[None, :]
     offset = scene.sat_pos_m - (scene.rx_pos_m[None, :] + moved)[None]
-    return jnp.sqrt(jnp.min(jnp.sum(offset * offset, axis=-1)))
+    return jnp.sqrt(jnp.min(jnp.sum(offset * offset, axis=-1), initial=jnp.inf, where=is_there))
 
 
 class NineDRandomStudy(AbstractStudyMethod):
@@ -206,6 +232,7 @@ class NineDRandomStudy(AbstractStudyMethod):
         "position_bound": Quantity((), "m", "position bound"),
         "orientation_bound": Quantity((), "rad", "orientation bound"),
         "velocity_bound": Quantity((), "m/s", "velocity bound"),
+        "euler_bound": Quantity((), "rad", "bound of yaw, pitch and roll"),
         "weakest_position": Quantity((), "m", "position bound along the weakest direction"),
         "practical": Quantity((), "1", "1 where all bounds are within the limits of use"),
     }
@@ -220,7 +247,7 @@ class NineDRandomStudy(AbstractStudyMethod):
         {
             "kind": "sweep",
             "name": "position",
-            "title": "Position bound, median of random geometries",
+            "title": "Position bound against the sweep",
             "y": ["position_bound_median"],
             "log_y": True,
             "caption": "Root sum of squares of the three components, everything else unknown.",
@@ -228,7 +255,7 @@ class NineDRandomStudy(AbstractStudyMethod):
         {
             "kind": "sweep",
             "name": "spread",
-            "title": "Position bound, median and 90 % of random geometries",
+            "title": "Position bound, spread over random geometries",
             "y": ["position_bound_median", "position_bound_q05", "position_bound_q95"],
             "y_label": "Position bound [m]",
             "log_y": True,
@@ -237,7 +264,7 @@ class NineDRandomStudy(AbstractStudyMethod):
         {
             "kind": "sweep",
             "name": "orientation",
-            "title": "Orientation bound, median of random geometries",
+            "title": "Orientation bound against the sweep",
             "y": ["orientation_bound_median"],
             "log_y": True,
             "caption": "Root sum of squares of a small rotation about three axes.",
@@ -245,7 +272,7 @@ class NineDRandomStudy(AbstractStudyMethod):
         {
             "kind": "sweep",
             "name": "velocity",
-            "title": "Velocity bound, median of random geometries",
+            "title": "Velocity bound against the sweep",
             "y": ["velocity_bound_median"],
             "log_y": True,
             "caption": "Root sum of squares of the three components, everything else unknown.",
@@ -265,7 +292,6 @@ class NineDRandomStudy(AbstractStudyMethod):
             "y": ["position_bound_quantile"],
             "caption": "The share of geometries whose bound is at most the one below.",
         },
-        {"kind": "outcomes", "name": "outcomes", "title": "How the trials ended"},
     )
     template_name = "nine_d_random.toml"
 
@@ -289,6 +315,7 @@ class NineDRandomStudy(AbstractStudyMethod):
 
     def statistics(self, point: Prepared, trials_per_case: int) -> AbstractStatistics:
         is_unknown = dict(zip(BOUNDS, np.asarray(point.shared.is_unknown), strict=True))
+        is_unknown["euler_bound"] = is_unknown["orientation_bound"]
         is_unknown["weakest_position"] = is_unknown["position_bound"]
         asked = {name: one for name, one in self.outcomes.items() if is_unknown.get(name, False)}
         return BoundStatistics(asked, point.num_cases, trials_per_case)
@@ -299,14 +326,17 @@ METHOD = NineDRandomStudy()
 
 def layout_of(settings: NineDRandomSettings) -> Layout:
     """What the kernel of these settings is made for."""
-    geometry = settings.geometry
     return Layout(
-        MOTIONS[geometry.motion],
-        geometry.satellites,
-        geometry.slots,
+        _room(settings.geometry.satellites),
+        _room(settings.geometry.slots),
         nuisances_of(settings.method),
         known_of(settings.method),
     )
+
+
+def _room(count: int) -> int:
+    """4, 8, 16...: sizes up to these share a compiled kernel, and the draws."""
+    return max(4, 1 << (count - 1).bit_length())
 
 
 def _shared(settings: NineDRandomSettings, snr_linear: float) -> Shared:
@@ -329,6 +359,11 @@ def _shared(settings: NineDRandomSettings, snr_linear: float) -> Shared:
     known, limits = known_of(settings.method), settings.limits
     return Shared(
         jax.random.key(settings.study.seed),
+        jnp.asarray(list(MOTIONS).index(geometry.motion)),
+        jnp.asarray(
+            (np.arange(_room(geometry.satellites)) < geometry.satellites)[:, None]
+            & (np.arange(_room(geometry.slots)) < geometry.slots)[None, :]
+        ),
         {name: jnp.asarray(value) for name, value in numbers.items()},
         jnp.asarray(signal.correlation),
         Knowledge(

@@ -27,6 +27,11 @@ class PublishedTable(SettingsTable):
         default={},
         description="a table: values (numbers, texts) of swept parameters that name the point",
     )
+    slope_from: dict[str, Value] = Field(
+        default={},
+        description="a table: one swept number where a slope begins; the published number is then "
+        "the slope from there to `at`, both axes logarithmic",
+    )
     value: float = Field(description="the published number, in the unit of the variable")
     tolerance: float = Field(
         gt=0, description="how far ours may be from it, in the same unit, above 0"
@@ -43,8 +48,13 @@ def published_problems(raw: dict[str, Any]) -> Iterator[str]:
     points, listed = points_of(raw.get("sweep")), raw.get("published")
     for i, one in enumerate(listed if isinstance(listed, list) else []):
         at = table_of(one, "at") if isinstance(one, dict) else {}
-        if points is not None and all(isinstance(value, Value) for value in at.values()):
-            yield from _point_problems(f"published[{i}].at", at, points)
+        start = table_of(one, "slope_from") if isinstance(one, dict) else {}
+        if points is None or not all(isinstance(v, Value) for v in (*at.values(), *start.values())):
+            continue
+        found = list(_point_problems(f"published[{i}].at", at, points))
+        yield from found
+        if start and not found:
+            yield from _slope_problems(f"published[{i}].slope_from", start, at, points)
 
 
 def _point_problems(
@@ -61,6 +71,22 @@ def _point_problems(
     more = ", ..." if len(there) > _MOST_SHOWN else ""
     accepted = ", ".join(dict.fromkeys(there[:_MOST_SHOWN]))
     yield f"{where} {named}: no point of the sweep has it; expected one of {accepted}{more}."
+
+
+def _slope_problems(
+    where: str, start: dict[str, Value], at: dict[str, Value], points: list[dict[str, Any]]
+) -> Iterator[str]:
+    """Of a slope whose other end is no point, or differs in anything but one positive number."""
+    if len(start) != 1 or not start.keys() <= at.keys():
+        accepted = ", ".join(at) or "a swept number, which `at` has too"
+        yield f"{where} = {shown(start)}: expected one value, of one of: {accepted}."
+        return
+    ((name, value),) = start.items()
+    ends = [one for one in (value, at[name]) if not isinstance(one, str) and one > 0]
+    if len(ends) < 2 or _are_same(value, at[name]):
+        yield f"{where} {name} = {shown(value)}: expected a positive number other than that of at."
+        return
+    yield from _point_problems(where, {**at, **start}, points)
 
 
 def _is_at(point: Mapping[str, Any], at: Mapping[str, Value]) -> bool:
@@ -116,7 +142,7 @@ def unexplained(dataset: xr.Dataset) -> list[str]:
 
 
 def _row(dataset: xr.Dataset, one: PublishedTable) -> dict[str, Any]:
-    ours = _ours(dataset, one)
+    ours, is_slope = _ours(dataset, one), bool(one.slope_from)
     if one.not_reproducible:
         verdict, reason = NOT_REPRODUCIBLE, one.not_reproducible
     elif math.isfinite(ours) and abs(ours - one.value) <= one.tolerance:
@@ -126,10 +152,10 @@ def _row(dataset: xr.Dataset, one: PublishedTable) -> dict[str, Any]:
     else:
         verdict, reason = DIFFERS, f"the result has no {one.quantity} there"
     return {
-        "published_quantity": one.quantity,
-        "published_at": ", ".join(f"{name} = {value}" for name, value in one.at.items()),
+        "published_quantity": f"slope of {one.quantity}" if is_slope else one.quantity,
+        "published_at": ", ".join(_place(one, name) for name in one.at),
         "published_units": dataset[one.quantity].attrs.get("units", "1")
-        if one.quantity in dataset
+        if one.quantity in dataset and not is_slope
         else "1",
         "published_value": one.value,
         "published_tolerance": one.tolerance,
@@ -140,12 +166,30 @@ def _row(dataset: xr.Dataset, one: PublishedTable) -> dict[str, Any]:
     }
 
 
+def _place(one: PublishedTable, name: str) -> str:
+    if name in one.slope_from:
+        return f"{name} = {one.slope_from[name]} to {one.at[name]}"
+    return f"{name} = {one.at[name]}"
+
+
 def _ours(dataset: xr.Dataset, one: PublishedTable) -> float:
-    """Value at the first point where the swept parameters have these values; NaN without one."""
-    if one.quantity not in dataset or dataset[one.quantity].dims != ("point",):
+    """The value of ours that a published one is compared with; NaN without one."""
+    end = _value_at(dataset, one.quantity, one.at)
+    if not one.slope_from:
+        return end
+    ((name, start_at),) = one.slope_from.items()
+    start = _value_at(dataset, one.quantity, {**one.at, **one.slope_from})
+    if not (start > 0 and end > 0):
         return math.nan
-    columns = {name: dataset[name].values.tolist() for name in one.at}
+    return math.log(end / start) / math.log(float(one.at[name]) / float(start_at))
+
+
+def _value_at(dataset: xr.Dataset, quantity: str, at: Mapping[str, Value]) -> float:
+    """Value at the first point where the swept parameters have these values; NaN without one."""
+    if quantity not in dataset or dataset[quantity].dims != ("point",):
+        return math.nan
+    columns = {name: dataset[name].values.tolist() for name in at}
     for i in range(dataset.sizes["point"]):
-        if _is_at({name: column[i] for name, column in columns.items()}, one.at):
-            return float(dataset[one.quantity].values[i])
+        if _is_at({name: column[i] for name, column in columns.items()}, at):
+            return float(dataset[quantity].values[i])
     return math.nan

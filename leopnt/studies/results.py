@@ -30,6 +30,8 @@ _UNITS = {
     "km": "km",
     "db": "dB",
 }
+_WORDS = {"snr": "SNR", "esn0": "E/N0"}
+"""Parameters whose name is an abbreviation."""
 
 
 def consolidate(
@@ -87,7 +89,10 @@ def _swept(study: Study) -> dict[str, xr.Variable]:
         has_unit = is_number and ending in _UNITS
         stored = np.asarray(values, float) if is_number else np.asarray([str(v) for v in values])
         words = (label if has_unit else name.split(".")[-1]).replace("_", " ")
-        attrs = {"units": _UNITS[ending] if has_unit else "1", "long_name": words}
+        attrs = {
+            "units": _UNITS[ending] if has_unit else "1",
+            "long_name": _WORDS.get(words, words),
+        }
         found[name] = xr.Variable(("point",), stored, attrs)
     return found
 

@@ -89,13 +89,13 @@ def location_covariance(
             hint = did_you_mean(name, LOCATION)
             raise LeopntError(f"known: {name!r} is none of {list(LOCATION)}.{hint}")
     rows = equivalent_rows(scene, nuisances, knowledge=knowledge)
-    unknown = [name for name in LOCATION if name not in known]
-    keep = np.concatenate([3 * LOCATION.index(name) + np.arange(3) for name in unknown] or [[]])
-    root = _scaled_root(rows[:, keep.astype(int)])
-    blocks = {
-        name: _block(root, slice(3 * place, 3 * place + 3)) for place, name in enumerate(unknown)
-    }
-    return LocationCovariance(*(blocks.get(name, jnp.full((3, 3), jnp.nan)) for name in LOCATION))
+    unknown = [place for place, name in enumerate(LOCATION) if name not in known]
+    found = jnp.full((3, 3, 3), jnp.nan)
+    if unknown:
+        keep = np.concatenate([3 * place + np.arange(3) for place in unknown])
+        root = _scaled_root(rows[:, keep])
+        found = found.at[np.array(unknown)].set(_blocks(root))
+    return LocationCovariance(*found)
 
 
 def equivalent_rows(
@@ -163,12 +163,16 @@ def _scaled_root(rows: Float[Array, "row param"]) -> Float[Array, "param param"]
     return triangular_root(rows / safe[None, :]) * safe[None, :]
 
 
-def _block(root: Float[Array, "param param"], own: slice) -> Float[Array, "3 3"]:
-    """Covariance of three unknowns, the others unknown; NaN where it is infinite."""
+def _blocks(root: Float[Array, "param param"]) -> Float[Array, "block 3 3"]:
+    """Covariance of each three unknowns, the others unknown; NaN where it is infinite."""
     size = root.shape[1]
-    place = np.arange(size)[own]
-    order = np.concatenate([np.setdiff1d(np.arange(size), place), place])
-    rows = _eliminated(root[:, order], size - 3)
+    every = np.arange(size)
+    order = [[*np.delete(every, every[i : i + 3]), *every[i : i + 3]] for i in range(0, size, 3)]
+    return jax.vmap(lambda one: _last_block(root[:, one]))(jnp.array(order))
+
+
+def _last_block(root: Float[Array, "param param"]) -> Float[Array, "3 3"]:
+    rows = _eliminated(root, root.shape[1] - 3)
     length = _lengths(rows)
     safe = jnp.where(length > 0, length, 1.0)
     cofactor, _ = inverse_of_root(triangular_root(rows / safe[None, :]))
