@@ -20,7 +20,7 @@ from leopnt.report.plot_parts import (
     y_label,
 )
 from leopnt.report.plots import Axis, MapPoints, Plot, Series
-from leopnt.report.reading import column, strings, unit
+from leopnt.report.reading import column, strings, text, unit
 from leopnt.report.study_points import (
     axis_label,
     evenly_chosen,
@@ -65,6 +65,7 @@ def map_plot(study: xr.Dataset, entry: Mapping[str, Any]) -> Plot | None:
         is_wide(combined),
         cell_deg,
         str(entry.get("missing") or "no solved trial"),
+        "" if cell_deg is None else text(study, "title"),
     )
     return Plot(
         *name_and_title(entry),

@@ -221,17 +221,19 @@ def map_limits_deg(points_deg: np.ndarray) -> tuple[float, float, float, float]:
     return west, east, south, north
 
 
-def earth_axes(points_deg: np.ndarray, bottom_in: float = 0.72) -> tuple[Figure, Axes]:
+def earth_axes(
+    points_deg: np.ndarray, bottom_in: float = 0.72, top_in: float = 0.5
+) -> tuple[Figure, Axes]:
     """A figure with the land around these points (longitude, latitude), to be drawn upon.
 
-    `bottom_in` inches stay free below the map.
+    `bottom_in` inches stay free below the map, `top_in` above it.
     """
     west, east, south, north = map_limits_deg(points_deg)
     stretch = 1.0 / max(math.cos(math.radians((south + north) / 2)), 0.2)
     width_in = style.WIDTH_IN - 0.95
     height_in = width_in * (north - south) * stretch / (east - west)
-    figure = style.new_figure(height_in + bottom_in + 0.5)
-    axes = style.axes_with_margins(figure, 0.7, 0.25, bottom_in, 0.5)
+    figure = style.new_figure(height_in + bottom_in + top_in)
+    axes = style.axes_with_margins(figure, 0.7, 0.25, bottom_in, top_in)
     axes.set_facecolor(style.SEA)
     _draw_land(axes, west, east)
     axes.set_xlim(west, east)

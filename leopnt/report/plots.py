@@ -65,7 +65,8 @@ class MapPoints:
     """Places on the Earth with a value each; not finite where there is none.
 
     `cell_deg`: steps in longitude and latitude of places that fill a grid and are drawn as cells;
-    None for places that are drawn as points. `missing` says what has no value, for the legend.
+    None for places that are drawn as points. `missing` says what has no value, for the legend;
+    `subtitle` what the map of a grid is about.
     """
 
     names: tuple[str, ...]
@@ -76,6 +77,7 @@ class MapPoints:
     log: bool
     cell_deg: tuple[float, float] | None = None
     missing: str = ""
+    subtitle: str = ""
 
 
 class Cells(NamedTuple):

@@ -209,7 +209,9 @@ def _draw_map(plot: Plot, places: MapPoints) -> Figure:
     has_missing = not np.all(np.isfinite(places.values))
     is_grid = places.cell_deg is not None
     key_in = 0.25 if is_grid and has_missing else 0.0
-    figure, axes = earth_axes(_corners_deg(places) if is_grid else points_deg, 1.1 + key_in)
+    top_in = 0.72 if places.subtitle else 0.5
+    corners_deg = _corners_deg(places) if is_grid else points_deg
+    figure, axes = earth_axes(corners_deg, 1.1 + key_in, top_in)
     limits = color_limits(places)
     norm = LogNorm(*limits) if places.log else Normalize(*limits)
     if is_grid:
@@ -233,7 +235,7 @@ def _draw_map(plot: Plot, places: MapPoints) -> Figure:
             bbox_to_anchor=(0.09, 0.0),
             bbox_transform=figure.transFigure,
         )
-    style.heading(axes, plot.title)
+    style.heading(axes, plot.title, places.subtitle)
     return figure
 
 
