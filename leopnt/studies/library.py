@@ -29,9 +29,9 @@ def catalog() -> list[Entry]:
     """All studies of the catalogue, by name."""
     root = Path(str(files("leopnt.studies") / "catalog"))
     entries = []
-    for path in sorted(root.rglob("*.toml")):
+    paths = {p.relative_to(root).with_suffix("").as_posix(): p for p in root.rglob("*.toml")}
+    for name, path in sorted(paths.items()):
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
-        name = path.relative_to(root).with_suffix("").as_posix()
         entries.append(Entry(name, raw["study"]["method"], raw["about"], path))
     return entries
 

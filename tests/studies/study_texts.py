@@ -33,6 +33,13 @@ cities = ["Paris", "Quito"]
 carrier_hz = 1.626e9
 """
 
+NINE_D_RANDOM = """
+[study]
+method = "nine_d_random"
+trials = 20
+seed = 3
+"""
+
 
 def load_text(folder: Path, text: str, name: str = "study.toml") -> Study:
     """Write a study file and load it."""

@@ -7,14 +7,17 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
-from study_texts import DOPPLER, PVT, load_text
+from study_texts import DOPPLER, NINE_D_RANDOM, PVT, load_text
 
 from leopnt.errors import LeopntError
 from leopnt.inference.batch import batch_map
 from leopnt.studies import AbstractStudyMethod, method_of
 from leopnt.studies.method import MODULES, CommonSettings
 
-TEXTS = {"pvt": PVT, "doppler_fix": DOPPLER}
+TEXTS = {"pvt": PVT, "doppler_fix": DOPPLER, "nine_d_random": NINE_D_RANDOM}
+FIXES = ["pvt", "doppler_fix"]
+VALUE = {name: "error_enu_m" for name in FIXES} | {"nine_d_random": "position_bound"}
+"""What differs from trial to trial."""
 NUM_TRIALS = 20
 """Of each case in these files."""
 
@@ -36,6 +39,7 @@ def prepared(tmp_path_factory):
 
 
 methods = pytest.mark.parametrize("name", list(MODULES))
+fixes = pytest.mark.parametrize("name", FIXES)
 
 
 def test_every_method_of_the_table_is_tested_here():
@@ -86,23 +90,23 @@ def test_what_a_trial_returns_is_what_the_method_declares(name, prepared):
         assert trials[key].shape == (point.num_cases * NUM_TRIALS, *(3 for _ in quantity.dims))
         assert quantity.units
         assert quantity.long_name
-    assert point.num_cases == 2
+    assert point.num_cases == (2 if name in FIXES else 1)
 
 
 @methods
 def test_trials_are_all_solved_and_all_different(name, prepared):
     _, _, trials = prepared[name]
     assert np.all(trials["status"] == 0)
-    errors_m = trials["error_enu_m"]
-    assert len(np.unique(errors_m.round(9), axis=0)) == len(errors_m)
+    values = trials[VALUE[name]]
+    assert len(np.unique(values.round(9), axis=0)) == len(values)
 
 
 @methods
 def test_a_trial_depends_on_its_number_only(name, prepared, evidence):
     study, point, trials = prepared[name]
-    index = np.array([7, 31, 3])
+    index = np.array([7, 11, 3])
     alone = batch_map(point.kernel, index, shared=point.shared, tile=study.method.tile, threads=1)
-    worst_m = np.abs(alone["error_enu_m"] - trials["error_enu_m"][index]).max()
+    worst_m = np.abs(alone[VALUE[name]] - trials[VALUE[name]][index]).max()
     evidence(
         "studies.method",
         f"{name}: the same trial in another batch",
@@ -122,10 +126,10 @@ def test_another_seed_draws_other_errors(name, prepared, tmp_path):
     found = batch_map(
         point.kernel, np.arange(8), shared=point.shared, tile=study.method.tile, threads=1
     )
-    assert not np.any(found["error_enu_m"] == trials["error_enu_m"][:8])
+    assert not np.any(found[VALUE[name]] == trials[VALUE[name]][:8])
 
 
-@methods
+@fixes
 def test_the_cases_of_a_point_are_told_apart(name, prepared):
     _, point, _ = prepared[name]
     assert point.cases["user"].values.tolist() == ["Paris", "Quito"]
@@ -143,12 +147,13 @@ def test_the_cases_of_a_point_are_told_apart(name, prepared):
 def test_statistics_have_the_same_names_with_and_without_trials(name, prepared):
     study, point, trials = prepared[name]
     empty, full = (study.method.statistics(point, NUM_TRIALS) for _ in range(2))
-    full.add(np.arange(2 * NUM_TRIALS), trials)
+    full.add(np.arange(point.num_cases * NUM_TRIALS), trials)
     assert empty.columns().keys() == full.columns().keys()
-    assert full.columns()["solved"].values == 2 * NUM_TRIALS
+    assert full.columns()["solved"].values == point.num_cases * NUM_TRIALS
     for one in study.method.plots:
-        names = {"rmse_3d", "bound_3d"} if one["kind"] == "sweep" else set()
-        assert names <= full.columns().keys()
+        names = {"rmse_3d", "bound_3d"} if name in FIXES else set(one["y"])
+        assert names <= full.columns().keys() or one["kind"] != "sweep"
+    assert set(study.method.headline) <= full.columns().keys()
     json.dumps([dict(one) for one in study.method.plots])
 
 
