@@ -21,7 +21,7 @@ TEXTS = {
     "nine_d_random": NINE_D_RANDOM,
 }
 FIXES = ["pvt", "doppler_fix"]
-VALUE = {name: "error_enu_m" for name in FIXES} | {
+VALUE = dict.fromkeys(FIXES, "error_enu_m") | {
     "nine_d": "orientation_bound",
     "nine_d_random": "position_bound",
 }

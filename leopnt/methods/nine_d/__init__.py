@@ -36,6 +36,7 @@ from leopnt.methods.nine_d.exact import (
     formal_information,
     structural_information,
 )
+from leopnt.methods.nine_d.from_ephemeris import nine_d_scene_from_ephemeris
 from leopnt.methods.nine_d.kinematics import (
     Motion,
     half_wavelength_square,
@@ -127,6 +128,7 @@ __all__ = [
     "location_rows",
     "losses",
     "nine_d_scene",
+    "nine_d_scene_from_ephemeris",
     "null_space_in_words",
     "observed",
     "orbit_motion",

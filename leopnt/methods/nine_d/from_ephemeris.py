@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Float
@@ -31,8 +30,8 @@ def nine_d_scene_from_ephemeris(
     slot_spacing_s: float = 1.0,
     mask_rad: float = np.pi / 18.0,
     choice: AbstractChoice | None = None,
-    heading_pitch_roll_rad: Sequence[float] = (0.0, 0.0, 0.0),
-    rx_vel_enu_mps: Sequence[float] = (0.0, 0.0, 0.0),
+    heading_pitch_roll_rad: Numbers = (0.0, 0.0, 0.0),
+    rx_vel_enu_mps: Numbers = (0.0, 0.0, 0.0),
     snr_linear: Numbers | None = None,
     snr_db: Numbers | None = None,
     downlink: Downlink | None = None,
@@ -69,7 +68,8 @@ def nine_d_scene_from_ephemeris(
     if slots < 1:
         raise LeopntError(f"slots = {slots}: expected 1 or more.")
     slot_time_s = slot_spacing_s * np.arange(slots)
-    velocity = np.asarray(rx_vel_enu_mps, float)
+    velocity = _three("rx_vel_enu_mps", rx_vel_enu_mps)
+    angles = _three("heading_pitch_roll_rad", heading_pitch_roll_rad)
     over = _over_place(ephemeris, place, float(time_s), velocity, mask_rad)
     links = slot_links(over, slot_time_s, choice or AllInView())
     count = int(links.num_used[0])
@@ -80,13 +80,14 @@ def nine_d_scene_from_ephemeris(
     for sentence in links.ended().sentences():
         warnings.warn(sentence, LeopntWarning, stacklevel=2)
     axes = over.enu_axes[0]
-    rotation = np.asarray(body_rotation(axes, *(float(one) for one in heading_pitch_roll_rad)))
+    rotation = np.asarray(body_rotation(axes, *angles))
     antennas = np.atleast_2d(np.asarray(antennas_body_m, float))
     if downlink is None:
         snr = _explicit(snr_linear, snr_db, (count, slots, len(antennas)))
     else:
         cn0 = isotropic_cn0_dbhz(links, downlink, carrier_hz, over.rx_pos_ecef_m)[0, :count]
-        towards = links.sat_pos_ecef_m[0, :count] - over.rx_pos_ecef_m[0]
+        moved = np.multiply.outer(slot_time_s, over.rx_vel_ecef_mps[0])
+        towards = links.sat_pos_ecef_m[0, :count] - (over.rx_pos_ecef_m[0] + moved)
         gain = antenna_gain(downlink, len(antennas), rotation, towards)
         snr = snr_of_cn0(cn0, slot_length_s)[:, :, None] * np.asarray(gain)
     return nine_d_scene(
@@ -104,6 +105,13 @@ def nine_d_scene_from_ephemeris(
         correlation=correlation,
         freq_offset_hz=freq_offset_hz,
     )
+
+
+def _three(name: str, value: Numbers) -> Float[np.ndarray, "3"]:
+    found = np.asarray(value, float)
+    if found.shape != (3,) or not np.all(np.isfinite(found)):
+        raise LeopntError(f"{name} = {value!r}: expected three finite numbers.")
+    return found
 
 
 def _explicit(linear, decibels, shape: tuple[int, ...]) -> Float[np.ndarray, "sat slot ant"]:

@@ -6,6 +6,7 @@ Every function draws one scene from a JAX key; `jax.vmap` over keys draws a batc
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -17,6 +18,8 @@ from leopnt.frames.attitude import rotation_from_yaw_pitch_roll
 from leopnt.methods.nine_d.scene import NineDScene
 
 EARTH_RADIUS_M = 6371e3
+
+Scalar: TypeAlias = float | Float[Array, ""]
 
 Motion = Callable[
     [Key[Array, ""], Float[Array, "sat 3"], Float[Array, " slot"], Float[Array, ""]],
@@ -59,7 +62,7 @@ def orbit_motion(key, first_pos_m, slot_time_s, speed_mps):
     return center[None, None] + radius[:, :, None] * out, speed_mps * ahead
 
 
-def half_wavelength_square(carrier_hz: float = 1e9) -> Float[Array, "4 3"]:
+def half_wavelength_square(carrier_hz: Scalar = 1e9) -> Float[Array, "4 3"]:
     """Four antennas in the body x-y plane, side lambda/2."""
     quarter_m = SPEED_OF_LIGHT_MPS / carrier_hz / 4.0
     corners = jnp.array([[-1.0, -1.0, 0.0], [1.0, -1.0, 0.0], [-1.0, 1.0, 0.0], [1.0, 1.0, 0.0]])
@@ -72,18 +75,18 @@ def random_scene(
     *,
     num_sat: int = 3,
     num_slot: int = 3,
-    slot_spacing_s: float | Float[Array, ""] = 1.0,
+    slot_spacing_s: Scalar = 1.0,
     antennas_body_m: Float[Array, "ant 3"] | None = None,
-    snr_linear: float | Float[Array, ""] = 100.0,
-    carrier_hz: float = 1e9,
-    bandwidth_hz: float = 100e6,
-    slot_length_s: float = 10e-3,
-    doppler_weight: float = 1.0,
-    sat_range_m: float = 2e6,
-    sat_speed_mps: float = 8000.0,
-    rx_offset_m: float = 30.0,
-    rx_speed_mps: float = 25.0,
-    angle_limit_rad: float = 1.0,
+    snr_linear: Scalar = 100.0,
+    carrier_hz: Scalar = 1e9,
+    bandwidth_hz: Scalar = 100e6,
+    slot_length_s: Scalar = 10e-3,
+    doppler_weight: Scalar = 1.0,
+    sat_range_m: Scalar = 2e6,
+    sat_speed_mps: Scalar = 8000.0,
+    rx_offset_m: Scalar = 30.0,
+    rx_speed_mps: Scalar = 25.0,
+    angle_limit_rad: Scalar = 1.0,
 ) -> NineDScene:
     """One scene of the paper's Monte Carlo, with what it leaves open filled in.
 
