@@ -159,7 +159,7 @@ def test_statistics_have_the_same_names_with_and_without_trials(name, prepared):
     assert empty.columns().keys() == full.columns().keys()
     assert full.columns()["solved"].values == point.num_cases * NUM_TRIALS
     for one in study.method.plots:
-        names = {"rmse_3d", "bound_3d"} if name in FIXES else set(one["y"])
+        names = {"rmse_3d", "bound_3d"} if name in FIXES else set(one.get("y", ()))
         assert names <= full.columns().keys() or one["kind"] != "sweep"
     assert set(study.method.headline) <= full.columns().keys()
     json.dumps([dict(one) for one in study.method.plots])
