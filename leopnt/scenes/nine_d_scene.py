@@ -34,16 +34,14 @@ class EndedLinks(NamedTuple):
         return EndedLinks(*(one + two for one, two in zip(self, other, strict=True)))
 
     def sentences(self) -> tuple[str, ...]:
-        """What the user should know."""
-        found = ()
-        if self.below_mask:
-            found = (
-                f"{self.below_mask} of {self.links} links end: the satellite sinks below the mask "
-                "in a later slot, where it is blocked.",
-            )
-        if self.below_horizon:
-            found += (f"{self.below_horizon} of these links are below the horizon.",)
-        return found
+        """What the user should know; without numbers, so that it is said once for many scenes."""
+        if not self.below_mask:
+            return ()
+        where = ", or even below the horizon" if self.below_horizon else ""
+        return (
+            f"some links end: a satellite sinks below the mask{where} in a later slot, where it is "
+            "blocked.",
+        )
 
 
 class SlotLinks(NamedTuple):

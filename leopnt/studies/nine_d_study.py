@@ -389,6 +389,7 @@ class NineDStudy(AbstractStudyMethod):
             "name": "time",
             "title": "Position bound over time",
             "y": ["case_position_bound"],
+            "log_y": True,
         },
     )
     template_name = "nine_d.toml"

@@ -13,8 +13,8 @@ from leopnt.errors import LeopntError
 from leopnt.io.tle import read_tle
 from leopnt.orbits import sgp4
 from leopnt.orbits.sgp4 import AnyAge
-from leopnt.scenes import SceneSettings, build_scene
-from leopnt.scenes.nine_d_scene import slot_links
+from leopnt.scenes import SceneSettings, build_scene, nine_d_scene
+from leopnt.scenes.nine_d_scene import EndedLinks, slot_links, slot_links_in_parts
 from leopnt.scenes.satellite_choice import AllInView, Highest, Spread
 
 TLE = Path(__file__).parents[2] / "examples" / "data" / "tle_2025" / "oneweb.tle"
@@ -120,8 +120,9 @@ def test_satellites_below_the_mask_in_a_later_slot_are_blocked_there():
     assert lost[:, :, 1:].any()
     assert np.all(links.el_rad[lost] < scene.mask_rad)
     assert np.all(links.el_rad[links.link_up] > scene.mask_rad - 1e-4)
-    assert f"{lost.sum()} of" in links.ended().sentences()[0]
-    assert "below the mask in a later slot" in links.ended().sentences()[0]
+    ended = links.ended()
+    assert (ended.links, ended.below_mask) == (3 * links.used.sum(), lost.sum())
+    assert "sinks below the mask" in ended.sentences()[0]
 
 
 def test_links_below_the_horizon_are_named():
@@ -129,7 +130,20 @@ def test_links_below_the_horizon_are_named():
     links = slot_links(scene, np.array([0.0, 120.0, 240.0]), AllInView())
     below = int(np.sum(links.used[:, :, None] & (links.el_rad < 0.0)))
     assert below
-    assert links.ended().sentences()[1] == f"{below} of these links are below the horizon."
+    assert links.ended().below_horizon == below
+    (sentence,) = links.ended().sentences()
+    assert "sinks below the mask, or even below the horizon in a later slot" in sentence
+
+
+def test_parts_are_the_whole(walker, monkeypatch):
+    whole = slot_links(walker, SLOTS_S, Spread(3))
+    monkeypatch.setattr(nine_d_scene, "_PART", 20)
+    parts = list(slot_links_in_parts(walker, SLOTS_S, Spread(3)))
+    assert len(parts) == 2
+    for name in whole._fields:
+        joined = np.concatenate([getattr(part, name) for _, part in parts])
+        np.testing.assert_array_equal(joined, getattr(whole, name))
+    assert sum((part.ended() for _, part in parts), EndedLinks(0, 0, 0)) == whole.ended()
 
 
 def test_a_case_without_satellites_has_harmless_ones_that_are_not_used():
