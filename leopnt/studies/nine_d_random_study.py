@@ -65,7 +65,9 @@ MOTIONS: dict[str, Motion] = {
     "integrated": integrated_motion,
     "seed": seed_motion,
 }
-BOUNDS = dict(zip(("position_bound", "orientation_bound", "velocity_bound"), LOCATION, strict=True))
+BOUNDS: dict[str, str] = dict(
+    zip(("position_bound", "orientation_bound", "velocity_bound"), LOCATION, strict=True)
+)
 """The field of each bound."""
 
 _UP = np.array([0.0, 0.0, 1.0])
@@ -314,7 +316,9 @@ class NineDRandomStudy(AbstractStudyMethod):
         return Prepared(1, trial_kernel(layout), _shared(settings, snr), {}, values, warnings)
 
     def statistics(self, point: Prepared, trials_per_case: int) -> AbstractStatistics:
-        is_unknown = dict(zip(BOUNDS, np.asarray(point.shared.is_unknown), strict=True))
+        is_unknown: dict[str, bool] = dict(
+            zip(BOUNDS, np.asarray(point.shared.is_unknown), strict=True)
+        )
         is_unknown["euler_bound"] = is_unknown["orientation_bound"]
         is_unknown["weakest_position"] = is_unknown["position_bound"]
         asked = {name: one for name, one in self.outcomes.items() if is_unknown.get(name, False)}

@@ -1,4 +1,4 @@
-"""Tables of 9D studies: what they make of the settings, and every contradiction with its sentence."""
+"""Tables of 9D studies: what they make of settings; a sentence for every contradiction."""
 
 import numpy as np
 import pytest
@@ -61,7 +61,7 @@ def test_a_mean_square_time_takes_the_place_of_a_length():
         ({"shape": "triangle"}, 3, 2),
         ({"shape": "square"}, 4, 2),
         (
-            {"antennas_m": [[1.0, 2.0, 3.0], [2.0, 2.0, 3.0], [1.0, 5.0, 3.0], [0.0, 0.0, 0.0]]},
+            {"antennas_m": [[1.0, 2.0, 3.0], [2.0, 2.0, 3.0], [1.0, 5.0, 3.0], [0.0] * 3]},
             4,
             3,
         ),

@@ -172,3 +172,78 @@ def test_mistakes_of_published_numbers_are_refused_with_the_file(tmp_path):
         "published[0].what: unknown key.",
     ):
         assert sentence in str(caught.value)
+
+
+# Slopes
+
+SPACING, MOTION = "geometry.slot_spacing_s", "geometry.motion"
+
+
+def law(slope):
+    """A point-by-point power law over two motions."""
+    spacing = np.array([0.1, 0.3, 1.0, 0.1, 0.3, 1.0])
+    values = np.append(2.0 * spacing[:3] ** slope, 7.0 * spacing[3:] ** 3)
+    names = np.array(["seed"] * 3 + ["orbit"] * 3)
+    return xr.Dataset(
+        {
+            "bound": ("point", values, {"units": "m"}),
+            SPACING: ("point", spacing),
+            MOTION: ("point", names),
+        }
+    )
+
+
+@pytest.mark.parametrize("slope", [-2.0, -0.4, 1.0])
+def test_the_slope_of_a_power_law_is_its_power(slope, evidence):
+    one = published(
+        "bound",
+        at={SPACING: 1.0, MOTION: "seed"},
+        slope_from={SPACING: 0.1},
+        value=slope,
+        tolerance=0.01,
+    )
+    found = with_verdicts(law(slope), [one])
+    evidence(
+        "studies.published",
+        f"slope of a power law of {slope:g}, both axes logarithmic",
+        "its power",
+        "closed form",
+        achieved=abs(found["ours"].item() - slope),
+        tolerance=1e-12,
+    )
+    assert found["verdict"].item() == "held"
+    assert found["published_quantity"].item() == "slope of bound"
+    assert found["published_units"].item() == "1"
+    assert found["published_at"].item() == f"{SPACING} = 0.1 to 1.0, {MOTION} = seed"
+
+
+def test_a_slope_without_positive_ends_is_no_number():
+    dataset = law(1.0)
+    dataset["bound"][0] = np.nan
+    one = published("bound", at={SPACING: 1.0}, slope_from={SPACING: 0.1})
+    assert np.isnan(with_verdicts(dataset, [one])["ours"].item())
+    dataset["bound"][0] = 0.0
+    assert np.isnan(with_verdicts(dataset, [one])["ours"].item())
+
+
+@pytest.mark.parametrize(
+    ("start", "sentence"),
+    [
+        ({"b": 1.0}, "slope_from = {'b': 1.0}: expected one value, of one of: a, m."),
+        ({"a": 1.0, "m": "x"}, "expected one value, of one of: a, m."),
+        ({"a": 2.0}, "slope_from a = 2.0: expected a positive number other than that of at."),
+        ({"m": "y"}, "slope_from m = 'y': expected a positive number other than that of at."),
+        ({"a": -1.0}, "slope_from a = -1.0: expected a positive number other than that of at."),
+        ({"a": 3.0}, "slope_from a = 3.0, m = 'x': no point of the sweep has it; expected one of"),
+    ],
+)
+def test_a_slope_that_begins_nowhere_is_refused(start, sentence):
+    values = {"a": [-1.0, 1.0, 2.0], "m": ["x", "y"]}
+    one = {"at": {"a": 2.0, "m": "x"}, "slope_from": start}
+    (found,) = published_problems({"published": [one], "sweep": {"values": values}})
+    assert sentence in found
+
+
+def test_a_slope_between_points_of_the_sweep_is_accepted():
+    one = {"at": {"a": 2.0}, "slope_from": {"a": 1.0}}
+    assert list(published_problems({"published": [one], "sweep": {"values": {"a": [1, 2]}}})) == []
