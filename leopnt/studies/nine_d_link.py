@@ -117,7 +117,8 @@ def link_problems(
     if element == "patch" and all(one is None or isinstance(one, int | float) for one in numbers):
         peak, horizon = _patch_dbi(*numbers)
         if horizon > peak:
-            yield f"[link] horizon_dbi = {horizon:g}: expected at most peak_dbi, {peak:g}."
+            limit = f"expected at most peak_dbi, {shown(peak)}"
+            yield f"[link] horizon_dbi = {shown(horizon)}: {limit}."
     mask = antenna.get("mask_deg", 10.0)
     if link.get("gases") == "cosecant" and isinstance(mask, int | float) and mask < 5.0:
         yield (

@@ -31,6 +31,7 @@ from leopnt.studies.nine_d_study import (
     largest_eigenvalue,
     scene_of,
 )
+from leopnt.studies.study_file import study_problems
 
 ANGLES_DEG = (70.0, 5.0, -12.0)
 WALKER = (
@@ -311,7 +312,7 @@ def test_slots_that_overlap_and_phases_that_no_one_tracks_are_said(tmp_path):
         ),
         (
             (LINK + "horizon_dbi = 7.0\n",),
-            "[link] horizon_dbi = 7: expected at most peak_dbi, 5.",
+            "[link] horizon_dbi = 7.0: expected at most peak_dbi, 5.0.",
         ),
         (
             (LINK, "[antenna]\nmask_deg = 3.0\n"),
@@ -328,6 +329,50 @@ def test_tables_that_contradict_each_other_are_refused(tmp_path, extra, sentence
     with pytest.raises(LeopntError) as refused:
         load_text(tmp_path, text_of(*extra))
     assert sentence in str(refused.value)
+
+
+def test_wrong_values_in_the_tables_of_a_link_are_refused_by_name(tmp_path, evidence):
+    link = {
+        "eirp_dbw": 1.0,
+        "beam_width_deg": 3.0,
+        "element": "patch",
+        "peak_dbi": 5.0,
+        "horizon_dbi": -5.0,
+        "noise_temperature_k": 3.0,
+        "gases": "cosecant",
+        "other_loss_db": 1.0,
+    }
+    raw = {
+        "study": {"method": "nine_d", "trials": 1},
+        "constellation": {"preset": "gps"},
+        "users": {"cities": ["Paris"]},
+        "antenna": {"mask_deg": 10.0},
+        "signal": {"carrier_hz": 2e9},
+        "geometry": {"choose": "all"},
+        "receiver": {"attitude": "fixed"},
+        "link": link,
+    }
+    assert list(study_problems(METHOD, raw, tmp_path)) == []
+    unnamed = []
+    for table in ("link", "signal", "antenna", "geometry", "receiver"):
+        for key in raw[table]:
+            for bad in ("x", -1e9, [], {}, float("nan"), 10**400, [1.0]):
+                changed = raw | {table: raw[table] | {key: bad}}
+                problems = list(study_problems(METHOD, changed, tmp_path))
+                if not any(key in one for one in problems):
+                    unnamed.append((table, key, bad))
+        for bad in ("x", 3, [], [{}]):
+            problems = list(study_problems(METHOD, raw | {table: bad}, tmp_path))
+            assert any(table in one for one in problems), (table, bad)
+    assert not unnamed
+    evidence(
+        "studies.nine_d_link",
+        "wrong values that are accepted or end in a sentence without the key",
+        "every key of the tables replaced",
+        "own",
+        achieved=len(unnamed),
+        tolerance=0,
+    )
 
 
 def test_trials_without_chance_and_a_track_with_two_velocities_are_refused(tmp_path):
