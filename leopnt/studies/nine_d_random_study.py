@@ -25,15 +25,16 @@ from leopnt.inference.status import Status
 from leopnt.methods.nine_d import (
     LOCATION,
     AbstractNuisance,
+    Knowledge,
     Motion,
     NineDScene,
     integrated_motion,
+    location_covariance,
     orbit_motion,
     random_scene,
     seed_motion,
 )
 from leopnt.methods.nine_d.closed_form import euler_map
-from leopnt.methods.nine_d.covariance import Knowledge, location_covariance
 from leopnt.scenes.settings import SettingsTable, shown, table_of
 from leopnt.studies.bound_statistics import BoundStatistics
 from leopnt.studies.method import (
@@ -249,7 +250,7 @@ class NineDRandomStudy(AbstractStudyMethod):
         {
             "kind": "sweep",
             "name": "position",
-            "title": "Position bound against the sweep",
+            "title": "Position bound, median over geometries",
             "y": ["position_bound_median"],
             "log_y": True,
             "caption": "Root sum of squares of the three components, everything else unknown.",
@@ -266,7 +267,7 @@ class NineDRandomStudy(AbstractStudyMethod):
         {
             "kind": "sweep",
             "name": "orientation",
-            "title": "Orientation bound against the sweep",
+            "title": "Orientation bound, median over geometries",
             "y": ["orientation_bound_median"],
             "log_y": True,
             "caption": "Root sum of squares of a small rotation about three axes.",
@@ -274,7 +275,7 @@ class NineDRandomStudy(AbstractStudyMethod):
         {
             "kind": "sweep",
             "name": "velocity",
-            "title": "Velocity bound against the sweep",
+            "title": "Velocity bound, median over geometries",
             "y": ["velocity_bound_median"],
             "log_y": True,
             "caption": "Root sum of squares of the three components, everything else unknown.",

@@ -1,7 +1,8 @@
 """Position, velocity and orientation from unsynchronized satellites: bounds, and what attains them.
 
 A scene (`nine_d_scene`) holds satellites over slots, the receiver's pose, its antennas and its
-signals. `information` answers questions by name; `location_bounds` does many scenes at once.
+signals. `information` answers questions by name; `location_bounds` does many scenes at once, and
+`location_covariance` does so with any nuisances and prior knowledge.
 """
 
 from leopnt.methods.nine_d.batch import (
@@ -29,6 +30,13 @@ from leopnt.methods.nine_d.closed_form import (
     derivatives,
     observed,
     weights,
+)
+from leopnt.methods.nine_d.covariance import (
+    NOTHING,
+    Knowledge,
+    LocationCovariance,
+    equivalent_rows,
+    location_covariance,
 )
 from leopnt.methods.nine_d.exact import (
     ArrayShape,
@@ -81,6 +89,7 @@ __all__ = [
     "BOTH_OFFSETS",
     "LOCATION",
     "MODEL",
+    "NOTHING",
     "AbstractNuisance",
     "ArrayShape",
     "ChannelFim",
@@ -96,7 +105,9 @@ __all__ = [
     "GainOfSatellite",
     "GainOfSlot",
     "Identifiability",
+    "Knowledge",
     "LocationBound",
+    "LocationCovariance",
     "Losses",
     "Motion",
     "NineDLink",
@@ -116,6 +127,7 @@ __all__ = [
     "decoupled_derivatives",
     "derivatives",
     "efim",
+    "equivalent_rows",
     "euler_matrix",
     "formal_information",
     "half_wavelength_square",
@@ -124,6 +136,7 @@ __all__ = [
     "integrated_motion",
     "location_bound",
     "location_bounds",
+    "location_covariance",
     "location_jacobian",
     "location_rows",
     "losses",
