@@ -129,9 +129,8 @@ def _script_safe(value: Any) -> str:
 def plot_json(plot: Plot) -> dict[str, Any]:
     """Data and layout of one plot, as plotly.js takes them."""
     if plot.places is not None:
-        is_grid = plot.places.cell_deg is not None
-        land, shown = _land(plot.places), _cells if is_grid else _places
-        data = [land, *shown(plot.places)]
+        is_grid = plot.places.cell_deg is not None  # plotly draws filled lines over heat maps
+        data = _cells(plot.places) if is_grid else [_land(plot.places), *_places(plot.places)]
     elif plot.bars:
         data = _bars(plot)
     else:

@@ -39,7 +39,7 @@ class EndedLinks(NamedTuple):
             return ()
         where = ", or even below the horizon" if self.below_horizon else ""
         return (
-            f"some links end: a satellite sinks below the mask{where} in a later slot, where it is "
+            f"Some links end: a satellite sinks below the mask{where} in a later slot, where it is "
             "blocked.",
         )
 

@@ -120,8 +120,8 @@ def test_frames_name_what_they_show_and_how_high_they_are():
 
 
 def test_a_grid_is_a_heat_map_below_the_coast():
-    land, heat, coast = drawn(make_grid_study())["map"]["data"]
-    assert (land["fill"], heat["type"], coast["fill"]) == ("toself", "heatmap", "none")
+    heat, coast = drawn(make_grid_study())["map"]["data"]
+    assert (heat["type"], coast["fill"]) == ("heatmap", "none")
     assert (len(heat["z"]), len(heat["z"][0])) == (9, 18)
     assert heat["z"][0][0] is None
     assert heat["customdata"][4][0] == 1.0
