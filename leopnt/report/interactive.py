@@ -322,7 +322,7 @@ def _cells(places: MapPoints) -> list[dict[str, Any]]:
         f"{_text(places.label)}: %{{customdata:.4g}}<extra></extra>",
     }
     coast = _land(places) | {"name": "coast", "fill": "none"}
-    coast["line"] = {"color": style.INK, "width": 0.8}
+    coast["line"] = {"color": "white", "width": 1.0}
     return [heat, coast]
 
 
