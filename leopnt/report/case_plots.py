@@ -20,7 +20,7 @@ from leopnt.report.plot_parts import (
     y_label,
 )
 from leopnt.report.plots import Axis, MapPoints, Plot, Series
-from leopnt.report.reading import column, strings, unit
+from leopnt.report.reading import column, strings, text, unit
 from leopnt.report.study_points import (
     axis_label,
     evenly_chosen,
@@ -48,10 +48,14 @@ def map_plot(study: xr.Dataset, entry: Mapping[str, Any]) -> Plot | None:
     places, owner = np.unique(np.stack([lat_deg, lon_deg], 1), axis=0, return_inverse=True)
     if len(places) < MIN_PLACES or not np.any(np.isfinite(values)):
         return None
-    combined = _of_each_place(values, owner.ravel(), len(places), unit(study, name) == "m")
+    combine = entry.get("combine") or ("rms" if unit(study, name) == "m" else "mean")
+    combined = _of_each_place(values, owner.ravel(), len(places), str(combine))
+    if not np.any(np.isfinite(combined)):
+        return None
     users = np.array(strings(study, "user", "case"), dtype=object)
     first_case = np.unique(owner.ravel(), return_index=True)[1]
-    kept = thinned(len(places))
+    cell_deg = _grid_steps(places)
+    kept = thinned(len(places)) if cell_deg is None else np.arange(len(places))
     found = MapPoints(
         tuple(str(users[i]) for i in first_case[kept]),
         places[kept, 1],
@@ -59,12 +63,15 @@ def map_plot(study: xr.Dataset, entry: Mapping[str, Any]) -> Plot | None:
         combined[kept],
         axis_label(study, name),
         is_wide(combined),
+        cell_deg,
+        str(entry.get("missing") or "no solved trial"),
+        "" if cell_deg is None else text(study, "title"),
     )
     return Plot(
         *name_and_title(entry),
         x=Axis(""),
         y=Axis(""),
-        caption=_map_caption(study, point, len(kept), len(places), len(values), combined),
+        caption=_map_caption(study, point, found, len(places), len(values), str(combine)),
         alternative=f"Map of {words.counted(len(places), 'place')}; "
         f"{lower_first(long_name(study, name))} {spread_text(combined, unit(study, name))}.",
         places=found,
@@ -87,30 +94,70 @@ def _at_point(study: xr.Dataset, name: str, point: int) -> np.ndarray:
                       float)  # fmt: skip
 
 
-def _of_each_place(
-    values: np.ndarray, owner: np.ndarray, count: int, root_mean_square: bool
-) -> np.ndarray:
-    """Over the epochs of a place: root mean square of errors, mean of all else."""
+def _of_each_place(values: np.ndarray, owner: np.ndarray, count: int, combine: str) -> np.ndarray:
+    """Over the epochs of a place: "rms" or "mean" of the finite values; or the "median".
+
+    For the median a value that is not finite counts as infinitely large.
+    """
+    if combine == "median":
+        return _median_of_each(values, owner, count)
     finite = np.isfinite(values)
     weight = np.bincount(owner[finite], minlength=count).astype(float)
-    power = values[finite] ** 2 if root_mean_square else values[finite]
+    power = values[finite] ** 2 if combine == "rms" else values[finite]
     mean = np.bincount(owner[finite], power, count) / np.where(weight > 0.0, weight, np.nan)
-    return np.sqrt(mean) if root_mean_square else mean
+    return np.sqrt(mean) if combine == "rms" else mean
+
+
+def _median_of_each(values: np.ndarray, owner: np.ndarray, count: int) -> np.ndarray:
+    large = np.where(np.isfinite(values), values, np.inf)
+    ordered = large[np.lexsort((large, owner))]
+    size = np.bincount(owner, minlength=count)
+    first = np.cumsum(size) - size
+    with np.errstate(invalid="ignore"):
+        middle = 0.5 * (ordered[first + (size - 1) // 2] + ordered[first + size // 2])
+    return np.where(np.isfinite(middle), middle, np.nan)
+
+
+MIN_CELLS = 100
+"""A grid of fewer places is drawn as points."""
+
+
+def _grid_steps(places: np.ndarray) -> tuple[float, float] | None:
+    """Steps in longitude and latitude, if these places (latitude, longitude) fill a grid."""
+    lat_deg, lon_deg = (np.unique(places[:, i].round(6)) for i in (0, 1))
+    if len(places) < MIN_CELLS or min(len(lat_deg), len(lon_deg)) < 3:
+        return None
+    steps = [np.diff(one) for one in (lon_deg, lat_deg)]
+    if any(np.ptp(one) > 1e-4 for one in steps):
+        return None
+    num_poles = int(np.sum(np.abs(lat_deg) == 90.0))
+    expected = (len(lat_deg) - num_poles) * len(lon_deg) + num_poles
+    return (float(steps[0][0]), float(steps[1][0])) if len(places) == expected else None
+
+
+_TOGETHER = {
+    "rms": "All epochs of a place are taken together.",
+    "mean": "All epochs of a place are taken together.",
+    "median": "Median of all epochs of a place; one without a value counts as infinitely large.",
+}
 
 
 def _map_caption(
-    study: xr.Dataset, point: int, drawn: int, places: int, cases: int, values: np.ndarray
+    study: xr.Dataset, point: int, drawn: MapPoints, places: int, cases: int, combine: str
 ) -> str:
     parameters = swept_parameters(study)
     sentences = []
     if parameters:
         sentences.append(f"Drawn {point_phrase(parameters, point)}.")
     if cases > places:
-        sentences.append("All epochs of a place are taken together.")
-    if not np.all(np.isfinite(values)):
-        sentences.append("Crosses are places without a solved trial.")
-    if drawn < places:
-        sentences.append(f"{drawn} of {places} places are drawn.")
+        sentences.append(_TOGETHER[combine])
+    if not np.all(np.isfinite(drawn.values)):
+        mark = "Crosses" if drawn.cell_deg is None else "Hatched"
+        sentences.append(f"{mark}: {drawn.missing}.")
+    if drawn.cell_deg is not None:
+        sentences.append("Half a percent of the cells on either side is beyond the color scale.")
+    if len(drawn.values) < places:
+        sentences.append(f"{len(drawn.values)} of {places} places are drawn.")
     return " ".join([*sentences, "Land: Natural Earth."])
 
 

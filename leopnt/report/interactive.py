@@ -17,7 +17,17 @@ import numpy as np
 
 from leopnt.report import style, words
 from leopnt.report.maps import land_between_deg, map_limits_deg
-from leopnt.report.plots import Axis, Bar, Look, MapPoints, Plot, Series, map_points_deg
+from leopnt.report.plots import (
+    Axis,
+    Bar,
+    Look,
+    MapPoints,
+    Plot,
+    Series,
+    color_limits,
+    map_cells,
+    map_points_deg,
+)
 from leopnt.report.study_drawing import MARKED, bar_color, look_color
 
 POLICY = (
@@ -119,7 +129,8 @@ def _script_safe(value: Any) -> str:
 def plot_json(plot: Plot) -> dict[str, Any]:
     """Data and layout of one plot, as plotly.js takes them."""
     if plot.places is not None:
-        data = [_land(plot.places), *_places(plot.places)]
+        is_grid = plot.places.cell_deg is not None  # plotly draws filled lines over heat maps
+        data = _cells(plot.places) if is_grid else [_land(plot.places), *_places(plot.places)]
     elif plot.bars:
         data = _bars(plot)
     else:
@@ -290,6 +301,31 @@ def _land(places: MapPoints) -> dict[str, Any]:
     }
 
 
+def _cells(places: MapPoints) -> list[dict[str, Any]]:
+    """A grid as colored cells, empty where there is no value, and the coast over them."""
+    cells, limits = map_cells(places), color_limits(places)
+    values = np.log10(cells.values) if places.log else cells.values
+    low, high = np.log10(limits) if places.log else limits
+    heat = {
+        "type": "heatmap",
+        "name": _text(places.label),
+        "x": _numbers(cells.lon_deg),
+        "y": _numbers(cells.lat_deg),
+        "z": [_numbers(row) for row in values],
+        "customdata": [_numbers(row) for row in cells.values],
+        "zmin": float(low),
+        "zmax": float(high),
+        "colorscale": "Viridis",
+        "colorbar": _color_bar(places, np.asarray(limits)),
+        "hoverongaps": False,
+        "hovertemplate": "latitude %{y:.2f}, longitude %{x:.2f}<br>"
+        f"{_text(places.label)}: %{{customdata:.4g}}<extra></extra>",
+    }
+    coast = _land(places) | {"name": "coast", "fill": "none"}
+    coast["line"] = {"color": "white", "width": 1.0}
+    return [heat, coast]
+
+
 def _places(places: MapPoints) -> list[dict[str, Any]]:
     points_deg = map_points_deg(places)
     solved = np.isfinite(places.values)
@@ -327,6 +363,16 @@ def _place_text(places: MapPoints, index: int) -> str:
 def _colored(places: MapPoints, solved: np.ndarray) -> dict[str, Any]:
     values = places.values[solved]
     size = 11 if len(places.values) < 200 else 7 if len(places.values) < 1000 else 4
+    return {
+        "color": _numbers(np.log10(values) if places.log else values),
+        "colorscale": "Viridis",
+        "size": size,
+        "line": {"color": "white", "width": 1 if size > 4 else 0},
+        "colorbar": _color_bar(places, values),
+    }
+
+
+def _color_bar(places: MapPoints, values: np.ndarray) -> dict[str, Any]:
     bar: dict[str, Any] = {
         "orientation": "h",
         "yref": "container",
@@ -342,13 +388,7 @@ def _colored(places: MapPoints, solved: np.ndarray) -> dict[str, Any]:
             "tickvals": (ticks := _log_ticks(values)),
             "ticktext": [f"{10**t:g}" for t in ticks],
         }
-    return {
-        "color": _numbers(np.log10(values) if places.log else values),
-        "colorscale": "Viridis",
-        "size": size,
-        "line": {"color": "white", "width": 1 if size > 4 else 0},
-        "colorbar": bar,
-    }
+    return bar
 
 
 def _log_ticks(values: np.ndarray) -> list[float]:

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path as Outline
+from matplotlib.ticker import MultipleLocator
 
 from leopnt.io.ellipse import error_ellipse_enu_m
 from leopnt.report import style, words
@@ -220,17 +221,19 @@ def map_limits_deg(points_deg: np.ndarray) -> tuple[float, float, float, float]:
     return west, east, south, north
 
 
-def earth_axes(points_deg: np.ndarray, bottom_in: float = 0.72) -> tuple[Figure, Axes]:
+def earth_axes(
+    points_deg: np.ndarray, bottom_in: float = 0.72, top_in: float = 0.5
+) -> tuple[Figure, Axes]:
     """A figure with the land around these points (longitude, latitude), to be drawn upon.
 
-    `bottom_in` inches stay free below the map.
+    `bottom_in` inches stay free below the map, `top_in` above it.
     """
     west, east, south, north = map_limits_deg(points_deg)
     stretch = 1.0 / max(math.cos(math.radians((south + north) / 2)), 0.2)
     width_in = style.WIDTH_IN - 0.95
     height_in = width_in * (north - south) * stretch / (east - west)
-    figure = style.new_figure(height_in + bottom_in + 0.5)
-    axes = style.axes_with_margins(figure, 0.7, 0.25, bottom_in, 0.5)
+    figure = style.new_figure(height_in + bottom_in + top_in)
+    axes = style.axes_with_margins(figure, 0.7, 0.25, bottom_in, top_in)
     axes.set_facecolor(style.SEA)
     _draw_land(axes, west, east)
     axes.set_xlim(west, east)
@@ -252,17 +255,32 @@ def land_between_deg(west: float, east: float) -> list[np.ndarray]:
 
 
 def _draw_land(axes: Axes, west: float, east: float) -> None:
+    _add_land(axes, west, east, facecolor=style.LAND, edgecolor=style.COAST, zorder=0.5)
+
+
+def draw_coast(axes: Axes) -> None:
+    """The outline of the land over what fills the map: dark with a light seam, on any color."""
+    west, east = axes.get_xlim()
+    light = {"edgecolor": "white", "linewidth": 1.4, "alpha": 0.6, "zorder": 2.4}
+    _add_land(axes, west, east, facecolor="none", **light)
+    _add_land(axes, west, east, facecolor="none", edgecolor=style.INK, zorder=2.5)
+
+
+def _add_land(axes: Axes, west: float, east: float, **look) -> None:
     """All rings as one path, so that the Caspian Sea, wound the other way, stays a hole."""
     shown = [Outline(ring, closed=True) for ring in land_between_deg(west, east)]
     if shown:
         land = Outline.make_compound_path(*shown)
-        axes.add_patch(
-            PathPatch(land, facecolor=style.LAND, edgecolor=style.COAST, linewidth=0.6, zorder=0.5)
-        )
+        axes.add_patch(PathPatch(land, **{"linewidth": 0.6, **look}))
 
 
 def _degree_ticks(axes: Axes) -> None:
     axes.locator_params(nbins=7, steps=[1, 2, 3, 6, 10])
+    west, east = axes.get_xlim()
+    if east - west > 300.0:
+        axes.xaxis.set_major_locator(MultipleLocator(60.0))
+    if np.ptp(axes.get_ylim()) > 120.0:
+        axes.yaxis.set_major_locator(MultipleLocator(30.0))
     axes.xaxis.set_major_formatter(lambda x, _: _degrees(x, words.longitude))
     axes.yaxis.set_major_formatter(lambda y, _: _degrees(y, words.latitude))
     axes.set_xlabel("")

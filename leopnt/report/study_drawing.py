@@ -9,11 +9,20 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from leopnt.report import style
-from leopnt.report.maps import earth_axes
-from leopnt.report.plots import INK, Look, MapPoints, Plot, map_points_deg
+from leopnt.report.maps import draw_coast, earth_axes
+from leopnt.report.plots import (
+    INK,
+    Look,
+    MapPoints,
+    Plot,
+    color_limits,
+    map_cells,
+    map_points_deg,
+)
 from leopnt.report.reading import require_kind
 from leopnt.report.study_layout import study_plots
 
@@ -197,14 +206,74 @@ def _bar_axes(axes: Axes, plot: Plot, named: bool, count: int) -> None:
 
 def _draw_map(plot: Plot, places: MapPoints) -> Figure:
     points_deg = map_points_deg(places)
-    figure, axes = earth_axes(points_deg, bottom_in=1.1)
-    solved = np.isfinite(places.values)
-    low, high = np.nanmin(places.values), np.nanmax(places.values)
-    norm = LogNorm(low, high) if places.log else Normalize(low, high)
+    has_missing = not np.all(np.isfinite(places.values))
+    is_grid = places.cell_deg is not None
+    key_in = 0.25 if is_grid and has_missing else 0.0
+    top_in = 0.72 if places.subtitle else 0.5
+    corners_deg = _corners_deg(places) if is_grid else points_deg
+    figure, axes = earth_axes(corners_deg, 1.1 + key_in, top_in)
+    limits = color_limits(places)
+    norm = LogNorm(*limits) if places.log else Normalize(*limits)
+    if is_grid:
+        drawn = _draw_cells(axes, places, norm)
+    else:
+        drawn = _draw_points(axes, points_deg, places.values, norm)
+    width_in, height_in = figure.get_size_inches()
+    bottom = (0.56 + key_in) / height_in
+    bar = figure.add_axes((0.7 / width_in, bottom, 1 - 0.95 / width_in, 0.12 / height_in))
+    ends = {(0, 0): "neither", (1, 0): "min", (0, 1): "max", (1, 1): "both"}
+    lowest, highest = np.nanmin(places.values), np.nanmax(places.values)
+    beyond = ends[int(lowest < limits[0]), int(highest > limits[1])]
+    figure.colorbar(drawn, cax=bar, orientation="horizontal", label=places.label, extend=beyond)
+    if places.log:
+        _log_ticks(bar.xaxis)
+    bar.grid(visible=False)
+    if key_in:
+        axes.legend(
+            handles=[Patch(label=places.missing, **_HATCHED)],
+            loc="lower left",
+            bbox_to_anchor=(0.09, 0.0),
+            bbox_transform=figure.transFigure,
+        )
+    style.heading(axes, plot.title, places.subtitle)
+    return figure
+
+
+_HATCHED = {"facecolor": "white", "edgecolor": style.FAINT, "hatch": "//////", "linewidth": 0.0}
+
+
+def _corners_deg(places: MapPoints) -> np.ndarray:
+    cells = map_cells(places)
+    ends = [edges[[0, -1]] for edges in (cells.lon_edges_deg, cells.lat_edges_deg)]
+    return np.stack(ends, axis=-1)
+
+
+def _draw_cells(axes: Axes, places: MapPoints, norm: Normalize):
+    """A grid as colored cells, hatched where there is no value, under the coast."""
+    cells = map_cells(places)
+    (west, east), (south, north) = (e[[0, -1]] for e in (cells.lon_edges_deg, cells.lat_edges_deg))
+    hatched = Rectangle((west, south), east - west, north - south, zorder=1.0, **_HATCHED)
+    axes.add_patch(hatched)
+    drawn = axes.pcolormesh(
+        cells.lon_edges_deg,
+        cells.lat_edges_deg,
+        np.ma.masked_invalid(cells.values),
+        norm=norm,
+        cmap="viridis",
+        zorder=2.0,
+        rasterized=True,
+    )
+    axes.grid(visible=False)
+    draw_coast(axes)
+    return drawn
+
+
+def _draw_points(axes: Axes, points_deg: np.ndarray, values: np.ndarray, norm: Normalize):
+    solved = np.isfinite(values)
     size = min(70.0, max(4.0, 6000.0 / len(points_deg)))
     drawn = axes.scatter(
         *points_deg[solved].T,
-        c=places.values[solved],
+        c=values[solved],
         s=size,
         norm=norm,
         cmap="viridis",
@@ -215,11 +284,4 @@ def _draw_map(plot: Plot, places: MapPoints) -> Figure:
     axes.scatter(
         *points_deg[~solved].T, marker="x", c=style.REJECTED_COLOR, s=max(size, 16.0), zorder=4
     )
-    width_in, height_in = figure.get_size_inches()
-    bar = figure.add_axes((0.7 / width_in, 0.56 / height_in, 1 - 0.95 / width_in, 0.12 / height_in))
-    figure.colorbar(drawn, cax=bar, orientation="horizontal", label=places.label)
-    if places.log:
-        _log_ticks(bar.xaxis)
-    bar.grid(visible=False)
-    style.heading(axes, plot.title)
-    return figure
+    return drawn

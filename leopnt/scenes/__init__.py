@@ -7,7 +7,11 @@ if TYPE_CHECKING:
     from leopnt.scenes.doppler_checks import check_log
     from leopnt.scenes.doppler_log import DopplerLog
     from leopnt.scenes.doppler_scene import DopplerScene, load_doppler_scene
+    from leopnt.scenes.downlink import Downlink, antenna_gain, isotropic_cn0_dbhz, snr_of_cn0
     from leopnt.scenes.fix_settings import FixSettings, load_fix_file
+    from leopnt.scenes.nine_d_scene import SlotLinks, slot_links, slot_links_in_parts
+    from leopnt.scenes.receiver_pose import body_rotation
+    from leopnt.scenes.satellite_choice import AbstractChoice, AllInView, Highest, Spread
     from leopnt.scenes.satellite_file import AbstractSatelliteFile, read_satellite_file
     from leopnt.scenes.sky_scene import CITIES, Place, SkyScene, city, load_sky_scene
     from leopnt.scenes.study_checks import scene_problems
@@ -15,43 +19,67 @@ if TYPE_CHECKING:
     from leopnt.scenes.study_settings import SceneSettings
 
 _HOME = {
+    "AbstractChoice": "satellite_choice",
     "AbstractSatelliteFile": "satellite_file",
+    "AllInView": "satellite_choice",
     "CITIES": "sky_scene",
     "DopplerLog": "doppler_log",
     "DopplerScene": "doppler_scene",
+    "Downlink": "downlink",
     "FixSettings": "fix_settings",
+    "Highest": "satellite_choice",
     "Place": "sky_scene",
     "SceneSettings": "study_settings",
     "SkyScene": "sky_scene",
+    "SlotLinks": "nine_d_scene",
+    "Spread": "satellite_choice",
     "StudyScene": "study_scene",
+    "antenna_gain": "downlink",
+    "body_rotation": "receiver_pose",
     "build_scene": "study_scene",
     "check_log": "doppler_checks",
     "city": "sky_scene",
+    "isotropic_cn0_dbhz": "downlink",
     "load_doppler_scene": "doppler_scene",
     "load_fix_file": "fix_settings",
     "load_sky_scene": "sky_scene",
     "read_satellite_file": "satellite_file",
     "scene_problems": "study_checks",
+    "slot_links": "nine_d_scene",
+    "slot_links_in_parts": "nine_d_scene",
+    "snr_of_cn0": "downlink",
 }
 
 __all__ = [
     "CITIES",
+    "AbstractChoice",
     "AbstractSatelliteFile",
+    "AllInView",
     "DopplerLog",
     "DopplerScene",
+    "Downlink",
     "FixSettings",
+    "Highest",
     "Place",
     "SceneSettings",
     "SkyScene",
+    "SlotLinks",
+    "Spread",
     "StudyScene",
+    "antenna_gain",
+    "body_rotation",
     "build_scene",
     "check_log",
     "city",
+    "isotropic_cn0_dbhz",
     "load_doppler_scene",
     "load_fix_file",
     "load_sky_scene",
     "read_satellite_file",
     "scene_problems",
+    "slot_links",
+    "slot_links_in_parts",
+    "snr_of_cn0",
 ]
 
 

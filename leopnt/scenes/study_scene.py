@@ -121,7 +121,9 @@ class StudyScene:
         return dataclasses.replace(self, **resized)
 
 
-def build_scene(settings: SceneSettings, folder: str | Path) -> StudyScene:
+def build_scene(
+    settings: SceneSettings, folder: str | Path, *, beyond_s: float = 0.0
+) -> StudyScene:
     """Read what the settings name and find who sees what.
 
     Costs 70 bytes for each slot of each case. The satellites of the last few constellations and
@@ -130,6 +132,7 @@ def build_scene(settings: SceneSettings, folder: str | Path) -> StudyScene:
     Args:
         settings: checked here, too.
         folder: what files are relative to.
+        beyond_s: how far behind the last epoch the ephemeris must still reach.
 
     Raises:
         LeopntError: settings that do not fit together; satellites without states over the span;
@@ -140,7 +143,8 @@ def build_scene(settings: SceneSettings, folder: str | Path) -> StudyScene:
     if problems:
         raise LeopntError(listed("scene", problems))
     time_s = epochs_s(settings.time)
-    satellites = load_satellites(settings.constellation, settings.time, folder)
+    span = settings.time.model_copy(update={"duration_s": settings.time.duration_s + beyond_s})
+    satellites = load_satellites(settings.constellation, span, folder)
     users = place_users(settings.users, time_s)
     mask_rad = math.radians(settings.antenna.mask_deg)
     rx_pos_m, axes = users.pos_ecef_m, users.enu_axes

@@ -30,6 +30,7 @@ from leopnt.studies.sweep import SweepSettings
 MODULES = {
     "pvt": "leopnt.studies.pvt_study",
     "doppler_fix": "leopnt.studies.doppler_study",
+    "nine_d": "leopnt.studies.nine_d_study",
     "nine_d_random": "leopnt.studies.nine_d_random_study",
 }
 """Module of each method that can be studied; its `METHOD` is the `AbstractStudyMethod`."""

@@ -224,3 +224,17 @@ def make_long_study(count=1200):
         solved=("point", TRIALS - failed, study["solved"].attrs),
         not_solved=("point", failed, study["not_solved"].attrs),
     ).assign_attrs(sweep_kind="random", title="Many points")
+
+
+def make_grid_study(step_deg=20.0, missing_above_deg=65.0):
+    """A map: one value for each place of a grid over the Earth, none beyond a latitude."""
+    lat_deg = np.arange(-90.0 + step_deg / 2, 90.0, step_deg)
+    lon_deg = np.arange(-180.0 + step_deg / 2, 180.0, step_deg)
+    places = {f"{lat:g} {lon:g}": (lat, lon) for lat in lat_deg for lon in lon_deg}
+    study = make_study((1.0,), (5.0,), places, 3)
+    lat = study["latitude_deg"].values
+    bound = np.where(np.abs(lat) < missing_above_deg, 10.0 ** (np.abs(lat) / 20.0), np.nan)
+    study["case_bound_3d"] = (("point", "case"), bound[None], study["case_bound_3d"].attrs)
+    entry = {"kind": "map", "name": "map", "title": "Bound by place", "y": "case_bound_3d",
+             "combine": "median", "missing": "no bound"}  # fmt: skip
+    return study.assign_attrs(plots=json.dumps([entry]), title="A grid")

@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.collections import QuadMesh
 from synthetic_studies import (
     SIGMAS_M,
+    make_grid_study,
     make_incomplete_study,
     make_long_study,
     make_random_study,
@@ -17,7 +19,14 @@ from leopnt.errors import LeopntError
 from leopnt.report.study_drawing import study_figures
 from leopnt.report.style import svg_bytes, write_png
 
-MAKERS = (make_study, make_random_study, make_incomplete_study, make_single_study, make_long_study)
+MAKERS = (
+    make_study,
+    make_random_study,
+    make_incomplete_study,
+    make_single_study,
+    make_long_study,
+    make_grid_study,
+)
 
 
 @pytest.fixture(scope="module")
@@ -72,3 +81,24 @@ def test_png_files_are_named_by_the_plots(figures, tmp_path):
 def test_figures_of_another_kind_are_refused(fix):
     with pytest.raises(LeopntError, match="kind 'fix'; expected a result of kind 'study'"):
         study_figures(fix)
+
+
+def test_a_grid_is_drawn_as_cells_hatched_where_nothing_is_known_below_the_coast():
+    figure = study_figures(make_grid_study())["map"]
+    axes = figure.axes[0]
+    (mesh,) = [one for one in axes.collections if isinstance(one, QuadMesh)]
+    assert mesh.get_array().shape == (9, 18)
+    assert np.ma.count_masked(mesh.get_array()) == 2 * 18
+    assert mesh.norm.vmin == pytest.approx(1.0)
+    coast = [one for one in axes.patches if one.get_zorder() > mesh.get_zorder()]
+    assert len(coast) == 2
+    assert any(one.get_hatch() for one in axes.patches)
+    assert axes.get_legend().get_texts()[0].get_text() == "no bound"
+    assert axes.get_xlim() == (-180.0, 180.0)
+    assert axes.get_ylim() == (-90.0, 90.0)
+    labels = [one.get_text() for one in axes.get_yticklabels()]
+    assert labels[1:-1] == ["90°S", "60°S", "30°S", "0°", "30°N", "60°N", "90°N"]  # two outside
+
+
+def test_without_gaps_a_grid_needs_no_legend():
+    assert study_figures(make_grid_study(20.0, 95.0))["map"].axes[0].get_legend() is None

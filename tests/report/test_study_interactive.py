@@ -9,6 +9,7 @@ import pytest
 from synthetic_studies import (
     MASKS_DEG,
     SIGMAS_M,
+    make_grid_study,
     make_incomplete_study,
     make_long_study,
     make_random_study,
@@ -116,3 +117,14 @@ def test_frames_name_what_they_show_and_how_high_they_are():
         assert 'aria-label="' in frame
         assert "height: calc(" in frame if plot.places else "px" in frame
         assert math.isclose(frame.count("<figure>"), 1)
+
+
+def test_a_grid_is_a_heat_map_below_the_coast():
+    heat, coast = drawn(make_grid_study())["map"]["data"]
+    assert (heat["type"], coast["fill"]) == ("heatmap", "none")
+    assert (len(heat["z"]), len(heat["z"][0])) == (9, 18)
+    assert heat["z"][0][0] is None
+    assert heat["customdata"][4][0] == 1.0
+    assert heat["z"][4][0] == 0.0
+    np.testing.assert_allclose([heat["zmin"], heat["zmax"]], [0.0, 3.0], atol=1e-9)
+    assert json.dumps(heat, allow_nan=False)

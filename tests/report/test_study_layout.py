@@ -1,5 +1,6 @@
 """The plots of a study: the numbers are those of the result, and nothing is drawn without data."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -10,6 +11,7 @@ from synthetic_studies import (
     QUANTILES,
     SIGMAS_M,
     UNLIKELY,
+    make_grid_study,
     make_incomplete_study,
     make_random_study,
     make_single_study,
@@ -17,7 +19,7 @@ from synthetic_studies import (
 )
 
 from leopnt.report.plot_parts import MAX_DRAWN, is_geometric
-from leopnt.report.plots import map_points_deg
+from leopnt.report.plots import color_limits, map_cells, map_points_deg
 from leopnt.report.study_layout import MAX_CDF_LINES, study_plots
 from leopnt.report.study_points import evenly_chosen, lower_first
 
@@ -170,6 +172,77 @@ def test_places_beside_the_antimeridian_stay_together():
     plot = plots_of(make_study((1.0,), (5.0,), islands, 2))["map"]
     lon_deg = map_points_deg(plot.places)[:, 0]
     assert np.ptp(lon_deg) == pytest.approx(9.8)
+
+
+def test_places_that_fill_a_grid_are_cells_of_its_steps(evidence):
+    study = make_grid_study(10.0)
+    plot = plots_of(study)["map"]
+    cells = map_cells(plot.places)
+    assert plot.places.cell_deg == (10.0, 10.0)
+    assert plot.places.subtitle == "A grid"
+    assert cells.values.shape == (18, 36)
+    np.testing.assert_allclose(cells.lon_edges_deg[[0, 1, -1]], [-180.0, -170.0, 180.0])
+    np.testing.assert_allclose(cells.lat_edges_deg[[0, 1, -1]], [-90.0, -80.0, 90.0])
+    expected = 10.0 ** (np.abs(cells.lat_deg) / 20.0)
+    known = np.abs(cells.lat_deg) < 65.0
+    assert np.all(np.isnan(cells.values[~known]))
+    evidence(
+        "report.case_plots",
+        "values of the cells of a map",
+        "made-up numbers",
+        "closed form",
+        achieved=np.abs(cells.values[known] - expected[known, None]).max(),
+        tolerance=0.0,
+    )
+    assert "Hatched: no bound." in plot.caption
+    assert "Median of all epochs" in plot.caption
+
+
+def test_a_grid_is_not_thinned_and_poles_fill_their_row():
+    places = {"south": (-90.0, 0.0), "north": (90.0, 0.0)}
+    places |= {
+        f"{lat} {lon}": (lat, lon)
+        for lat in np.arange(-88.0, 89.0, 2.0)
+        for lon in np.arange(-180.0, 180.0, 5.0)
+    }
+    plot = plots_of(make_study((1.0,), (5.0,), places, 1))["map"]
+    assert len(plot.places.values) == len(places) > MAX_DRAWN
+    cells = map_cells(plot.places)
+    assert cells.values.shape == (91, 72)
+    assert len(np.unique(cells.values[-1])) == 1
+    assert np.all(np.isfinite(cells.values))
+    assert cells.lat_edges_deg[[0, -1]].tolist() == [-90.0, 90.0]
+
+
+def test_scattered_places_and_small_grids_stay_points():
+    rng = np.random.default_rng(1)
+    drawn = rng.uniform(-80.0, 80.0, (200, 2)).tolist()
+    scattered = {str(i): (lat, lon) for i, (lat, lon) in enumerate(drawn)}
+    small = {f"{lat} {lon}": (lat, lon) for lat in (0.0, 1.0, 2.0) for lon in (0.0, 1.0, 2.0)}
+    for places in (scattered, small):
+        assert plots_of(make_study((1.0,), (5.0,), places, 1))["map"].places.cell_deg is None
+
+
+def test_a_median_over_epochs_counts_missing_values_as_infinite():
+    study = make_grid_study()
+    values = study["case_bound_3d"].values.copy()
+    values[0, :6] = [1.0, 9.0, 4.0, 2.0, np.nan, np.nan]  # two places of three epochs
+    study["case_bound_3d"] = (("point", "case"), values, study["case_bound_3d"].attrs)
+    places = plots_of(study)["map"].places
+    first, second = (places.names.index(study["user"].values[i]) for i in (0, 3))
+    assert places.values[first] == 4.0
+    assert np.isnan(places.values[second])
+
+
+def test_the_color_scale_of_many_cells_leaves_out_the_outermost():
+    plot = plots_of(make_grid_study(5.0, 95.0))["map"]
+    values = plot.places.values.copy()
+    values[0] = 1e12
+    low, high = color_limits(dataclasses.replace(plot.places, values=values))
+    assert low >= values.min()
+    assert high < 1e5
+    level = dataclasses.replace(plot.places, values=np.full(len(values), 3.0))
+    assert color_limits(level) == (3.0, 3.0)
 
 
 def test_time_has_a_line_per_user_and_variable(study):

@@ -33,6 +33,20 @@ cities = ["Paris", "Quito"]
 carrier_hz = 1.626e9
 """
 
+NINE_D = """
+[study]
+method = "nine_d"
+trials = 20
+seed = 3
+[constellation]
+preset = "starlink-shell-1"
+[users]
+cities = ["Paris", "Quito"]
+[receiver]
+attitude = "random"
+tilt_deg = 20.0
+"""
+
 NINE_D_RANDOM = """
 [study]
 method = "nine_d_random"

@@ -210,7 +210,8 @@ def test_the_schema_knows_every_key_and_refuses_others(name):
             one["properties"][key].get("description") or "$ref" in one["properties"][key]
             for key in one["properties"]
         )
-    needed = ["study", "constellation", "users"] if name in SCENE_METHODS else ["study"]
+    has_scene = "constellation" in method_of(name).settings.model_fields
+    needed = ["study", "constellation", "users"] if has_scene else ["study"]
     assert schema["required"] == needed
 
 

@@ -59,6 +59,7 @@ from leopnt.methods.nine_d.exact import (
     formal_information,
     structural_information,
 )
+from leopnt.methods.nine_d.from_ephemeris import nine_d_scene_from_ephemeris
 from leopnt.methods.nine_d.kinematics import (
     Motion,
     half_wavelength_square,
@@ -179,6 +180,7 @@ __all__ = [
     "losses",
     "mean_variance",
     "nine_d_scene",
+    "nine_d_scene_from_ephemeris",
     "null_space_in_words",
     "observed",
     "orbit_motion",
