@@ -21,6 +21,7 @@ from jaxtyping import Array, Bool, Float
 from pydantic import Field
 
 from leopnt.channel.link import SNR_OF_ESN0_DB
+from leopnt.inference.eigen3 import largest_eigenvalue
 from leopnt.inference.status import Status
 from leopnt.methods.nine_d import (
     LOCATION,
@@ -49,14 +50,17 @@ from leopnt.studies.nine_d_tables import (
     LimitsTable,
     NineDSignalTable,
     PriorTable,
+    SlotsTable,
     UnknownsTable,
     antennas_of,
     known_of,
     mean_square_time_s2_of,
     nine_d_problems,
     nuisances_of,
+    phase_warnings,
     prior_rows_of,
     prior_sigma_of,
+    slot_warnings,
     snr_linear_of,
 )
 from leopnt.studies.statistics import scalar
@@ -72,11 +76,10 @@ BOUNDS: dict[str, str] = dict(
 """The field of each bound."""
 
 _UP = np.array([0.0, 0.0, 1.0])
-_PHASE_LIMIT_RAD = math.pi / 4
 _UNOBSERVABLE = int(np.asarray(Status.unobservable._value))
 
 
-class GeometryTable(SettingsTable):
+class GeometryTable(SlotsTable):
     """`[geometry]`: satellites, drawn anew in every trial."""
 
     motion: Literal["orbit", "integrated", "seed"] = Field(
@@ -85,10 +88,6 @@ class GeometryTable(SettingsTable):
         "prints it) or 'integrated' (the same, with positions that follow)",
     )
     satellites: int = Field(default=3, ge=1, le=100, description="the satellites, 1 to 100")
-    slots: int = Field(default=3, ge=1, le=200, description="the time slots, 1 to 200")
-    slot_spacing_s: float = Field(
-        default=1.0, ge=0, le=1e4, description="the seconds between slots, 0 to 1e4"
-    )
     range_m: float = Field(
         default=2e6, ge=1e3, le=1e8, description="the first distance of satellites in metres"
     )
@@ -191,19 +190,6 @@ def trial_kernel(layout: Layout):
         }
 
     return nine_d_random_trial
-
-
-def largest_eigenvalue(matrix: Float[Array, "3 3"]) -> Float[Array, ""]:
-    """Largest eigenvalue of a covariance, in closed form: no library call, safe in threads.
-
-    Source: Smith, Comm. ACM 4 (1961) 168.
-    """
-    scale = jnp.trace(matrix) / 3.0
-    off = matrix / scale - jnp.eye(3)
-    size = jnp.sqrt(jnp.sum(off * off) / 6.0)
-    a, b, c = off / jnp.where(size > 0, size, 1.0)
-    cosine = jnp.clip(0.5 * jnp.sum(a * jnp.cross(b, c)), -1.0, 1.0)
-    return scale * (1.0 + 2.0 * size * jnp.cos(jnp.arccos(cosine) / 3.0))
 
 
 def euler_covariance(
@@ -313,7 +299,10 @@ class NineDRandomStudy(AbstractStudyMethod):
             "phase_sigma": scalar(phase_rad, "rad", "standard deviation of a carrier phase"),
         }
         layout = layout_of(settings)
-        warnings = tuple(_warnings(settings, phase_rad))
+        warnings = (
+            *slot_warnings(settings.geometry, settings.signal),
+            *phase_warnings(settings.method, snr),
+        )
         return Prepared(1, trial_kernel(layout), _shared(settings, snr), {}, values, warnings)
 
     def statistics(self, point: Prepared, trials_per_case: int) -> AbstractStatistics:
@@ -379,28 +368,6 @@ def _shared(settings: NineDRandomSettings, snr_linear: float) -> Shared:
         jnp.asarray([limits.orientation_rad, limits.velocity_mps]),
         jnp.asarray([name not in known for name in LOCATION]),
     )
-
-
-def _warnings(settings: NineDRandomSettings, phase_rad: float) -> Iterator[str]:
-    geometry, signal = settings.geometry, settings.signal
-    length_s = math.sqrt(12.0 * mean_square_time_s2_of(signal))
-    several = geometry.slots > 1
-    if several and 0.0 < geometry.slot_spacing_s < length_s * (1 - 1e-12):
-        yield (
-            f"[signal] a slot of {length_s:g} s is longer than [geometry] slot_spacing_s = "
-            f"{geometry.slot_spacing_s:g}: slots overlap."
-        )
-    if several and not geometry.slot_spacing_s:
-        yield (
-            "[geometry] slot_spacing_s = 0: further slots tell nothing about the velocity through "
-            "delays."
-        )
-    if settings.method.phase != "antenna" and phase_rad >= _PHASE_LIMIT_RAD:
-        yield (
-            f"[signal] at this SNR a carrier phase has a standard deviation of {phase_rad:.2g} "
-            "rad, above pi/4: no receiver tracks it on a single link, and the bound is not "
-            "attained."
-        )
 
 
 def _size_problems(raw: dict[str, Any]) -> Iterator[str]:

@@ -38,6 +38,7 @@ FIELDS = {"position": "rx_pos_m", "orientation": "rotation_rad", "velocity": "rx
 DEFAULT_SNR_DB = 20.0
 DEFAULT_SLOT_LENGTH_S = 10e-3
 MAX_ANTENNAS = 64
+_PHASE_LIMIT_RAD = math.pi / 4
 
 Location = Literal["position", "orientation", "velocity"]
 Shape = Literal["square", "triangle", "line", "pair", "single"]
@@ -79,6 +80,15 @@ class NineDSignalTable(SettingsTable):
     )
     snr_db: float | None = _decibels("8 pi^2 E/N0 of each link and slot", "; default 20")
     esn0_db: float | None = _decibels("E/N0 of each link and slot", ", instead of snr_db")
+
+
+class SlotsTable(SettingsTable):
+    """What every `[geometry]` says about time slots."""
+
+    slots: int = Field(default=3, ge=1, le=200, description="the time slots, 1 to 200")
+    slot_spacing_s: float = Field(
+        default=1.0, ge=0, le=1e4, description="the seconds between slots, 0 to 1e4"
+    )
 
 
 class ArrayTable(SettingsTable):
@@ -251,6 +261,32 @@ def prior_sigma_of(priors: PriorTable, carrier_hz: float) -> dict[str, float]:
 
 def _share(sigma: float | None) -> float:
     return 0.0 if sigma is None else 1.0 / sigma
+
+
+def slot_warnings(slots: SlotsTable, signal: NineDSignalTable) -> Iterator[str]:
+    """Sentences on slots that overlap or stand still."""
+    length_s, spacing_s = math.sqrt(12.0 * mean_square_time_s2_of(signal)), slots.slot_spacing_s
+    if slots.slots > 1 and 0.0 < spacing_s < length_s * (1 - 1e-12):
+        yield (
+            f"[signal] a slot of {length_s:g} s is longer than [geometry] slot_spacing_s = "
+            f"{spacing_s:g}: slots overlap."
+        )
+    if slots.slots > 1 and not spacing_s:
+        yield (
+            "[geometry] slot_spacing_s = 0: further slots tell nothing about the velocity through "
+            "delays."
+        )
+
+
+def phase_warnings(unknowns: UnknownsTable, snr_linear: float) -> Iterator[str]:
+    """A sentence where the carrier phase of a link is too noisy to be followed."""
+    phase_rad = 2.0 * math.pi / math.sqrt(snr_linear)
+    if unknowns.phase != "antenna" and phase_rad >= _PHASE_LIMIT_RAD:
+        yield (
+            f"[signal] at this SNR a carrier phase has a standard deviation of {phase_rad:.2g} "
+            "rad, above pi/4: no receiver tracks it on a single link, and the bound is not "
+            "attained."
+        )
 
 
 def nine_d_problems(raw: dict[str, Any]) -> Iterator[str]:
