@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -125,3 +126,28 @@ class BoundStatistics(AbstractStatistics):
                 for start, stop in itertools.pairwise(edges)
             ]
         )
+
+
+def bound_plots(noun: str) -> tuple[dict[str, Any], ...]:
+    """What every report on position bounds ends with: use and distribution.
+
+    Args:
+        noun: what is counted, plural.
+    """
+    return (
+        {
+            "kind": "sweep",
+            "name": "useful",
+            "title": f"{noun.capitalize()} that tell all, and whose bounds are of use",
+            "y": ["identifiable", "practical"],
+            "y_label": f"Share of {noun}",
+            "caption": "Beyond the limits of the study file a bound means nothing.",
+        },
+        {
+            "kind": "cdf",
+            "name": "distribution",
+            "title": "Distribution of the position bound",
+            "y": ["position_bound_quantile"],
+            "caption": f"The share of {noun} whose bound is at most the one below.",
+        },
+    )

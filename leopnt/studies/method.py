@@ -73,25 +73,34 @@ class CommonSettings(SettingsTable):
     )
 
 
-class SceneStudySettings(CommonSettings):
-    """Studies of receivers below a constellation: the tables of a scene stand beside the others."""
+class SkySettings(CommonSettings):
+    """Studies of receivers below a constellation: who, where, when, above which mask."""
 
     constellation: ConstellationSettings = Field(description="a table with file, preset or walker")
     time: TimeSettings = Field(default=TimeSettings(), description="a table")
     users: UsersSettings = Field(description="a table with places, cities, grid, random or track")
     antenna: AntennaSettings = Field(default=AntennaSettings(), description="a table")
-    signal: SignalSettings = Field(default=SignalSettings(), description="a table")
 
-    @property
-    def scene(self) -> SceneSettings:
+    def scene_with(self, signal: SignalSettings) -> SceneSettings:
         """The tables of the scene as one."""
         return SceneSettings(
             constellation=self.constellation,
             time=self.time,
             users=self.users,
             antenna=self.antenna,
-            signal=self.signal,
+            signal=signal,
         )
+
+
+class SceneStudySettings(SkySettings):
+    """The same with the signal of a scene: its tables stand beside the others."""
+
+    signal: SignalSettings = Field(default=SignalSettings(), description="a table")
+
+    @property
+    def scene(self) -> SceneSettings:
+        """The tables of the scene as one."""
+        return self.scene_with(self.signal)
 
 
 @dataclasses.dataclass(frozen=True)

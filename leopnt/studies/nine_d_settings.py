@@ -9,15 +9,8 @@ from pydantic import Field
 
 from leopnt.scenes.satellite_choice import AbstractChoice, AllInView, Highest, Spread
 from leopnt.scenes.settings import SettingsTable, shown, table_of
-from leopnt.scenes.study_settings import (
-    AntennaSettings,
-    ConstellationSettings,
-    SceneSettings,
-    SignalSettings,
-    TimeSettings,
-    UsersSettings,
-)
-from leopnt.studies.method import CommonSettings
+from leopnt.scenes.study_settings import SceneSettings, SignalSettings
+from leopnt.studies.method import SkySettings
 from leopnt.studies.nine_d_link import LinkTable
 from leopnt.studies.nine_d_tables import (
     ArrayTable,
@@ -78,13 +71,9 @@ class ReceiverTable(SettingsTable):
     )
 
 
-class NineDSettings(CommonSettings):
+class NineDSettings(SkySettings):
     """The whole file of a study of 9D bounds below a constellation."""
 
-    constellation: ConstellationSettings = Field(description="a table with file, preset or walker")
-    time: TimeSettings = Field(default=TimeSettings(), description="a table")
-    users: UsersSettings = Field(description="a table with places, cities, grid, random or track")
-    antenna: AntennaSettings = Field(default=AntennaSettings(), description="a table")
     geometry: GeometryTable = Field(default=GeometryTable(), description="a table")
     receiver: ReceiverTable = Field(default=ReceiverTable(), description="a table")
     array: ArrayTable = Field(default=ArrayTable(), description="a table")
@@ -97,13 +86,7 @@ class NineDSettings(CommonSettings):
     @property
     def scene(self) -> SceneSettings:
         """The tables of the scene as one."""
-        return SceneSettings(
-            constellation=self.constellation,
-            time=self.time,
-            users=self.users,
-            antenna=self.antenna,
-            signal=SignalSettings(carrier_hz=self.signal.carrier_hz),
-        )
+        return self.scene_with(SignalSettings(carrier_hz=self.signal.carrier_hz))
 
 
 def choice_of(geometry: GeometryTable) -> AbstractChoice:

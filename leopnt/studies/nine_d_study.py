@@ -21,7 +21,7 @@ from leopnt.scenes.nine_d_scene import EndedLinks, SlotLinks, slot_links_in_part
 from leopnt.scenes.settings import table_of
 from leopnt.scenes.study_checks import scene_problems
 from leopnt.scenes.study_scene import StudyScene, build_scene
-from leopnt.studies.bound_statistics import BoundStatistics
+from leopnt.studies.bound_statistics import BoundStatistics, bound_plots
 from leopnt.studies.case_columns import case_columns
 from leopnt.studies.method import (
     AbstractStatistics,
@@ -126,21 +126,7 @@ class NineDStudy(AbstractStudyMethod):
             "log_y": True,
             "caption": "Cases without a bound count as infinitely large.",
         },
-        {
-            "kind": "sweep",
-            "name": "useful",
-            "title": "Cases that tell all, and whose bounds are of use",
-            "y": ["identifiable", "practical"],
-            "y_label": "Share of cases",
-            "caption": "Beyond the limits of the study file a bound means nothing.",
-        },
-        {
-            "kind": "cdf",
-            "name": "distribution",
-            "title": "Distribution of the position bound",
-            "y": ["position_bound_quantile"],
-            "caption": "The share of cases whose bound is at most the one below.",
-        },
+        *bound_plots("cases"),
         {"kind": "outcomes", "name": "outcomes", "title": "How the trials ended"},
         {
             "kind": "time",

@@ -14,10 +14,9 @@ from leopnt.errors import LeopntError
 from leopnt.frames.attitude import rotation_from_yaw_pitch_roll
 from leopnt.inference.batch import batch_map
 from leopnt.inference.status import Status
-from leopnt.methods.nine_d import LOCATION, information, random_scene, seed_motion
+from leopnt.methods.nine_d import LOCATION, euler_covariance, information, random_scene, seed_motion
 from leopnt.methods.nine_d.closed_form import euler_map
 from leopnt.studies import Threads, catalog_study, method_of, run_study
-from leopnt.studies.nine_d_random_study import euler_covariance
 
 NAMES = ("position_bound", "orientation_bound", "velocity_bound")
 UNOBSERVABLE = int(np.asarray(Status.unobservable._value))

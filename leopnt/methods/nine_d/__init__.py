@@ -28,6 +28,7 @@ from leopnt.methods.nine_d.closed_form import (
     Weights,
     decoupled_derivatives,
     derivatives,
+    euler_covariance,
     observed,
     weights,
 )
@@ -164,6 +165,7 @@ __all__ = [
     "equivalent_rows",
     "esn0_db",
     "estimate",
+    "euler_covariance",
     "euler_matrix",
     "formal_information",
     "gradient",

@@ -127,3 +127,13 @@ def euler_map(scene_rotation: Float[Array, "3 3"]) -> Float[Array, "3 3"]:
     roll_axis = scene_rotation[:, 0]
     pitch_axis = jnp.stack([-jnp.sin(yaw), jnp.cos(yaw), zero])
     return jnp.stack([jnp.array([0.0, 0.0, 1.0]), pitch_axis, roll_axis], axis=1)
+
+
+def euler_covariance(
+    rotation: Float[Array, "3 3"], covariance: Float[Array, "3 3"]
+) -> Float[Array, "3 3"]:
+    """Covariance of yaw, pitch and roll from that of a small rotation vector in global axes."""
+    a, b, c = euler_map(rotation).T
+    cofactor = jnp.stack([jnp.cross(b, c), jnp.cross(c, a), jnp.cross(a, b)])
+    back = cofactor / (a @ cofactor[0])
+    return back @ covariance @ back.T
