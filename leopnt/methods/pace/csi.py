@@ -43,7 +43,7 @@ def pace_channels(
         num_sub: K.
         reference_subcarrier: k0; subcarriers count from 1.
 
-    Source: [zhang-pace] Sec. IV, eq. (21)-(30), in closed form.
+    Source: [zhang-pace] Sec. III, eq. (21)-(30), in closed form.
     """
     _check(steering, unit, num_sub, name="steering")
     check_same_shape(gain=gain, rho=rho)
@@ -78,7 +78,7 @@ def unstructured_channels(
         channel: true h.
         unit, num_sub, reference_subcarrier: see `pace_channels`.
 
-    Source: [zhang-pace] Sec. IV.
+    Source: [zhang-pace] Sec. III.
     """
     _check(channel, unit, num_sub, name="channel")
     of_entries, of_phase = jax.random.split(key)

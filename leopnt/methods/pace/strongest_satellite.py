@@ -54,7 +54,7 @@ def strongest_satellite_rates(
             without interference from others.
         stop: of WMMSE.
 
-    Source: [zhang-pace] Sec. VI, which leaves the account open.
+    Source: [zhang-pace] Sec. V, which leaves the account open.
     """
     check_powers(power_w=power_w)
     serving = strongest_satellite(channels)

@@ -90,18 +90,21 @@ def regularized(
     def unfinished(state):
         x, trial, count = state
         slack = (x <= floor) & (trial.power <= 1.0)
-        return (jnp.abs(trial.power - 1.0) > POWER_TOLERANCE) & ~slack & (count < _MAX_STEPS)
+        off = jnp.abs(trial.power - 1.0) > POWER_TOLERANCE
+        return (count == 0) | (off & ~slack & (count < _MAX_STEPS))
 
     def step(state):
         x, trial, count = state
         x = jnp.maximum(x + _newton(trial), floor)
         return x, _at(a, root, x), count + 1
 
-    start = jnp.maximum(jnp.sum(scale * scale), floor)
-    x, trial, _ = jax.lax.while_loop(unfinished, step, (start, _at(a, root, start), 0))
-    down = jax.lax.rsqrt(jnp.maximum(trial.power, 1.0))
-    multiplier = jnp.where(x <= floor, 0.0, x)
-    return Regularized(down * trial.inverse, down * trial.image, multiplier)
+    # The first step evaluates the start; in a loop the unrolled algebra is compiled only once.
+    nowhere = _Trial(a, a, jnp.asarray(1.0), jnp.asarray(-1.0))
+    x, trial, _ = jax.lax.while_loop(unfinished, step, (jnp.sum(scale * scale), nowhere, 0))
+    slack = (x <= floor) & (trial.power <= 1.0)
+    exact = jnp.where(slack, 1.0, jax.lax.rsqrt(jnp.where(slack, 1.0, trial.power)))
+    multiplier = jnp.where(slack, 0.0, x)
+    return Regularized(exact * trial.inverse, exact * trial.image, multiplier)
 
 
 class _Trial(NamedTuple):

@@ -74,7 +74,8 @@ class _Links(NamedTuple):
 
 class _State(NamedTuple):
     links: _Links
-    before: _Links
+    mixing: Complex[Array, "user user"]
+    multiplier: Float[Array, ""]
     rate: Float[Array, ""]
     iterations: Int[Array, ""]
     going: Array
@@ -102,7 +103,7 @@ def wmmse(
         LeopntError: no complex128 (user, ant), NaN or infinity, a power or noise that is not above
             zero, more than 1e6 W, a stop outside (0, 1).
 
-    Source: [zhang-pace] eq. (37)-(40), corrected: the wanted signal in the denominator of
+    Source: [zhang-pace] Sec. IV, eq. (37)-(40), corrected: the wanted signal in the denominator of
     mu, its conjugate, natural logarithm, weight omega in (40).
     """
     num_user = _checked(channel, power_w, noise_w, stop, axes=2)
@@ -206,7 +207,7 @@ def wmmse_history(
     first = _links_of_mixing(gram, mixing)
 
     def step(links, _):
-        after = _advance(gram, links)
+        after = _links_after(*_update(gram, links))
         return after, _sum_rate(after)
 
     _, rates = jax.lax.scan(step, first, None, length=num_iterations)
@@ -217,10 +218,8 @@ def _from_mixing(channel, power_w, noise_w, stop: Stop, mixing) -> Wmmse:
     gram = _gram(channel, power_w, noise_w)
     start = _links_of_mixing(gram, mixing)
     end = _iterate(gram, start, stop)
-    scale, found = _update(gram, end.before)
-    mixing = scale[:, None] * found.inverse
     # In physical units: W = sqrt(P) Hs^H B with Hs = H sqrt(P / noise).
-    beams = (power_w / jnp.sqrt(noise_w)) * (jnp.conj(channel.T) @ mixing)
+    beams = (power_w / jnp.sqrt(noise_w)) * (jnp.conj(channel.T) @ end.mixing)
     total = end.links.wanted + end.links.interference + 1.0
     settled = Status.where(end.going, Status.max_iterations, Status.converged)
     return Wmmse(
@@ -230,7 +229,7 @@ def _from_mixing(channel, power_w, noise_w, stop: Stop, mixing) -> Wmmse:
         start_rate_bpshz=_sum_rate(start) / _LN2,
         mu=jnp.sqrt(end.links.wanted) / total,
         omega=total / (end.links.interference + 1.0),
-        multiplier=found.multiplier,
+        multiplier=end.multiplier,
         iterations=end.iterations,
         status=Status.where(jnp.isfinite(end.rate), settled, Status.not_finite),
     )
@@ -253,25 +252,25 @@ def _best_of_shared(channel, power_w, noise_w, shared) -> MultiStart:
 
 def _iterate(gram, start: _Links, stop: Stop) -> _State:
     def step(state: _State) -> _State:
-        after = _advance(gram, state.links)
+        scale, found = _update(gram, state.links)
+        after = _links_after(scale, found)
         rate = _sum_rate(after)
         moving = jnp.abs(rate - state.rate) > stop.relative_change * rate
-        return _State(after, state.links, rate, state.iterations + 1, moving)
+        mixing = scale[:, None] * found.inverse
+        return _State(after, mixing, found.multiplier, rate, state.iterations + 1, moving)
 
     def unfinished(state: _State):
         return state.going & (state.iterations < stop.max_iterations)
 
-    first = _State(start, start, _sum_rate(start), jnp.asarray(0), jnp.asarray(True))
+    none, zero = jnp.zeros_like(gram), jnp.asarray(0.0)
+    first = _State(start, none, zero, _sum_rate(start), jnp.asarray(0), jnp.asarray(True))
     return jax.lax.while_loop(unfinished, step, first)
 
 
-def _advance(gram: Complex[Array, "user user"], links: _Links) -> _Links:
-    """Power at the users after one round of mu, omega and W."""
-    scale, found = _update(gram, links)
+def _links_after(scale: Float[Array, " user"], found: Regularized) -> _Links:
+    """Power at the users after an update of W; what W sends is H W = G D Y = D^-1 A Y."""
     on = (scale > 0)[:, None]
-    # G D Y, with D Y the mixture of matched filters, is D^-1 A Y; off users hear nothing.
-    received = jnp.where(on, found.image / jnp.where(on, scale[:, None], 1.0), 0.0)
-    return _links(received)
+    return _links(jnp.where(on, found.image / jnp.where(on, scale[:, None], 1.0), 0.0))
 
 
 def _update(gram, links: _Links) -> tuple[Float[Array, " user"], Regularized]:
