@@ -36,9 +36,7 @@ def random_channel(rng, num_user, num_ant, shape=()):
     ("power_dbm", "converged", "default", "iterations"),
     [(50.0, 0.176814777, 0.176813749, 54), (70.0, 7.12673391, 7.12673004, 7)],
 )
-def test_worked_case_reaches_the_printed_rates(
-    power_dbm, converged, default, iterations, evidence
-):
+def test_worked_case_reaches_the_printed_rates(power_dbm, converged, default, iterations, evidence):
     tight = SOLVE(channels()[0], on_subcarrier(power_dbm), NOISE_W, TIGHT)
     loose = SOLVE(channels()[0], on_subcarrier(power_dbm), NOISE_W)
     assert int(loose.iterations) == iterations
@@ -110,7 +108,9 @@ def test_history_is_the_iteration_on_antenna_matrices_from_the_same_random_start
     channel = channels()[2]
     begin = channel.conj().T @ np.asarray(start)
     _, expected = full_wmmse(channel, on_subcarrier(70.0), start=begin)
-    found = wmmse_history(jnp.asarray(channel), on_subcarrier(70.0), NOISE_W, len(expected) - 1, start)
+    found = wmmse_history(
+        jnp.asarray(channel), on_subcarrier(70.0), NOISE_W, len(expected) - 1, start
+    )
     np.testing.assert_allclose(found, expected, rtol=1e-10)
 
 
