@@ -303,6 +303,12 @@ def test_power_may_differ_from_satellite_to_satellite():
     np.testing.assert_allclose(np.sum(np.abs(found.beams) ** 2, axis=(1, 2)), power, rtol=1e-12)
 
 
+def test_refuses_powers_that_fit_no_axis_of_the_batch():
+    draws = random_channel(np.random.default_rng(8), 3, 4, (2,))
+    with pytest.raises(LeopntError, match=r"got shape \(3,\); accepted: a number, or an array"):
+        wmmse_batch(draws, np.ones(3), 1.0)
+
+
 def test_says_when_the_iterations_ran_out():
     found = SOLVE(channels()[0], on_subcarrier(50.0), NOISE_W, Stop(1e-6, 5))
     assert int(found.iterations) == 5

@@ -106,8 +106,9 @@ def wmmse(
     Source: [zhang-pace] Sec. IV, eq. (37)-(40), corrected: the wanted signal in the denominator of
     mu, its conjugate, natural logarithm, weight omega in (40).
     """
-    num_user = _checked(channel, power_w, noise_w, stop, axes=2)
-    return _from_mixing(channel, power_w, noise_w, stop, jnp.eye(num_user, dtype=complex))
+    _checked(channel, power_w, noise_w, stop, axes=2)
+    found = _from_matched_filters(_gram(channel, power_w, noise_w), stop)
+    return found._replace(beams=_beams(channel, power_w, noise_w, found.beams))
 
 
 def wmmse_best_of(
@@ -120,7 +121,9 @@ def wmmse_best_of(
     """As `wmmse`, from each of several starts; see `random_starts`."""
     num_user = _checked(channel, power_w, noise_w, stop, axes=2)
     _check_starts(starts, num_user)
-    return _best_of(channel, power_w, noise_w, stop, starts)
+    found = _best_of(_gram(channel, power_w, noise_w), (stop, starts))
+    beams = _beams(channel, power_w, noise_w, found.best.beams)
+    return found._replace(best=found.best._replace(beams=beams))
 
 
 def random_starts(
@@ -158,11 +161,10 @@ def wmmse_batch(
         tile, threads: see `leopnt.inference.batch_map`; results do not depend on `threads`.
     """
     _checked(channels, power_w, noise_w, stop)
-    problems, lead = _flat(channels, power_w, noise_w)
-    found = batch_map(
-        _from_matched_filters, *problems, shared=_as_arrays(stop), tile=tile, threads=threads
-    )
-    return jax.tree.map(lambda leaf: leaf.reshape(*lead, *leaf.shape[1:]), found)
+    power_w, noise_w = _over_users(channels, power_w), _over_users(channels, noise_w)
+    gram = _gram(np.asarray(channels), power_w, noise_w)
+    found = _mapped(_from_matched_filters, gram, _as_arrays(stop), tile, threads)
+    return found._replace(beams=_beams(np.asarray(channels), power_w, noise_w, found.beams))
 
 
 def wmmse_best_of_batch(
@@ -177,10 +179,11 @@ def wmmse_best_of_batch(
 ) -> MultiStart:
     """`wmmse_best_of` of many channels, the same starts for each; arguments as `wmmse_batch`."""
     _check_starts(starts, _checked(channels, power_w, noise_w, stop))
-    problems, lead = _flat(channels, power_w, noise_w)
-    shared = (_as_arrays(stop), starts)
-    found = batch_map(_best_of_shared, *problems, shared=shared, tile=tile, threads=threads)
-    return jax.tree.map(lambda leaf: leaf.reshape(*lead, *leaf.shape[1:]), found)
+    power_w, noise_w = _over_users(channels, power_w), _over_users(channels, noise_w)
+    gram = _gram(np.asarray(channels), power_w, noise_w)
+    found = _mapped(_best_of, gram, (_as_arrays(stop), starts), tile, threads)
+    beams = _beams(np.asarray(channels), power_w, noise_w, found.best.beams)
+    return found._replace(best=found.best._replace(beams=beams))
 
 
 def wmmse_history(
@@ -214,16 +217,14 @@ def wmmse_history(
     return jnp.concatenate([_sum_rate(first)[None], rates]) / _LN2
 
 
-def _from_mixing(channel, power_w, noise_w, stop: Stop, mixing) -> Wmmse:
-    gram = _gram(channel, power_w, noise_w)
+def _from_mixing(gram, stop: Stop, mixing) -> Wmmse:
+    """Result whose `beams` hold the mixture B of W = zeta H^H B: antennas do not enter here."""
     start = _links_of_mixing(gram, mixing)
     end = _iterate(gram, start, stop)
-    # In physical units: W = sqrt(P) Hs^H B with Hs = H sqrt(P / noise).
-    beams = (power_w / jnp.sqrt(noise_w)) * (jnp.conj(channel.T) @ end.mixing)
     total = end.links.wanted + end.links.interference + 1.0
     settled = Status.where(end.going, Status.max_iterations, Status.converged)
     return Wmmse(
-        beams=beams,
+        beams=end.mixing,
         rates_bpshz=_rates(end.links) / _LN2,
         sum_rate_bpshz=end.rate / _LN2,
         start_rate_bpshz=_sum_rate(start) / _LN2,
@@ -235,19 +236,24 @@ def _from_mixing(channel, power_w, noise_w, stop: Stop, mixing) -> Wmmse:
     )
 
 
-def _from_matched_filters(channel, power_w, noise_w, stop: Stop) -> Wmmse:
-    return _from_mixing(channel, power_w, noise_w, stop, jnp.eye(len(channel), dtype=complex))
+def _from_matched_filters(gram, stop: Stop) -> Wmmse:
+    return _from_mixing(gram, stop, jnp.eye(len(gram), dtype=complex))
 
 
-def _best_of(channel, power_w, noise_w, stop: Stop, starts) -> MultiStart:
-    found = jax.vmap(lambda mixing: _from_mixing(channel, power_w, noise_w, stop, mixing))(starts)
+def _best_of(gram, shared: tuple[Stop, Array]) -> MultiStart:
+    stop, starts = shared
+    found = jax.vmap(lambda mixing: _from_mixing(gram, stop, mixing))(starts)
     rates = found.sum_rate_bpshz
     best = jnp.argmax(jnp.where(jnp.isfinite(rates), rates, -1.0))
     return MultiStart(jax.tree.map(lambda leaf: leaf[best], found), rates)
 
 
-def _best_of_shared(channel, power_w, noise_w, shared) -> MultiStart:
-    return _best_of(channel, power_w, noise_w, *shared)
+def _mapped(function, gram, shared, tile: int, threads: int | None):
+    """`function(gram, shared)` over any number of leading axes."""
+    lead = gram.shape[:-2]
+    flat = gram.reshape(-1, *gram.shape[-2:])
+    found = batch_map(function, flat, shared=shared, tile=tile, threads=threads)
+    return jax.tree.map(lambda leaf: leaf.reshape(*lead, *leaf.shape[1:]), found)
 
 
 def _iterate(gram, start: _Links, stop: Stop) -> _State:
@@ -286,10 +292,15 @@ def _update(gram, links: _Links) -> tuple[Float[Array, " user"], Regularized]:
     return scale, regularized(gram, scale, root)
 
 
-def _gram(channel, power_w, noise_w) -> Complex[Array, "user user"]:
-    """H H^H of the channel in units of noise and power."""
-    scaled = channel * jnp.sqrt(power_w / noise_w)
-    return scaled @ jnp.conj(scaled.T)
+def _gram(channel, power_w, noise_w):
+    """Hs Hs^H of the scaled channel Hs = H sqrt(power / noise)."""
+    scaled = channel * (power_w / noise_w) ** 0.5
+    return scaled @ scaled.conj().mT
+
+
+def _beams(channel, power_w, noise_w, mixing):
+    """W = sqrt(power) Hs^H B in physical units."""
+    return power_w / noise_w**0.5 * (channel.conj().mT @ mixing)
 
 
 def _links_of_mixing(gram, mixing) -> _Links:
@@ -336,14 +347,16 @@ def _check_starts(starts, num_user: int) -> None:
         )
 
 
-def _flat(channels, power_w, noise_w):
-    """Problems with one batch axis, and the leading axes they came from."""
+def _over_users(channels, value) -> Float[np.ndarray, "*batch 1 1"]:
+    """A number of each problem, to multiply with matrices."""
     lead = np.shape(channels)[:-2]
-    flat = np.asarray(channels).reshape(-1, *np.shape(channels)[-2:])
-    power, noise = (
-        np.broadcast_to(np.asarray(value, float), lead).reshape(-1) for value in (power_w, noise_w)
-    )
-    return (flat, power, noise), lead
+    try:
+        return np.broadcast_to(np.asarray(value, float), lead)[..., None, None]
+    except ValueError:
+        raise LeopntError(
+            f"power_w or noise_w: got shape {np.shape(value)}; accepted: a number, or an array "
+            f"that broadcasts to {lead}, the leading axes of channels."
+        ) from None
 
 
 def _as_arrays(stop: Stop) -> Stop:
