@@ -19,7 +19,7 @@ from pace_beam_cases import (
 from study_sizes import study_size
 
 from leopnt.errors import LeopntError
-from leopnt.methods.pace.bands import FullBand, OwnBand, OwnBandWithRemainder
+from leopnt.methods.pace.bands import OwnBandWithRemainder
 from leopnt.methods.pace.baselines import equal_gain_beams
 from leopnt.methods.pace.csi import pace_channels, unstructured_channels
 from leopnt.methods.pace.rates import network_rate, sinr, user_rates_bpshz
@@ -178,26 +178,6 @@ def test_rates_with_estimated_channels_are_the_printed_means(
             tolerance=tolerance,
             unit="Mbit/s",
         )
-
-
-def test_bands_count_every_subcarrier_once_unless_told_otherwise():
-    assert OwnBand().counts(1024, 8).tolist() == [128] * 8
-    assert OwnBandWithRemainder().counts(10, 3).tolist() == [4, 3, 3]
-    assert FullBand().counts(10, 3).tolist() == [10, 10, 10]
-
-
-@pytest.mark.parametrize(
-    ("call", "message"),
-    [
-        (lambda: OwnBand().counts(10, 3), "num_sub = 10: 10 subcarriers do not divide among 3"),
-        (lambda: OwnBandWithRemainder().counts(2, 3), "num_sub = 2: expected at least one sub"),
-        (lambda: FullBand().counts(0, 3), "num_sub = 0: expected an integer of 1 or more"),
-        (lambda: FullBand().counts(8, 0), "num_sat = 0: expected an integer of 1 or more"),
-    ],
-)
-def test_bands_refuse_what_cannot_be_shared(call, message):
-    with pytest.raises(LeopntError, match=message):
-        call()
 
 
 @pytest.mark.usefixtures("untyped")
