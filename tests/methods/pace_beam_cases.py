@@ -28,13 +28,17 @@ def on_sphere(inclination_deg, azimuth_deg):
 
 
 @functools.cache
-def satellites():
-    """Positions [m] and velocities [m/s] of the cluster."""
+def place(inclination_deg, azimuth_deg, sign):
+    """Positions [m] and velocities [m/s] of satellites 500 km up."""
     pos, vel = [], []
-    for k, (i, sign) in enumerate(zip(SAT_INCLINATION_DEG, SAT_DIRECTION, strict=True)):
-        pos.append(6.9e6 * on_sphere(i, 45.0 * k))
-        vel.append(sign * 7600.0 * on_sphere(i + 90.0, 45.0 * k))
+    for i, w, forward in zip(inclination_deg, azimuth_deg, sign, strict=True):
+        pos.append(6.9e6 * on_sphere(i, w))
+        vel.append(forward * 7600.0 * on_sphere(i + 90.0, w))
     return np.array(pos), np.array(vel)
+
+
+def satellites():
+    return place(SAT_INCLINATION_DEG, tuple(45.0 * np.arange(8)), SAT_DIRECTION)
 
 
 @functools.cache

@@ -2,7 +2,21 @@
 
 import jax.numpy as jnp
 import numpy as np
-from pace_beam_cases import NOISE_W, NUM_SUB, OWN_SUB, SPACING_HZ, channels, links, watts
+import pytest
+from pace_beam_cases import (
+    NOISE_W,
+    NUM_SUB,
+    OWN_SUB,
+    SPACING_HZ,
+    channels,
+    direction,
+    links,
+    loss_db,
+    place,
+    steering,
+    users,
+    watts,
+)
 
 from leopnt.methods.pace.bands import FullBand
 from leopnt.methods.pace.strongest_satellite import (
@@ -69,3 +83,32 @@ def test_users_of_different_satellites_do_not_disturb_each_other():
     expected = np.log2(1 + 2.0 * np.sum(np.abs(rows) ** 2, axis=1))
     np.testing.assert_allclose(found.rate.user_rates_bps, expected, rtol=1e-10)
     assert found.serving.tolist() == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("inclination_deg", "power_dbm", "printed"), [(0.3, 50.0, 11.4), (0.3, 80.0, 437.0)]
+)
+def test_users_below_satellites_of_their_own_get_the_printed_rate(
+    inclination_deg, power_dbm, printed, evidence
+):
+    azimuth_deg = (0.0, 90.0, 180.0, 270.0)
+    sat, vel = place((inclination_deg,) * 4, azimuth_deg, (1,) * 4)
+    user = users((inclination_deg,) * 4, azimuth_deg)
+    channel = np.zeros((4, 4, 64), complex)
+    for s in range(4):
+        for u in range(4):
+            unit = direction(sat[s], vel[s], user[u])
+            gain = 10 ** (-loss_db(sat[s], user[u]) / 20) * unit[2]
+            channel[s, u] = gain * steering(unit, 8)
+    found = strongest_satellite_rates(
+        jnp.asarray(channel), watts(power_dbm), NOISE_W, 4 * OWN_SUB, SPACING_HZ
+    )
+    assert found.serving.tolist() == [0, 1, 2, 3]
+    evidence(
+        CAPABILITY,
+        "rate of users below satellites of their own",
+        f"printed {printed:g} Mbit/s, {power_dbm:g} dBm, three digits",
+        "published",
+        achieved=abs(float(found.rate.total_bps) / 1e6 / printed - 1),
+        tolerance=0.005,
+    )

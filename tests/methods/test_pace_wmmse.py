@@ -315,6 +315,17 @@ def test_says_when_the_iterations_ran_out():
     assert Status[found.status] == Status[Status.max_iterations]
 
 
+def test_says_so_when_a_compiled_run_meets_a_channel_that_is_not_finite():
+    found = SOLVE(np.full((4, 64), np.nan + 0j), on_subcarrier(50.0), NOISE_W)
+    assert Status[found.status] == Status[Status.not_finite]
+
+
+@pytest.mark.usefixtures("untyped")
+def test_takes_numpy_arrays_and_numbers_as_they_are():
+    found = wmmse(channels()[0], np.float64(on_subcarrier(70.0)), NOISE_W)
+    np.testing.assert_allclose(found.sum_rate_bpshz, 7.12673004, rtol=1e-8)
+
+
 @pytest.mark.usefixtures("untyped")
 @pytest.mark.parametrize(
     ("change", "message"),
