@@ -22,7 +22,7 @@ import numpy as np
 
 import leopnt  # noqa: F401  64 bit
 from leopnt.methods.pace.weighted_mse import weighted_mse_beams
-from leopnt.methods.pace.wmmse import Stop, wmmse, wmmse_batch
+from leopnt.methods.pace.wmmse import Stop, wmmse_batch, wmmse_beams
 
 RESULT = Path(__file__).parent / "results" / "pace_beamforming.json"
 REPEATS = 5
@@ -160,7 +160,7 @@ def compare_run(peer, power_dbm):
     power_w = SUBCARRIER_W[power_dbm]
     channel = cluster(8)[0]
     scaled = channel * np.sqrt(power_w / NOISE_W)
-    solve = jax.jit(wmmse)
+    solve = jax.jit(wmmse_beams)
     ours = timed(repeated(lambda: solve(channel, power_w, NOISE_W), 20))[0] / 20
     found = solve(channel, power_w, NOISE_W)
     begin = time.perf_counter()
@@ -179,7 +179,7 @@ def compare_run(peer, power_dbm):
 
 def growth():
     """Full runs of one problem over the number of antennas, channel in, beams out."""
-    solve = jax.jit(wmmse)
+    solve = jax.jit(wmmse_beams)
     rows = []
     for side in SIDES:
         # Less power for more antennas: the same SNR with all of them, hence like problems.

@@ -20,7 +20,7 @@ from pace_beam_cases import (
 
 from leopnt.methods.pace.bands import FullBand
 from leopnt.methods.pace.strongest_satellite import (
-    strongest_satellite,
+    serving_satellite,
     strongest_satellite_rates,
 )
 from leopnt.methods.pace.wmmse import wmmse_batch
@@ -29,7 +29,7 @@ CAPABILITY = "methods.pace.strongest_satellite"
 
 
 def test_serves_by_the_largest_gain(evidence):
-    serving = strongest_satellite(jnp.asarray(channels()))
+    serving = serving_satellite(jnp.asarray(channels()))
     expected = np.argmax(links()[0], axis=0)
     assert len(set(expected.tolist())) == 1  # "all four users share one strongest satellite"
     evidence(

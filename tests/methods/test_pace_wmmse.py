@@ -11,8 +11,8 @@ from leopnt.inference.status import Status, count_statuses
 from leopnt.methods.pace.wmmse import (
     Stop,
     random_starts,
-    wmmse,
     wmmse_batch,
+    wmmse_beams,
     wmmse_best_of,
     wmmse_best_of_batch,
     wmmse_history,
@@ -20,7 +20,7 @@ from leopnt.methods.pace.wmmse import (
 
 CAPABILITY = "methods.pace.wmmse"
 TIGHT = Stop(1e-14, 20_000)
-SOLVE = jax.jit(wmmse)
+SOLVE = jax.jit(wmmse_beams)
 
 
 def on_subcarrier(power_dbm):
@@ -318,11 +318,13 @@ def test_says_when_the_iterations_ran_out():
 def test_says_so_when_a_compiled_run_meets_a_channel_that_is_not_finite():
     found = SOLVE(np.full((4, 64), np.nan + 0j), on_subcarrier(50.0), NOISE_W)
     assert Status[found.status] == Status[Status.not_finite]
+    assert np.isnan(found.sum_rate_bpshz)
+    assert np.all(np.isnan(np.asarray(found.beams)))
 
 
 @pytest.mark.usefixtures("untyped")
 def test_takes_numpy_arrays_and_numbers_as_they_are():
-    found = wmmse(channels()[0], np.float64(on_subcarrier(70.0)), NOISE_W)
+    found = wmmse_beams(channels()[0], np.float64(on_subcarrier(70.0)), NOISE_W)
     np.testing.assert_allclose(found.sum_rate_bpshz, 7.12673004, rtol=1e-8)
 
 
@@ -347,7 +349,7 @@ def test_takes_numpy_arrays_and_numbers_as_they_are():
 def test_refuses_what_it_cannot_use_in_words(change, message):
     accepted = {"channel": np.ones((2, 3), complex), "power_w": 1.0, "noise_w": 1.0}
     with pytest.raises(LeopntError, match=message):
-        wmmse(**(accepted | change))
+        wmmse_beams(**(accepted | change))
 
 
 @pytest.mark.usefixtures("untyped")

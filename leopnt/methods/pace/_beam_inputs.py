@@ -5,7 +5,6 @@ Types and shapes are checked always, values where they are known (not while a fu
 
 from __future__ import annotations
 
-import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
@@ -93,8 +92,3 @@ def check_between_zero_and_one(**named) -> None:
                 f"{name} = {float(np.max(np.asarray(value))):g}: expected a number above 0 and "
                 "below 1."
             )
-
-
-def as_number(value):
-    """A 64-bit JAX number or array of what may be a Python number."""
-    return jnp.asarray(value, float)

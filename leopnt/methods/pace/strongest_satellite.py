@@ -23,7 +23,7 @@ class StrongestSatellite(NamedTuple):
     rate: NetworkRate
 
 
-def strongest_satellite(channels: Complex[Array, "sat user ant"]) -> Int[Array, " user"]:
+def serving_satellite(channels: Complex[Array, "sat user ant"]) -> Int[Array, " user"]:
     """argmax_s |alpha_su G_su|, which is argmax_s ||h_su||; the first one of equals."""
     check_channel(channels=channels)
     power = jnp.sum(channels.real**2 + channels.imag**2, axis=2)
@@ -57,7 +57,7 @@ def strongest_satellite_rates(
     Source: [zhang-pace] Sec. V, which leaves the account open.
     """
     check_powers(power_w=power_w)
-    serving = strongest_satellite(channels)
+    serving = serving_satellite(channels)
     own = serving[None, :] == jnp.arange(channels.shape[0])[:, None]
     served = jnp.where(own[:, :, None], channels, 0.0)
     counts = bands.counts(num_sub, channels.shape[0])

@@ -14,7 +14,7 @@ from jaxtyping import Array, Complex, Float
 
 from leopnt.errors import LeopntError
 from leopnt.methods.pace._beam_inputs import check_channel
-from leopnt.methods.pace.wmmse import Stop, wmmse, wmmse_batch
+from leopnt.methods.pace.wmmse import Stop, wmmse_batch, wmmse_beams
 
 
 class AbstractDesign(abc.ABC):
@@ -50,7 +50,7 @@ class CommonBeams(AbstractDesign):
         index = count // 2 if self.reference is None else self.reference
         if not 0 <= index < count:
             raise LeopntError(f"reference = {index}: expected 0 to {count - 1}.")
-        found = wmmse(channels[index], power_w, noise_w, stop)
+        found = wmmse_beams(channels[index], power_w, noise_w, stop)
         return jnp.broadcast_to(found.beams[None], (count, *found.beams.shape))
 
 

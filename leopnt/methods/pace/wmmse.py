@@ -81,7 +81,7 @@ class _State(NamedTuple):
     going: Array
 
 
-def wmmse(
+def wmmse_beams(
     channel: Complex[Array, "user ant"],
     power_w: Float[Array, ""] | float,
     noise_w: Float[Array, ""] | float,
@@ -118,7 +118,7 @@ def wmmse_best_of(
     starts: Complex[Array, "start user user"],
     stop: Stop = Stop(),
 ) -> MultiStart:
-    """As `wmmse`, from each of several starts; see `random_starts`."""
+    """As `wmmse_beams`, from each of several starts; see `random_starts`."""
     num_user = _checked(channel, power_w, noise_w, stop, axes=2)
     _check_starts(starts, num_user)
     found = _best_of(_gram(channel, power_w, noise_w), (stop, starts))
@@ -152,7 +152,7 @@ def wmmse_batch(
     tile: int = TILE,
     threads: int | None = None,
 ) -> Wmmse:
-    """`wmmse` of many channels: satellites, draws, subcarriers; NumPy arrays out.
+    """`wmmse_beams` of many channels: satellites, draws, subcarriers; NumPy arrays out.
 
     Args:
         channels: any number of leading axes.
@@ -199,7 +199,7 @@ def wmmse_history(
     users.
 
     Args:
-        channel, power_w, noise_w: see `wmmse`.
+        channel, power_w, noise_w: see `wmmse_beams`.
         num_iterations: 0 or more.
         start: one of `random_starts`; default MRT.
     """
@@ -275,7 +275,7 @@ def _iterate(gram, start: _Links, stop: Stop) -> _State:
 
 def _links_after(scale: Float[Array, " user"], found: Regularized) -> _Links:
     """Power at the users after an update of W; what W sends is H W = G D Y = D^-1 A Y."""
-    on = (scale > 0)[:, None]
+    on = (scale != 0)[:, None]
     return _links(jnp.where(on, found.image / jnp.where(on, scale[:, None], 1.0), 0.0))
 
 
@@ -288,7 +288,7 @@ def _update(gram, links: _Links) -> tuple[Float[Array, " user"], Regularized]:
     clear = links.interference + 1.0
     total = links.wanted + clear
     scale = jnp.sqrt(links.wanted / (total * clear))
-    root = jnp.where(scale > 0, jnp.sqrt(total / clear), 0.0)
+    root = jnp.where(scale != 0, jnp.sqrt(total / clear), 0.0)
     return scale, regularized(gram, scale, root)
 
 
