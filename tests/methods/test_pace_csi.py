@@ -27,7 +27,7 @@ def spread(found, true):
 
 @pytest.mark.parametrize(("error_m", "printed"), [(0.0, 3.51613221e-9), (1e4, 5.29350549e-9)])
 def test_error_of_aided_channels_is_the_printed_bound(error_m, printed, evidence):
-    # The printed vector bound forgives the common phase of rho; so do we, by taking it out.
+    # rho a~ is the projection of a on a~: the phase of rho belongs to the pseudo-true gain.
     gain, rho, true, assumed = link(error_m)
     keys = jax.random.split(jax.random.key(1), DRAWS)
     draw = jax.jit(jax.vmap(lambda k: pace_channels(k, gain, rho, assumed, UNIT, NUM_SUB)))
