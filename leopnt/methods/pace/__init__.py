@@ -1,0 +1,1 @@
+"""Positioning-aided channel estimation: bounds, beams and rates of satellites that share users."""
