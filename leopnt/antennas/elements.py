@@ -33,7 +33,7 @@ class SineElement(eqx.Module):
         return jnp.where(is_front, jnp.where(is_front, sine, 1.0) ** self.exponent, 0.0)
 
     def slope(self, el_rad: Float[Array, ""] | float) -> Float[Array, ""]:
-        """d amplitude / d el [1/rad]; 0 in the array plane and behind it."""
+        """D amplitude / d el [1/rad]; 0 in the array plane and behind it."""
         el = jnp.asarray(el_rad, float)
         sine = jnp.sin(el)
         is_front = sine > 0.0

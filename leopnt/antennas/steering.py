@@ -67,7 +67,7 @@ class UniformPlanarArray(eqx.Module):
         step = 2.0 * jnp.pi * self.spacing_wavelengths * jnp.sin(jnp.asarray(el_rad, float))
         h, v = self._index_h(), self._index_v()
         vector = jnp.exp(-1j * (h * turn_h + v * turn_v))
-        by_az = -1j * (v * turn_h - h * turn_v) * vector
+        by_az = -1j * (jnp.asarray(v) * turn_h - jnp.asarray(h) * turn_v) * vector
         by_el = 1j * step * (h * jnp.cos(az_rad) + v * jnp.sin(az_rad)) * vector
         return Steering(vector, by_az, by_el)
 

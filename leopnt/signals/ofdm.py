@@ -66,7 +66,7 @@ class OfdmGrid(eqx.Module):
 
     @property
     def sums(self) -> Float[np.ndarray, "3 3"]:
-        """sum over l = 1..L, k = 1..K of w w^T, w = (1, l, k)."""
+        """Sum over l = 1..L, k = 1..K of w w^T, w = (1, l, k)."""
         symbol, sub = float(self.num_symbol), float(self.num_sub)
         of_l, of_k = 0.5 * symbol * (symbol + 1.0), 0.5 * sub * (sub + 1.0)
         square_l = of_l * (2.0 * symbol + 1.0) / 3.0

@@ -37,7 +37,7 @@ class Links(NamedTuple):
 
     @property
     def channel_gain(self) -> Inexact[Array, "*link"]:
-        """vartheta = alpha G, which the uplink estimates."""
+        """Vartheta = alpha G, which the uplink estimates."""
         return self.gain * self.element
 
 

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from leopnt.constants import SPEED_OF_LIGHT_MPS
+from leopnt.inference.least_squares import LevenbergMarquardt
 from leopnt.inference.misspecified import MisspecifiedBound, misspecified_bound
 from leopnt.inference.model import Model
 from leopnt.inference.parameters import parameter
@@ -73,9 +74,7 @@ def links_of_problem(
         jnp.mean(problem.freq_offset_hz),
         jnp.mean(problem.clock_bias_s),
     )
-    links = PositionLink(
-        problem.sat_pos_m, problem.sat_vel_mps, inverse_of_pairs(problem.weight)
-    )
+    links = PositionLink(problem.sat_pos_m, problem.sat_vel_mps, inverse_of_pairs(problem.weight))
     return truth, links, PositionShared(problem.carrier_hz)
 
 
@@ -90,4 +89,5 @@ def position_bound_numeric(problem: PositionProblem) -> MisspecifiedBound:
         problem.covariance,
         FREE,
         shared=shared,
+        solver=LevenbergMarquardt(tolerance=1e-5),
     )

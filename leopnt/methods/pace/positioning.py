@@ -212,7 +212,7 @@ def position_bound_kernel(problem: PositionProblem) -> PositionBound:
 
 
 def offset_response(problem: PositionProblem) -> Float[Array, "5 sat 2"]:
-    """d r~ / d [delta_s (Hz), b_s (s)]: where small offsets move the solution, to first order.
+    """D r~ / d [delta_s (Hz), b_s (s)]: where small offsets move the solution, to first order.
 
     (J^T W J)^-1 J^T W at the truth. NaN where the geometry is singular.
     """
@@ -301,7 +301,7 @@ class _Search(NamedTuple):
     point: Float[Array, "5"]
     now: _Expansion
     share: Float[Array, ""]
-    count: Int[Array, ""]
+    tried: Int[Array, ""]
     is_done: Bool[Array, ""]
 
 
@@ -310,7 +310,9 @@ def _search(problem: PositionProblem, mean: Float[Array, "sat 2"]):
     weight = _scaled_weight(problem)
     rounding = jnp.sqrt(jnp.einsum("saa,a->", weight, jnp.asarray(_ROUNDING) ** 2))
     floor = (_STEP_SIGMAS + rounding) ** 2
-    at = jnp.concatenate([jnp.zeros(3), jnp.mean(mean - _predicted(problem, problem.user_pos_m), 0)])
+    at = jnp.concatenate(
+        [jnp.zeros(3), jnp.mean(mean - _predicted(problem, problem.user_pos_m), 0)]
+    )
 
     def step_of(now: _Expansion):
         newton, is_convex = solve_spd(now.hessian, now.gradient)
@@ -318,7 +320,7 @@ def _search(problem: PositionProblem, mean: Float[Array, "sat 2"]):
         return jnp.where(is_convex, newton, plain), is_convex | is_regular
 
     def keep_going(state: _Search):
-        return ~state.is_done & (state.count < MAX_ITERATIONS)
+        return ~state.is_done & (state.tried < MAX_ITERATIONS)
 
     def advance(state: _Search):
         step, is_regular = step_of(state.now)
@@ -332,7 +334,7 @@ def _search(problem: PositionProblem, mean: Float[Array, "sat 2"]):
         share = jnp.where(is_better, jnp.minimum(1.0, 2.0 * state.share), 0.5 * state.share)
         is_done = is_small | ~is_regular | (share < 1e-10) | ~jnp.isfinite(decrement)
         return _Search(
-            jnp.where(is_better, trial, state.point), chosen, share, state.count + 1, is_done
+            jnp.where(is_better, trial, state.point), chosen, share, state.tried + 1, is_done
         )
 
     start = _Search(
@@ -345,11 +347,11 @@ def _search(problem: PositionProblem, mean: Float[Array, "sat 2"]):
     last = jax.lax.while_loop(keep_going, advance, start)
     step, is_regular = step_of(last.now)
     decrement = step @ last.now.gradient
-    status = Status.where(last.count >= MAX_ITERATIONS, Status.max_iterations, Status.stalled)
+    status = Status.where(last.tried >= MAX_ITERATIONS, Status.max_iterations, Status.stalled)
     status = Status.where(decrement <= 4.0 * floor, Status.converged, status)
     status = Status.where(is_regular, status, Status.unobservable)
     status = Status.where(jnp.isfinite(decrement), status, Status.not_finite)
-    return last.point, status, last.count
+    return last.point, status, last.tried
 
 
 def _scales(problem: PositionProblem) -> Float[Array, "2"]:
@@ -373,7 +375,7 @@ def _normal(jacobian, weight) -> Float[Array, "5 5"]:
 
 
 def _predicted(problem: PositionProblem, pos_m: Float[Array, "3"]) -> Float[Array, "sat 2"]:
-    """lambda nu [m/s] and c tau [m] without offsets."""
+    """Lambda nu [m/s] and c tau [m] without offsets."""
     offset = pos_m[None, :] - problem.sat_pos_m
     range_m = jnp.sqrt(jnp.sum(offset * offset, axis=1))
     return jnp.stack([jnp.sum(problem.sat_vel_mps * offset, axis=1) / range_m, range_m], axis=1)
@@ -382,9 +384,9 @@ def _predicted(problem: PositionProblem, pos_m: Float[Array, "3"]) -> Float[Arra
 def _expand(problem: PositionProblem, weight, mean, point: Float[Array, "5"]) -> _Expansion:
     """Second-order expansion of the misfit in [m, m/s, m], derivatives in closed form.
 
-        d(lam nu)/dp = v/n - (v.D) D/n^3,   d(c tau)/dp = D/n
-        d2(lam nu)/dp2 = [-(v D^T + D v^T) - (v.D) I]/n^3 + 3 (v.D) D D^T/n^5
-        d2(c tau)/dp2 = I/n - D D^T/n^3
+    d(lam nu)/dp = v/n - (v.D) D/n^3,   d(c tau)/dp = D/n
+    d2(lam nu)/dp2 = [-(v D^T + D v^T) - (v.D) I]/n^3 + 3 (v.D) D D^T/n^5
+    d2(c tau)/dp2 = I/n - D D^T/n^3
     """
     offset = problem.user_pos_m[None, :] + point[None, :3] - problem.sat_pos_m
     n = jnp.sqrt(jnp.sum(offset * offset, axis=1))

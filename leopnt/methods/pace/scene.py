@@ -98,9 +98,10 @@ def with_random_phases(key: Key[Array, ""], scene: PaceScene) -> PaceScene:
 
 def numbers(name: str, value: Numbers) -> np.ndarray:
     """The value as finite 64-bit floats."""
-    if getattr(value, "dtype", None) in (np.float16, np.float32):
+    kind = getattr(value, "dtype", None)
+    if kind in (np.float16, np.float32):
         raise LeopntError(
-            f"{name} has type {value.dtype}, which resolves 6 to 25 cm at LEO ranges; accepted: "
+            f"{name} has type {kind}, which resolves 6 to 25 cm at LEO ranges; accepted: "
             "64-bit floats."
         )
     try:

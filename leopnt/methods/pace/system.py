@@ -58,5 +58,5 @@ class PaceSystem(eqx.Module):
 
     @property
     def wavelength_m(self) -> Float[Array, ""] | float:
-        """c / f_c."""
+        """C / f_c."""
         return SPEED_OF_LIGHT_MPS / self.carrier_hz
