@@ -15,6 +15,7 @@ from jaxtyping import Array, Complex, Float
 from leopnt.antennas._inputs import check_count, check_positive
 
 Angle = Float[Array, ""] | float
+Angles = Float[Array, "*direction"] | float
 
 _BORESIGHT_COSINE = 1e-15
 """cos(pi/2) in floating point is 6e-17, not zero: azimuth must not count there."""
@@ -71,8 +72,10 @@ class UniformPlanarArray(eqx.Module):
         by_el = 1j * step * (h * jnp.cos(az_rad) + v * jnp.sin(az_rad)) * vector
         return Steering(vector, by_az, by_el)
 
-    def turns(self, az_rad: Angle, el_rad: Angle) -> tuple[Float[Array, ""], Float[Array, ""]]:
-        """Phase [rad] from an element to the next, 2 pi phi_h and 2 pi phi_v."""
+    def turns(
+        self, az_rad: Angles, el_rad: Angles
+    ) -> tuple[Float[Array, "*direction"], Float[Array, "*direction"]]:
+        """Phase [rad] from an element to the next, 2 pi phi_h and 2 pi phi_v, of any directions."""
         az, el = jnp.asarray(az_rad, float), jnp.asarray(el_rad, float)
         cosine = jnp.cos(el)
         cosine = jnp.where(jnp.abs(cosine) < _BORESIGHT_COSINE, 0.0, cosine)
@@ -88,11 +91,11 @@ class UniformPlanarArray(eqx.Module):
 
 def correlation(
     array: UniformPlanarArray,
-    az_a_rad: Angle,
-    el_a_rad: Angle,
-    az_b_rad: Angle,
-    el_b_rad: Angle,
-) -> Complex[Array, ""]:
+    az_a_rad: Angles,
+    el_a_rad: Angles,
+    az_b_rad: Angles,
+    el_b_rad: Angles,
+) -> Complex[Array, "*direction"]:
     """a(a)^H a(b) / N of two directions, in closed form: two Dirichlet kernels.
 
     Its square modulus is the power that a beam at direction a has at b, over that at a.
@@ -102,19 +105,19 @@ def correlation(
     return h * dirichlet(array.num_v, turn_a[1] - turn_b[1])
 
 
-def dirichlet(num: int, turn_rad: Float[Array, ""] | float) -> Complex[Array, ""]:
+def dirichlet(num: int, turn_rad: Angles) -> Complex[Array, "*direction"]:
     """Mean of exp(i n turn) over n = 0..num-1."""
     half = 0.5 * jnp.asarray(turn_rad, float)
     phase = (num - 1) * half
     return _kernel(num, half) * (jnp.cos(phase) + 1j * jnp.sin(phase))
 
 
-def dirichlet_power(num: int, turn_rad: Float[Array, ""] | float) -> Float[Array, ""]:
+def dirichlet_power(num: int, turn_rad: Angles) -> Float[Array, "*direction"]:
     """Square modulus of `dirichlet`: a sine less."""
     return _kernel(num, 0.5 * jnp.asarray(turn_rad, float)) ** 2
 
 
-def _kernel(num: int, half: Float[Array, ""]) -> Float[Array, ""]:
+def _kernel(num: int, half: Float[Array, "*direction"]) -> Float[Array, "*direction"]:
     """sin(num x) / (num sin x), by its series where both vanish."""
     sine = jnp.sin(half)
     is_peak = jnp.abs(sine) < 1e-7

@@ -87,12 +87,14 @@ def random_pilots(
 
 
 def dft_pilots(grid: OfdmGrid, num_stream: int) -> Complex[np.ndarray, "symbol sub stream"]:
-    """Pilots orthogonal over any `num_stream` symbols in a row: exp(-2 pi i l s / num_stream)."""
+    """Pilots orthogonal over any `num_stream` symbols or subcarriers in a row.
+
+    t = exp(-2 pi i (l + k) s / num_stream)
+    """
     symbol = np.arange(1, grid.num_symbol + 1)[:, None, None]
-    turn = symbol * np.arange(num_stream)[None, None, :] % num_stream / num_stream
-    return np.broadcast_to(
-        np.exp(-2j * np.pi * turn), (grid.num_symbol, grid.num_sub, num_stream)
-    ).copy()
+    sub = np.arange(1, grid.num_sub + 1)[None, :, None]
+    turn = (symbol + sub) * np.arange(num_stream)[None, None, :] % num_stream
+    return np.exp(-2j * np.pi * turn / num_stream)
 
 
 def _check_modulus(pilots: np.ndarray) -> None:

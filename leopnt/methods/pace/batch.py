@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import NamedTuple
 
 import equinox as eqx
@@ -59,7 +60,12 @@ def position_problems(
         beam: `UserBeams()` (default) or `VerticalBeam()`.
     """
     check_identifiable(system.downlink)
-    information = efim_of_links(links_of(scene, system), scene, system, beam or UserBeams())
+    return _problems(scene, system, beam or UserBeams())
+
+
+@functools.partial(jax.jit, static_argnames="beam")
+def _problems(scene: PaceScene, system: PaceSystem, beam: AbstractPilotBeam) -> PositionProblem:
+    information = efim_of_links(links_of(scene, system), scene, system, beam)
     matrix = information[..., :, None] * jnp.eye(2)[None, None]
 
     def of_user(user, freq, clock, matrix):
@@ -95,6 +101,7 @@ def problem_of_user(
     return problem
 
 
+@functools.partial(jax.jit, static_argnames="beam")
 def scene_position_bounds(
     scene: PaceScene, system: PaceSystem, beam: AbstractPilotBeam
 ) -> PositionBound:

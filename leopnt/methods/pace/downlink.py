@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import NamedTuple
 
 import jax
@@ -38,6 +39,7 @@ class ChannelEfim(NamedTuple):
     angles_identifiable: Bool[Array, ""]
 
 
+@jax.jit
 def channel_fim(
     *,
     az_rad: Float[Array, ""] | float,
@@ -87,6 +89,7 @@ def channel_fim(
     return 2.0 / noise_w * 0.5 * (fim + fim.T)
 
 
+@jax.jit
 def channel_efim(fim: Float[Array, "6 6"]) -> ChannelEfim:
     """EFIM of Doppler and delay from the 6 x 6 information.
 
@@ -138,6 +141,7 @@ def efim_closed_form(snr: Float[Array, "*link"], grid: OfdmGrid) -> Float[Array,
     return jnp.stack([doppler, delay], axis=-1)
 
 
+@functools.partial(jax.jit, static_argnames="beam")
 def efim_of_links(
     links: Links, scene: PaceScene, system: PaceSystem, beam: AbstractPilotBeam
 ) -> Float[Array, "sat user 2"]:
@@ -150,6 +154,7 @@ def efim_of_links(
     return efim_closed_form(found, system.downlink)
 
 
+@functools.partial(jax.jit, static_argnames="beam")
 def fim_of_links(
     scene: PaceScene,
     system: PaceSystem,

@@ -41,8 +41,9 @@ class Links(NamedTuple):
         return self.gain * self.element
 
 
+@jax.jit
 def links_of(scene: PaceScene, system: PaceSystem) -> Links:
-    """All links of a scene, axes (sat, user). Jit- and vmap-able."""
+    """All links of a scene, axes (sat, user)."""
 
     def of_satellite(pos, vel, phase):
         frame = array_frame(pos, vel)
@@ -53,6 +54,7 @@ def links_of(scene: PaceScene, system: PaceSystem) -> Links:
     return jax.vmap(of_satellite)(scene.sat_pos_m, scene.sat_vel_mps, scene.gain_phase_rad)
 
 
+@jax.jit
 def departure_angles(
     scene: PaceScene, user_pos_m: Float[Array, "user 3"]
 ) -> tuple[Float[Array, "sat user"], Float[Array, "sat user"]]:

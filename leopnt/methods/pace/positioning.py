@@ -141,6 +141,7 @@ def inverse_of_pairs(matrix: Float[Array, "*batch 2 2"]) -> Float[Array, "*batch
     return jnp.stack(rows, -2)
 
 
+@jax.jit
 def true_mean(problem: PositionProblem) -> Float[Array, "sat 2"]:
     """fbar, mean of [nu (Hz), tau (s)]: geometry plus each pair's own offsets."""
     geometry = _predicted(problem, problem.user_pos_m)
@@ -148,6 +149,7 @@ def true_mean(problem: PositionProblem) -> Float[Array, "sat 2"]:
     return geometry / _scales(problem)[None, :] + offsets
 
 
+@jax.jit
 def fit_position(problem: PositionProblem, measured: Float[Array, "sat 2"]) -> PositionFit:
     """Weighted least squares for r, from the true position on.
 
@@ -211,6 +213,7 @@ def position_bound_kernel(problem: PositionProblem) -> PositionBound:
     )
 
 
+@jax.jit
 def offset_response(problem: PositionProblem) -> Float[Array, "5 sat 2"]:
     """D r~ / d [delta_s (Hz), b_s (s)]: where small offsets move the solution, to first order.
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Complex, Float, Inexact
 
@@ -143,6 +144,7 @@ def uce_uplink(
     return UceUplink(vector, toa, jnp.sqrt(vector), jnp.sqrt(toa))
 
 
+@jax.jit
 def uplink_kernel(
     scene: PaceScene,
     user_pos_taken_m: Float[Array, "user 3"],
