@@ -9,8 +9,8 @@ from leopnt.signals import OfdmGrid
 
 @pytest.mark.parametrize(("num_sub", "num_symbol"), [(1, 1), (2, 7), (13, 5), (1024, 30)])
 def test_sums_in_closed_form_are_the_sums(num_sub, num_symbol, evidence):
-    l, k = np.meshgrid(np.arange(1.0, num_symbol + 1), np.arange(1.0, num_sub + 1))
-    w = np.stack([np.ones(l.size), l.ravel(), k.ravel()])
+    symbol, k = np.meshgrid(np.arange(1.0, num_symbol + 1), np.arange(1.0, num_sub + 1))
+    w = np.stack([np.ones(k.size), symbol.ravel(), k.ravel()])
     grid = OfdmGrid(num_sub, 120e3, num_symbol)
     evidence(
         "signals.ofdm",
@@ -21,7 +21,7 @@ def test_sums_in_closed_form_are_the_sums(num_sub, num_symbol, evidence):
         tolerance=1e-14,
     )
     np.testing.assert_allclose(grid.sub_variance, np.var(k), rtol=1e-14, atol=1e-14)
-    np.testing.assert_allclose(grid.symbol_variance, np.var(l), rtol=1e-14, atol=1e-14)
+    np.testing.assert_allclose(grid.symbol_variance, np.var(symbol), rtol=1e-14, atol=1e-14)
 
 
 def test_bandwidth_and_symbol_follow_from_the_spacing():

@@ -70,7 +70,8 @@ class PositionBound(NamedTuple):
     -A); b: covariance of its gradient; mcrb: A^-1 B A^-1; lower_bound: MCRB + bias bias^T;
     crb: bound without mismatch, (J^T Sigma^-1 J)^-1 at rbar.
     crb_m, mcrb_m, lb_m: root of the trace of the position blocks.
-    status: of the search for r~; is_local: it converged, and A is negative definite.
+    status: of the search for r~; is_local: it converged, A is negative definite, and no satellite
+    is seen from r~ more than a right angle off its true direction.
     """
 
     truth: Float[Array, "*batch 5"]
@@ -187,7 +188,7 @@ def position_bound_kernel(problem: PositionProblem) -> PositionBound:
     b = jnp.einsum("sai,sab,sbj->ij", local.jacobian, middle, local.jacobian)
     half, is_regular = solve_spd(local.hessian, b)
     mcrb, _ = solve_spd(local.hessian, half.T)
-    is_local = is_regular & (status == Status.converged)
+    is_local = is_regular & (status == Status.converged) & _is_near(problem, point)
     crb, _ = inverse_spd(_normal(believed.jacobian, inverse_of_pairs(noise)))
     bias = point - truth
     nan = jnp.where(is_local, 1.0, jnp.nan)
@@ -221,9 +222,9 @@ def offset_response(problem: PositionProblem) -> Float[Array, "5 sat 2"]:
     """
     scale = _scales(problem)
     weight = _scaled_weight(problem)
-    jacobian = _expand(problem, weight, jnp.zeros((weight.shape[0], 2)), jnp.zeros(5)).jacobian
-    inverse, _ = inverse_spd(_normal(jacobian, weight))
-    gain = jnp.einsum("ij,saj,sab->isb", inverse, jacobian, weight)
+    here = _at_truth(problem)
+    inverse, _ = inverse_spd(here.normal)
+    gain = jnp.einsum("ij,saj,sab->isb", inverse, here.jacobian, weight)
     unit = jnp.concatenate([jnp.ones(3), 1.0 / scale])
     return gain * unit[:, None, None] * scale[None, None, :]
 
@@ -243,7 +244,7 @@ def position_bound(problem: PositionProblem) -> PositionBound:
     check_geometry(problem)
     found = _bound(problem)
     if not bool(found.is_local):
-        why = Status[found.status] or "the likelihood has no maximum there (A is not negative)"
+        why = Status[found.status] or "the likelihood has no maximum near the truth"
         raise LeopntError(
             f"mismatch too large for a local bound: {why}. The offsets spread over "
             f"{float(jnp.ptp(problem.freq_offset_hz)):.3g} Hz and "
@@ -279,15 +280,17 @@ def check_geometry(problem: PositionProblem) -> None:
 
 def condition_number(problem: PositionProblem) -> float:
     """Condition number of the unit-diagonal information at the truth; infinite if singular."""
-    weight = _scaled_weight(problem)
-    num_sat = weight.shape[0]
-    jacobian = _expand(problem, weight, jnp.zeros((num_sat, 2)), jnp.zeros(5)).jacobian
-    normal = np.asarray(_normal(jacobian, weight))
+    normal = np.asarray(_at_truth(problem).normal)
     size = np.sqrt(np.diag(normal))
     if not np.all(size > 0):
         return float("inf")
     value = np.linalg.eigvalsh(normal / np.outer(size, size))
     return float(value[-1] / value[0]) if value[0] > 0 else float("inf")
+
+
+def _is_near(problem: PositionProblem, point: Float[Array, "5"]) -> Bool[Array, ""]:
+    true = problem.user_pos_m[None, :] - problem.sat_pos_m
+    return jnp.all(jnp.sum((true + point[None, :3]) * true, axis=1) > 0.0)
 
 
 class _Expansion(NamedTuple):
@@ -371,6 +374,13 @@ def _unscaled(problem: PositionProblem, point: Float[Array, "5"]) -> Float[Array
 def _scaled_weight(problem: PositionProblem) -> Float[Array, "sat 2 2"]:
     scale = _scales(problem)
     return problem.weight / (scale[None, :, None] * scale[None, None, :])
+
+
+@jax.jit
+def _at_truth(problem: PositionProblem) -> _Expansion:
+    """Expansion at the true position, offsets aside."""
+    nothing = jnp.zeros((*problem.freq_offset_hz.shape, 2))
+    return _expand(problem, _scaled_weight(problem), nothing, jnp.zeros(5))
 
 
 def _normal(jacobian, weight) -> Float[Array, "5 5"]:
