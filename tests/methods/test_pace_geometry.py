@@ -99,6 +99,30 @@ def _cross(a, b):
     )
 
 
+def test_doppler_rates_are_those_of_a_satellite_that_moves_on(evidence):
+    found = np.asarray(pace.doppler_rates_hzps(SCENE, SYSTEM))
+    step_s = 0.05
+    speed = np.linalg.norm(SCENE.sat_vel_mps, axis=1, keepdims=True)
+    radius = np.linalg.norm(SCENE.sat_pos_m, axis=1, keepdims=True)
+    turn = speed / radius * step_s
+    dopplers = []
+    for angle in (-turn, turn):
+        pos = np.cos(angle) * SCENE.sat_pos_m + np.sin(angle) * radius / speed * SCENE.sat_vel_mps
+        vel = np.cos(angle) * SCENE.sat_vel_mps - np.sin(angle) * speed / radius * SCENE.sat_pos_m
+        scene = pace.pace_scene(sat_pos_m=pos, sat_vel_mps=vel, user_pos_m=SCENE.user_pos_m)
+        dopplers.append(np.asarray(pace.links_of(scene, SYSTEM).doppler_hz))
+    expected = (dopplers[1] - dopplers[0]) / (2 * step_s)
+    evidence(
+        "methods.pace.links",
+        "rate of the Doppler on circular arcs, relative to the largest",
+        "difference of Dopplers 0.1 s apart",
+        "closed form",
+        achieved=np.max(np.abs(found - expected)) / np.max(np.abs(found)),
+        tolerance=1e-5,
+    )
+    np.testing.assert_allclose(np.max(np.abs(found)), 4.5e3, rtol=0.02)
+
+
 def test_the_noise_power_is_the_printed_one(evidence):
     evidence(
         "methods.pace.system",

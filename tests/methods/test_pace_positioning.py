@@ -382,7 +382,7 @@ def test_the_mismatched_estimator_meets_its_bound(power_dbm, evidence):
     evidence(
         "methods.pace.positioning",
         f"RMSE of the mismatched estimator over LB at {power_dbm:.0f} dBm, minus one",
-        f"{trials} trials" if trials == 3000 else "trials",
+        "draws of the estimator",
         "monte carlo",
         achieved=abs(ratio - 1),
         tolerance=0.03 if trials == 3000 else 0.06,
@@ -446,6 +446,23 @@ def test_a_mismatch_too_large_gives_no_number():
     wild = jax.tree.map(lambda x: x[int(np.argmin(found.is_local))], many)
     with pytest.raises(LeopntError, match="mismatch too large for a local bound"):
         pace.position_bound(wild)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [
+        ("sat_pos_m", np.full((8, 3), np.nan), "sat_pos_m holds NaN"),
+        ("user_pos_m", np.ones(3, np.float32), "user_pos_m has type float32"),
+        ("clock_bias_s", np.zeros(7), r"clock_bias_s has shape \(7,\); accepted: a row for each"),
+        ("sat_vel_mps", np.zeros((7, 3)), r"sat_vel_mps has shape \(7, 3\)"),
+        ("weight", np.zeros((8, 2, 2)), r"weight\[0\] = .*: expected a positive definite matrix"),
+        ("covariance", np.full((8, 2, 2), 2.0), r"covariance\[0\] = .*positive definite"),
+    ],
+)
+def test_a_problem_that_makes_no_sense_is_refused(untyped, field, value, words):
+    bad = eqx.tree_at(lambda p: getattr(p, field), PROBLEM, jnp.asarray(value))
+    with pytest.raises(LeopntError, match=words):
+        pace.position_bound(bad)
 
 
 def test_a_user_that_is_not_there_is_refused():

@@ -207,7 +207,7 @@ def test_the_reference_subcarrier_moves_the_bounds_as_printed():
 def ml_errors(rho_direction, trials, rng):
     """Gain, TOA and vector errors of maximum likelihood with the steering vector of a direction."""
     array, grid, gain, tau = UniformPlanarArray(4, 4), OfdmGrid(32, 120e3, 10), 2e-9 + 1e-9j, 3e-9
-    power_w, noise_w = 1.0, 2e-17
+    power_w, noise_w = 1.0, 1e-18  # 29 dB after integration
     true, taken = (np.asarray(array.steering(*d)) for d in ((0.3, 1.2), rho_direction))
     k = np.arange(1, 33)
     mean = gain * np.exp(-2j * np.pi * k * grid.spacing_hz * tau)[:, None] * true[None]
@@ -246,7 +246,7 @@ def test_maximum_likelihood_meets_its_bounds(taken, evidence):
     evidence(
         "methods.pace.uplink",
         "RMSE of ML gain, TOA and vector over their bounds, minus one",
-        "trials",
+        "draws of the estimator",
         "monte carlo",
         achieved=np.max(np.abs(np.array(ratios) - 1)),
         tolerance=0.03 if trials == 4000 else 0.06,

@@ -24,7 +24,7 @@ from leopnt.methods.pace.downlink import (
     fim_of_links,
     snr,
 )
-from leopnt.methods.pace.links import Links, departure_angles, links_of
+from leopnt.methods.pace.links import Links, departure_angles, doppler_rates_hzps, links_of
 from leopnt.methods.pace.position_model import (
     POSITION_MODEL,
     PositionLink,
@@ -106,6 +106,7 @@ __all__ = [
     "condition_number",
     "default_scene",
     "departure_angles",
+    "doppler_rates_hzps",
     "efim_closed_form",
     "efim_of_links",
     "fim_of_links",

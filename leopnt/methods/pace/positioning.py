@@ -5,6 +5,7 @@ Every pair has its own offsets; the estimator assumes one of each. What that cos
 
 from __future__ import annotations
 
+import dataclasses
 from typing import NamedTuple
 
 import equinox as eqx
@@ -17,6 +18,7 @@ from leopnt.constants import SPEED_OF_LIGHT_MPS
 from leopnt.errors import LeopntError
 from leopnt.inference.small_linear import inverse_spd, solve_spd
 from leopnt.inference.status import Status
+from leopnt.methods.pace.scene import numbers
 
 UNKNOWNS = ("x_m", "y_m", "z_m", "freq_offset_hz", "clock_bias_s")
 """Order of the unknowns r: position, delta, b."""
@@ -263,6 +265,7 @@ def check_geometry(problem: PositionProblem) -> None:
     Raises:
         LeopntError: fewer than three satellites; information of deficient rank, with its condition.
     """
+    _check_numbers(problem)
     num_sat = problem.sat_pos_m.shape[0]
     if num_sat < 3:
         raise LeopntError(
@@ -276,6 +279,27 @@ def check_geometry(problem: PositionProblem) -> None:
             f"number of the scaled information is {condition:.3g}; accepted: below "
             f"{CONDITION_LIMIT:g}."
         )
+
+
+def _check_numbers(problem: PositionProblem) -> None:
+    """Refuse what is not finite or of 32 bits, shapes that disagree, and weights that are none."""
+    num_sat = problem.sat_pos_m.shape[0]
+    for field in dataclasses.fields(problem):
+        value = numbers(field.name, getattr(problem, field.name))
+        if field.name not in ("user_pos_m", "carrier_hz") and value.shape[:1] != (num_sat,):
+            raise LeopntError(
+                f"{field.name} has shape {value.shape}; accepted: a row for each of the "
+                f"{num_sat} satellites of sat_pos_m."
+            )
+    for name in ("weight", "covariance"):
+        value = np.asarray(getattr(problem, name))
+        first, second = value[:, 0, 0], value[:, 1, 1]
+        is_positive = (first > 0) & (second > 0)
+        is_positive &= value[:, 0, 1] * value[:, 1, 0] < first * second
+        for s in np.flatnonzero(~is_positive):
+            raise LeopntError(
+                f"{name}[{s}] = {value[s].tolist()}: expected a positive definite matrix."
+            )
 
 
 def condition_number(problem: PositionProblem) -> float:

@@ -102,6 +102,7 @@ def pace_uplink(
         reference_subcarrier: k0, at which the phase of the gain is meant; 0 as printed,
             (K + 1)/2 at the band's center.
     """
+    check_uplink(grid)
     gain = jnp.asarray(channel_gain, complex)
     rho = jnp.asarray(correlation, complex)
     unit = noise_w / (user_power_w * grid.num_symbol)
@@ -137,6 +138,7 @@ def uce_uplink(
 
     Args: as `pace_uplink`.
     """
+    check_uplink(grid)
     gain = jnp.asarray(channel_gain, complex)
     unit = noise_w / (user_power_w * grid.num_symbol)
     toa = unit / (2.0 * num_ant * _square(gain) * _slope_square(grid))
