@@ -341,7 +341,7 @@ def test_knowing_the_spread_of_offsets_takes_most_of_the_bias(evidence):
     plain, aware = (rms(np.linalg.norm(b, axis=-1)) for b in jax.jit(jax.vmap(biases))(scenes))
     # Printed: 57 m to 17 m over 200 draws.
     evidence(
-        "methods.pace.positioning",
+        "methods.pace.position_problem",
         "RMS bias over 200 draws, plain and aware of the spread, relative",
         "independent implementation, printed: 57 and 17 m",
         "implementation",
@@ -380,7 +380,7 @@ def test_the_mismatched_estimator_meets_its_bound(power_dbm, evidence):
     error = np.linalg.norm(fits.solution[:, :3] - problem.user_pos_m[None], axis=1)
     ratio = rms(error) / float(pace.position_bound(problem).lb_m)
     evidence(
-        "methods.pace.positioning",
+        "methods.pace.position_search",
         f"RMSE of the mismatched estimator over LB at {power_dbm:.0f} dBm, minus one",
         "draws of the estimator",
         "monte carlo",

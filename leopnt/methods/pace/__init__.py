@@ -33,19 +33,19 @@ from leopnt.methods.pace.position_model import (
     links_of_problem,
     position_bound_numeric,
 )
-from leopnt.methods.pace.positioning import (
+from leopnt.methods.pace.position_problem import (
     UNKNOWNS,
-    PositionBound,
-    PositionFit,
     PositionProblem,
+    problem_of_information,
+    weighted_for_offsets,
+)
+from leopnt.methods.pace.position_search import PositionFit, fit_position, true_mean
+from leopnt.methods.pace.positioning import (
+    PositionBound,
     condition_number,
-    fit_position,
     offset_response,
     position_bound,
     position_bound_kernel,
-    problem_of_information,
-    true_mean,
-    weighted_for_offsets,
 )
 from leopnt.methods.pace.scene import PaceScene, pace_scene, with_random_phases
 from leopnt.methods.pace.system import PaceSystem, noise_power_w

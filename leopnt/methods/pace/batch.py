@@ -16,17 +16,16 @@ from leopnt.inference.status import Status
 from leopnt.methods.pace.beams import AbstractPilotBeam, UserBeams
 from leopnt.methods.pace.downlink import check_identifiable, efim_of_links
 from leopnt.methods.pace.links import links_of
+from leopnt.methods.pace.position_problem import PositionProblem, problem_of_information
 from leopnt.methods.pace.positioning import (
     PositionBound,
-    PositionProblem,
     check_geometry,
     position_bound_kernel,
-    problem_of_information,
 )
 from leopnt.methods.pace.scene import PaceScene
 from leopnt.methods.pace.system import PaceSystem
 
-TILE = 16
+TILE = 8
 """Scenes that advance together: their working set fits the cache of a core."""
 
 

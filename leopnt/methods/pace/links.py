@@ -69,7 +69,7 @@ def departure_angles(
 
 @jax.jit
 def doppler_rates_hzps(scene: PaceScene, system: PaceSystem) -> Float[Array, "sat user"]:
-    """Rate of the Doppler [Hz/s] of every link, satellites on circular arcs about the Earth's center.
+    """Rate of the Doppler [Hz/s] of every link, satellites on circular arcs around the Earth.
 
         lambda dnu/dt = a . D / rho - (|v|^2 - (v . D)^2 / rho^2) / rho,   a = -|v|^2 p_s / |p_s|^2
 

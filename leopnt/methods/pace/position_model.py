@@ -11,11 +11,12 @@ from leopnt.inference.least_squares import LevenbergMarquardt
 from leopnt.inference.misspecified import MisspecifiedBound, misspecified_bound
 from leopnt.inference.model import Model
 from leopnt.inference.parameters import parameter
-from leopnt.methods.pace.positioning import PositionProblem, inverse_of_pairs, true_mean
+from leopnt.methods.pace.position_problem import PositionProblem, inverse_of_pairs
+from leopnt.methods.pace.position_search import true_mean
 from leopnt.noise.gaussian import GaussianCovariance
 
 FREE = ("user_pos_m", "freq_offset_hz", "clock_bias_s")
-"""Fields of `PositionTheta` in the order of `positioning.UNKNOWNS`."""
+"""Fields of `PositionTheta` in the order of `position_problem.UNKNOWNS`."""
 
 
 class PositionTheta(eqx.Module):
