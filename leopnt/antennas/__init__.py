@@ -1,4 +1,4 @@
-"""Antennas: where the elements of an array sit, and gain off boresight."""
+"""Antennas: where the elements of an array sit, how they are steered, and gain off boresight."""
 
 from leopnt.antennas.arrays import (
     centered_array,
@@ -8,6 +8,8 @@ from leopnt.antennas.arrays import (
     polygon_array,
     single_antenna,
 )
+from leopnt.antennas.elements import SineElement
+from leopnt.antennas.orientation import array_angles, array_frame
 from leopnt.antennas.patterns import (
     AbstractPattern,
     CircularAperture,
@@ -17,6 +19,13 @@ from leopnt.antennas.patterns import (
     ParabolicBeam,
     angle_off_boresight,
 )
+from leopnt.antennas.steering import (
+    Steering,
+    UniformPlanarArray,
+    correlation,
+    dirichlet,
+    dirichlet_power,
+)
 
 __all__ = [
     "AbstractPattern",
@@ -25,8 +34,16 @@ __all__ = [
     "HemisphericalPatch",
     "Isotropic",
     "ParabolicBeam",
+    "SineElement",
+    "Steering",
+    "UniformPlanarArray",
     "angle_off_boresight",
+    "array_angles",
+    "array_frame",
     "centered_array",
+    "correlation",
+    "dirichlet",
+    "dirichlet_power",
     "line_array",
     "num_antennas",
     "planar_array",
