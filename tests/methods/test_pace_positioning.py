@@ -9,6 +9,7 @@ import pytest
 from study_sizes import study_size
 
 from leopnt.errors import LeopntError
+from leopnt.inference import fisher_information
 from leopnt.inference.status import Status
 from leopnt.methods import pace
 
@@ -129,6 +130,25 @@ def test_the_generic_engine_gives_the_same(beam, freq_std_hz, clock_std_s, evide
     )
     # The generic search ends where rounding of the misfit, 1e8 sigma^2, hides further descent.
     assert farthest < 1e-4
+
+
+@pytest.mark.parametrize("beam", [PAB, VDB])
+def test_the_crb_is_that_of_the_generic_engine(beam, evidence):
+    worst = 0.0
+    for user in range(4):
+        problem = pace.problem_of_user(SCENE, SYSTEM, user, beam)
+        theta, links, shared = pace.links_of_problem(problem)
+        free = ("user_pos_m", "freq_offset_hz", "clock_bias_s")
+        expected = fisher_information(pace.POSITION_MODEL, theta, links, free, shared=shared).crb()
+        worst = max(worst, relative(pace.position_bound(problem).crb, expected))
+    evidence(
+        "methods.pace.positioning",
+        "CRB of position, frequency offset and clock bias, relative to sqrt of the diagonal",
+        "leopnt.inference.fisher_information",
+        "implementation",
+        achieved=worst,
+        tolerance=1e-9,
+    )
 
 
 def fifty_digits(problem, covariance):

@@ -54,7 +54,7 @@ def fit_position(problem: PositionProblem, measured: Float[Array, "sat 2"]) -> P
 
 @jax.jit
 def true_mean(problem: PositionProblem) -> Float[Array, "sat 2"]:
-    """fbar, mean of [nu (Hz), tau (s)]: geometry plus each pair's own offsets."""
+    """Mean fbar of [nu (Hz), tau (s)]: geometry plus each pair's own offsets."""
     geometry = predicted(problem, problem.user_pos_m)
     offsets = jnp.stack([problem.freq_offset_hz, problem.clock_bias_s], axis=-1)
     return geometry / scales(problem)[None, :] + offsets
@@ -140,7 +140,7 @@ def scales(problem: PositionProblem) -> Float[Array, "2"]:
 
 
 def unscaled(problem: PositionProblem, point: Float[Array, "5"]) -> Float[Array, "5"]:
-    """R in SI of a point [m from the truth, m/s, m]."""
+    """Unknowns r in SI of a point [m from the truth, m/s, m]."""
     return jnp.concatenate([problem.user_pos_m + point[:3], point[3:] / scales(problem)])
 
 
@@ -156,7 +156,7 @@ def normal_matrix(jacobian, weight) -> Float[Array, "5 5"]:
 
 
 def predicted(problem: PositionProblem, pos_m: Float[Array, "3"]) -> Float[Array, "sat 2"]:
-    """Lambda nu [m/s] and c tau [m] without offsets."""
+    """Both lambda nu [m/s] and c tau [m], without offsets."""
     offset = pos_m[None, :] - problem.sat_pos_m
     range_m = jnp.sqrt(jnp.sum(offset * offset, axis=1))
     return jnp.stack([jnp.sum(problem.sat_vel_mps * offset, axis=1) / range_m, range_m], axis=1)
