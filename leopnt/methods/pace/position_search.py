@@ -23,7 +23,6 @@ MAX_ITERATIONS = 60
 # none: Dopplers count in m/s (lambda nu), delays in m (c tau).
 _STEP_SIGMAS = 1e-6
 _ROUNDING = np.array([1e-11, 1e-9])
-_COST_ROUNDING = 1e-12
 
 
 class PositionFit(NamedTuple):
@@ -107,7 +106,8 @@ def search(problem: PositionProblem, mean: Float[Array, "sat 2"]):
         trial = state.point + state.share * step
         ahead = expand(problem, weight, mean, trial)
         # Near the end rounding of the misfit exceeds what a step gains.
-        is_better = ahead.cost <= (1.0 + _COST_ROUNDING) * state.now.cost
+        slack = rounding * (2.0 * jnp.sqrt(state.now.cost) + rounding)
+        is_better = ahead.cost <= state.now.cost + slack
         chosen = jax.tree.map(lambda a, b: jnp.where(is_better, a, b), ahead, state.now)
         share = jnp.where(is_better, jnp.minimum(1.0, 2.0 * state.share), 0.5 * state.share)
         is_done = is_small | ~is_regular | (share < 1e-10) | ~jnp.isfinite(decrement)
