@@ -66,6 +66,7 @@ evidence: $(VENV)/.dev-ready
 	$(BIN)/python tests/evidence_table.py --write
 
 bench: $(VENV)/.dev-ready
+	$(PIP) -e '.[bench]'
 	$(BIN)/python -m benchmarks
 
 ci:

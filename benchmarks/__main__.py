@@ -1,7 +1,21 @@
 """Run every benchmark: `python -m benchmarks` or `make bench`."""
 
-from benchmarks import nine_d_bounds, propagation, pvt_fixes, start_up, study_runner
+from benchmarks import (
+    nine_d_bounds,
+    pace_beamforming,
+    propagation,
+    pvt_fixes,
+    start_up,
+    study_runner,
+)
 
-for module in (start_up, propagation, pvt_fixes, study_runner, nine_d_bounds):
+for module in (
+    start_up,
+    propagation,
+    pvt_fixes,
+    study_runner,
+    nine_d_bounds,
+    pace_beamforming,
+):
     print(f"== {module.__name__}")
     module.main()

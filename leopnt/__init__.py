@@ -28,6 +28,7 @@ _ROOMS = (
     "orbits",
     "report",
     "scenes",
+    "signals",
     "studies",
 )
 

@@ -2,8 +2,8 @@
 
 A scene (`pace_scene`, `default_scene`) holds satellites and users, a `PaceSystem` what all links
 share. `position_bound` and `uplink_bounds` answer for one scene, `position_errors` and
-`uplink_bounds_of_scenes` for many. `wmmse_beams` designs beams from what was estimated; `network_rate`
-says what they carry.
+`uplink_bounds_of_scenes` for many. `wmmse_beams` designs beams from what was estimated;
+`network_rate` says what they carry.
 """
 
 from leopnt.methods.pace.bands import AbstractBands, FullBand, OwnBand, OwnBandWithRemainder
