@@ -23,7 +23,6 @@ MAX_ITERATIONS = 60
 # none: Dopplers count in m/s (lambda nu), delays in m (c tau).
 _STEP_SIGMAS = 1e-6
 _ROUNDING = np.array([1e-11, 1e-9])
-_COST_ROUNDING = 1e-12
 
 
 class PositionFit(NamedTuple):
@@ -54,7 +53,7 @@ def fit_position(problem: PositionProblem, measured: Float[Array, "sat 2"]) -> P
 
 @jax.jit
 def true_mean(problem: PositionProblem) -> Float[Array, "sat 2"]:
-    """fbar, mean of [nu (Hz), tau (s)]: geometry plus each pair's own offsets."""
+    """Mean fbar of [nu (Hz), tau (s)]: geometry plus each pair's own offsets."""
     geometry = predicted(problem, problem.user_pos_m)
     offsets = jnp.stack([problem.freq_offset_hz, problem.clock_bias_s], axis=-1)
     return geometry / scales(problem)[None, :] + offsets
@@ -107,7 +106,8 @@ def search(problem: PositionProblem, mean: Float[Array, "sat 2"]):
         trial = state.point + state.share * step
         ahead = expand(problem, weight, mean, trial)
         # Near the end rounding of the misfit exceeds what a step gains.
-        is_better = ahead.cost <= (1.0 + _COST_ROUNDING) * state.now.cost
+        slack = rounding * (2.0 * jnp.sqrt(state.now.cost) + rounding)
+        is_better = ahead.cost <= state.now.cost + slack
         chosen = jax.tree.map(lambda a, b: jnp.where(is_better, a, b), ahead, state.now)
         share = jnp.where(is_better, jnp.minimum(1.0, 2.0 * state.share), 0.5 * state.share)
         is_done = is_small | ~is_regular | (share < 1e-10) | ~jnp.isfinite(decrement)
@@ -140,7 +140,7 @@ def scales(problem: PositionProblem) -> Float[Array, "2"]:
 
 
 def unscaled(problem: PositionProblem, point: Float[Array, "5"]) -> Float[Array, "5"]:
-    """R in SI of a point [m from the truth, m/s, m]."""
+    """Unknowns r in SI of a point [m from the truth, m/s, m]."""
     return jnp.concatenate([problem.user_pos_m + point[:3], point[3:] / scales(problem)])
 
 
@@ -156,7 +156,7 @@ def normal_matrix(jacobian, weight) -> Float[Array, "5 5"]:
 
 
 def predicted(problem: PositionProblem, pos_m: Float[Array, "3"]) -> Float[Array, "sat 2"]:
-    """Lambda nu [m/s] and c tau [m] without offsets."""
+    """Both lambda nu [m/s] and c tau [m], without offsets."""
     offset = pos_m[None, :] - problem.sat_pos_m
     range_m = jnp.sqrt(jnp.sum(offset * offset, axis=1))
     return jnp.stack([jnp.sum(problem.sat_vel_mps * offset, axis=1) / range_m, range_m], axis=1)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import dataclasses
 from typing import NamedTuple
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -123,9 +122,7 @@ def offset_response(problem: PositionProblem) -> Float[Array, "5 sat 2"]:
     return gain * unit[:, None, None] * scale[None, None, :]
 
 
-@eqx.filter_jit
-def _bound(problem: PositionProblem) -> PositionBound:
-    return position_bound_kernel(problem)
+_bound = jax.jit(position_bound_kernel)
 
 
 def position_bound(problem: PositionProblem) -> PositionBound:
