@@ -89,8 +89,8 @@ class OffsetTable(SettingsTable):
     )
 
 
-class UserTable(SettingsTable):
-    """`[users]`: how wrong the positions are that the uplink takes."""
+class BelievedTable(SettingsTable):
+    """`[believed]`: how wrong the positions are that the uplink takes."""
 
     error_m: float = Field(
         default=0.0,
@@ -119,7 +119,7 @@ class PaceSettings(CommonSettings):
     array: PaceArrayTable = Field(default=PaceArrayTable(), description="a table")
     signal: PaceSignalTable = Field(default=PaceSignalTable(), description="a table")
     offsets: OffsetTable = Field(default=OffsetTable(), description="a table")
-    users: UserTable = Field(default=UserTable(), description="a table")
+    believed: BelievedTable = Field(default=BelievedTable(), description="a table")
     method: PaceMethodTable = Field(default=PaceMethodTable(), description="a table")
 
 

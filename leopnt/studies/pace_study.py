@@ -316,7 +316,7 @@ def _shared(settings: PaceSettings) -> Shared:
         system,
         *(jnp.asarray([low, high - low]) for low, high in (clock_s, freq_hz)),
         jnp.asarray(offsets.kind == "drawn"),
-        jnp.asarray(settings.users.error_m),
+        jnp.asarray(settings.believed.error_m),
         jnp.asarray(num_sub / num_sat),
         jnp.asarray(float(bands_of(settings).counts(num_sub, num_sat)[0])),
     )
