@@ -26,10 +26,10 @@ NAMES = {
     "equal_gain_bps": "equal gain to the fix (PAB)",
     "strongest_bps": "strongest satellite only (S3)",
 }
-SPREAD = {"freq_offset_std_hz": 500.0 / 12**0.5, "clock_bias_std_s": 40e-9 / 12**0.5}
+PLAN = pace.FramePlan(freq_offset_std_hz=500.0 / 12**0.5, clock_bias_std_s=40e-9 / 12**0.5)
 
 
-def run(num_frame=3, system=None, plan=None):
+def run(num_frame=3, system=None, plan=PLAN):
     """Frames of the default scene, users believed 130 m off before the first."""
     scene = pace.with_random_phases(jax.random.key(7), pace.default_scene())
     believed = scene.user_pos_m + np.array([100.0, -60.0, 60.0])[None, :]
@@ -39,7 +39,7 @@ def run(num_frame=3, system=None, plan=None):
         system or pace.PaceSystem(),
         believed,
         num_frame,
-        plan or pace.FramePlan(**SPREAD),
+        plan,
     )
 
 

@@ -79,7 +79,10 @@ class OffsetTable(SettingsTable):
         default=[1000.0, 1500.0], description="[lowest, highest] of drawn frequency offsets in Hz"
     )
     clock_scale: float = Field(
-        default=1.0, ge=0, le=1e6, description="drawn clock biases are multiplied with this, 0 to 1e6"
+        default=1.0,
+        ge=0,
+        le=1e6,
+        description="drawn clock biases are multiplied with this, 0 to 1e6",
     )
     freq_scale: float = Field(
         default=1.0,

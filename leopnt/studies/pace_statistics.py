@@ -61,4 +61,3 @@ def _of(name: str, quantity: Quantity, values: np.ndarray) -> dict[str, Column]:
         f"{name}_mean": scalar(mean, units, f"{label}, mean over draws"),
         f"{name}_sigma": scalar(sigma, units, f"{label}, standard deviation of a draw"),
     }
-

@@ -54,8 +54,6 @@ from leopnt.studies.statistics import scalar
 DIRECTIONS = 8
 """Of position errors, evenly around; trial after trial."""
 
-_STALLED = Status.stalled
-
 BOUNDS = {
     "pab_crb": Quantity((), "m", "position bound without mismatch, beams to users, RMS over users"),
     "pab_lb": Quantity((), "m", "position bound with mismatch, beams to users, RMS over users"),
@@ -151,9 +149,9 @@ def pace_rate_trial(index, shared: Shared) -> dict[str, Any]:
     designs = jnp.stack([true, pace, uce, served])
     powers_w = jnp.stack([power_w, power_w, power_w, s3_power_w])
     beams = jax.vmap(
-        lambda channels, power: jax.vmap(
-            lambda one: wmmse_beams(one, power, system.noise_w).beams
-        )(channels)
+        lambda channels, power: jax.vmap(lambda one: wmmse_beams(one, power, system.noise_w).beams)(
+            channels
+        )
     )(designs, powers_w)
     equal = jax.vmap(lambda one: equal_gain_beams(one, power_w))(taken)
 
@@ -175,7 +173,7 @@ KERNELS = {"bounds": (pace_bound_trial, BOUNDS), "rates": (pace_rate_trial, RATE
 def _outcome(found: dict[str, Any], is_good) -> dict[str, Any]:
     """Every outcome of the method: NaN where it was not asked for."""
     nothing = dict.fromkeys([*BOUNDS, *RATES], jnp.asarray(jnp.nan))
-    status = Status.where(is_good, Status.converged, _STALLED)
+    status = Status.where(is_good, Status.converged, Status.stalled)
     return {"status": status._value.astype(jnp.int8), **nothing, **found}
 
 
@@ -311,12 +309,18 @@ def _shared(settings: PaceSettings) -> Shared:
     clock_s = [1e-9 * offsets.clock_scale * x for x in offsets.clock_bias_ns]
     freq_hz = [offsets.freq_scale * x for x in offsets.freq_offset_hz]
     return Shared(
-        jax.random.key(settings.study.seed),
-        scene,
-        system,
-        *(jnp.asarray([low, high - low]) for low, high in (clock_s, freq_hz)),
-        jnp.asarray(offsets.kind == "drawn"),
-        jnp.asarray(settings.believed.error_m),
-        jnp.asarray(num_sub / num_sat),
-        jnp.asarray(float(bands_of(settings).counts(num_sub, num_sat)[0])),
+        key=jax.random.key(settings.study.seed),
+        scene=scene,
+        system=system,
+        clock_bias_s=_span(clock_s),
+        freq_offset_hz=_span(freq_hz),
+        is_drawn=jnp.asarray(offsets.kind == "drawn"),
+        error_m=jnp.asarray(settings.believed.error_m),
+        sub_count=jnp.asarray(num_sub / num_sat),
+        s3_count=jnp.asarray(float(bands_of(settings).counts(num_sub, num_sat)[0])),
     )
+
+
+def _span(limits: list[float]) -> Float[Array, "2"]:
+    low, high = limits
+    return jnp.asarray([low, high - low])

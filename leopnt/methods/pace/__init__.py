@@ -2,8 +2,8 @@
 
 A scene (`pace_scene`, `default_scene`) holds satellites and users, a `PaceSystem` what all links
 share. `position_bound` and `uplink_bounds` answer for one scene, `position_errors` and
-`uplink_bounds_of_scenes` for many. `wmmse_beams` designs beams from what was estimated; `network_rate`
-says what they carry. `simulate_frame` runs estimators, beams and rates in the order of a frame.
+`uplink_bounds_of_scenes` for many. `wmmse_beams` designs beams from what was estimated;
+`network_rate` says what they carry. `simulate_frame` runs estimators, beams and rates in turn.
 """
 
 from leopnt.methods.pace.bands import AbstractBands, FullBand, OwnBand, OwnBandWithRemainder
@@ -53,6 +53,7 @@ from leopnt.methods.pace.frame import (
     simulate_frame,
     simulate_frames,
 )
+from leopnt.methods.pace.from_ephemeris import SceneOverPlaces, pace_scene_from_ephemeris
 from leopnt.methods.pace.links import Links, departure_angles, doppler_rates_hzps, links_of
 from leopnt.methods.pace.motion import SceneMotion, circular_arcs
 from leopnt.methods.pace.peak_search import Peak, find_peak
@@ -168,6 +169,7 @@ __all__ = [
     "PositionShared",
     "PositionTheta",
     "SceneMotion",
+    "SceneOverPlaces",
     "Stop",
     "StrongestSatellite",
     "SubcarrierSpecific",
@@ -215,6 +217,7 @@ __all__ = [
     "offset_response",
     "pace_channels",
     "pace_scene",
+    "pace_scene_from_ephemeris",
     "pace_uplink",
     "pilot_sums",
     "position_bound",

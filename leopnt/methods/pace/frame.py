@@ -60,11 +60,11 @@ class FramePlan:
 
     num_subframe: int = 10
     subframe_s: float = 1.0
-    blocks: PilotBlocks = PilotBlocks()
-    beam: AbstractPilotBeam = UserBeams()
+    blocks: PilotBlocks = dataclasses.field(default_factory=PilotBlocks)
+    beam: AbstractPilotBeam = dataclasses.field(default_factory=UserBeams)
     freq_offset_std_hz: float = 0.0
     clock_bias_std_s: float = 0.0
-    bands: AbstractBands = OwnBand()
+    bands: AbstractBands = dataclasses.field(default_factory=OwnBand)
     motion: SceneMotion = circular_arcs
 
     def __post_init__(self):
@@ -276,10 +276,8 @@ def estimate_and_send(
         truth, scene.sat_power_w, system.noise_w, grid.num_sub, float(grid.spacing_hz), bands
     )
     equal = jnp.stack([equal_gain_beams(taken[s], power_w[s]) for s in range(num_sat)])
-    return UplinkPart(
-        *errors,
-        FrameRates(perfect, pace, perfect_pace, uce, rate(equal), strongest.rate.total_bps),
-    )
+    rates = FrameRates(perfect, pace, perfect_pace, uce, rate(equal), strongest.rate.total_bps)
+    return UplinkPart(errors[0], errors[1], errors[2], rates)
 
 
 @eqx.filter_jit
