@@ -32,6 +32,7 @@ MODULES = {
     "doppler_fix": "leopnt.studies.doppler_study",
     "nine_d": "leopnt.studies.nine_d_study",
     "nine_d_random": "leopnt.studies.nine_d_random_study",
+    "pace": "leopnt.studies.pace_study",
 }
 """Module of each method that can be studied; its `METHOD` is the `AbstractStudyMethod`."""
 

@@ -3,7 +3,7 @@
 A scene (`pace_scene`, `default_scene`) holds satellites and users, a `PaceSystem` what all links
 share. `position_bound` and `uplink_bounds` answer for one scene, `position_errors` and
 `uplink_bounds_of_scenes` for many. `wmmse_beams` designs beams from what was estimated;
-`network_rate` says what they carry.
+`network_rate` says what they carry. `simulate_frame` runs estimators, beams and rates in turn.
 """
 
 from leopnt.methods.pace.bands import AbstractBands, FullBand, OwnBand, OwnBandWithRemainder
@@ -33,7 +33,30 @@ from leopnt.methods.pace.downlink import (
     fim_of_links,
     snr,
 )
+from leopnt.methods.pace.downlink_estimator import (
+    DownlinkEstimate,
+    PilotBlocks,
+    PilotSums,
+    draw_pilot_sums,
+    estimate_downlink,
+    pilot_sums,
+)
+from leopnt.methods.pace.frame import (
+    ChannelErrors,
+    DownlinkPart,
+    Frame,
+    FramePlan,
+    FrameRates,
+    UplinkPart,
+    estimate_and_send,
+    fix_positions,
+    simulate_frame,
+    simulate_frames,
+)
+from leopnt.methods.pace.from_ephemeris import SceneOverPlaces, pace_scene_from_ephemeris
 from leopnt.methods.pace.links import Links, departure_angles, doppler_rates_hzps, links_of
+from leopnt.methods.pace.motion import SceneMotion, circular_arcs
+from leopnt.methods.pace.peak_search import Peak, find_peak
 from leopnt.methods.pace.position_model import (
     POSITION_MODEL,
     PositionLink,
@@ -75,6 +98,14 @@ from leopnt.methods.pace.uplink import (
     uplink_bounds_of_scenes,
     uplink_kernel,
 )
+from leopnt.methods.pace.uplink_estimator import (
+    PaceEstimate,
+    UceEstimate,
+    correlate_uplink,
+    draw_uplink,
+    estimate_pace,
+    estimate_uce,
+)
 from leopnt.methods.pace.uplink_model import (
     GAIN_MODEL,
     VECTOR_MODEL,
@@ -109,7 +140,13 @@ __all__ = [
     "AbstractDesign",
     "AbstractPilotBeam",
     "ChannelEfim",
+    "ChannelErrors",
     "CommonBeams",
+    "DownlinkEstimate",
+    "DownlinkPart",
+    "Frame",
+    "FramePlan",
+    "FrameRates",
     "FullBand",
     "GainTheta",
     "Links",
@@ -117,9 +154,13 @@ __all__ = [
     "NetworkRate",
     "OwnBand",
     "OwnBandWithRemainder",
+    "PaceEstimate",
     "PaceScene",
     "PaceSystem",
     "PaceUplink",
+    "Peak",
+    "PilotBlocks",
+    "PilotSums",
     "PositionBound",
     "PositionErrors",
     "PositionFit",
@@ -127,11 +168,15 @@ __all__ = [
     "PositionProblem",
     "PositionShared",
     "PositionTheta",
+    "SceneMotion",
+    "SceneOverPlaces",
     "Stop",
     "StrongestSatellite",
     "SubcarrierSpecific",
+    "UceEstimate",
     "UceUplink",
     "UplinkBounds",
+    "UplinkPart",
     "UplinkProblem",
     "UplinkShared",
     "UplinkSymbol",
@@ -142,17 +187,27 @@ __all__ = [
     "Wmmse",
     "channel_efim",
     "channel_fim",
+    "circular_arcs",
     "cluster_satellites",
     "cluster_users",
     "condition_number",
+    "correlate_uplink",
     "default_scene",
     "departure_angles",
     "doppler_rates_hzps",
+    "draw_pilot_sums",
+    "draw_uplink",
     "efim_closed_form",
     "efim_of_links",
     "equal_gain_beams",
+    "estimate_and_send",
+    "estimate_downlink",
+    "estimate_pace",
+    "estimate_uce",
     "fim_of_links",
+    "find_peak",
     "fit_position",
+    "fix_positions",
     "links_of",
     "links_of_problem",
     "mmse_beams",
@@ -162,7 +217,9 @@ __all__ = [
     "offset_response",
     "pace_channels",
     "pace_scene",
+    "pace_scene_from_ephemeris",
     "pace_uplink",
+    "pilot_sums",
     "position_bound",
     "position_bound_kernel",
     "position_bound_numeric",
@@ -173,6 +230,8 @@ __all__ = [
     "random_starts",
     "scene_position_bounds",
     "serving_satellite",
+    "simulate_frame",
+    "simulate_frames",
     "sinr",
     "snr",
     "strongest_satellite_rates",
