@@ -1,0 +1,1 @@
+"""Position from the powers of the many beams of one satellite."""

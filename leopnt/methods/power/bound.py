@@ -1,0 +1,152 @@
+"""How well one epoch of powers can tell where a user is."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float
+
+from leopnt.antennas.beams import DB_PER_NEPER
+from leopnt.constants import SPEED_OF_LIGHT_MPS
+from leopnt.inference.small_linear import equilibrate, gram_of_columns, inverse_spd
+from leopnt.methods.power.geometry import Number, place_gradient
+from leopnt.methods.power.height import NO_PRIOR, HeightPrior, height_gradient, height_row
+from leopnt.methods.power.link import PowerScene, amplitudes, cosines
+
+NADIR_RAD = np.radians(0.5)
+"""Below this angle off nadir an azimuth says little."""
+
+WEAK_AZIMUTH_RAD = np.radians(0.5)
+"""Above this sigma across the line of sight an azimuth says little."""
+
+
+class PowerBound(NamedTuple):
+    """Standard deviations at a place, with the covariance that they come from.
+
+    All from the inverse of I = (1/N) sum_k dA_k dA_k^T + grad h grad h^T / sigma_h^2; NaN where it is
+    singular.
+
+    gamma_rad, beta_rad: angle off nadir and azimuth; beta is infinite at nadir.
+    range_m, height_m, distance_m, timing_s: slant range, height, horizontal distance, range / c.
+    position_m: root of the trace of the position covariance.
+    covariance: of (u, v, ln d).
+    covariance_m2: of the position in antenna axes (x, y, nadir).
+    information: of (u, v, ln d).
+    condition: bound on the condition number of the information with unit diagonal.
+    azimuth_is_weak: gamma < 0.5 deg, or sin(gamma) sigma_beta > 0.5 deg.
+    """
+
+    gamma_rad: Float[Array, "*batch"]
+    beta_rad: Float[Array, "*batch"]
+    range_m: Float[Array, "*batch"]
+    height_m: Float[Array, "*batch"]
+    distance_m: Float[Array, "*batch"]
+    timing_s: Float[Array, "*batch"]
+    position_m: Float[Array, "*batch"]
+    covariance: Float[Array, "*batch 3 3"]
+    covariance_m2: Float[Array, "*batch 3 3"]
+    information: Float[Array, "*batch 3 3"]
+    condition: Float[Array, "*batch"]
+    azimuth_is_weak: Bool[Array, "*batch"]
+
+
+@eqx.filter_jit
+def power_bound(
+    scene: PowerScene,
+    gamma_rad: Number,
+    beta_rad: Number,
+    range_m: Number,
+    prior: HeightPrior = NO_PRIOR,
+    *,
+    transmitted: Bool[Array, " beam"] | Bool[np.ndarray, " beam"] | None = None,
+    sigma_cal_db: Number = 0.0,
+) -> PowerBound:
+    """Bound of one user at a place.
+
+    Args:
+        prior: on the height.
+        transmitted: False marks beams that are not sent.
+        sigma_cal_db: standard deviation of each beam's EIRP, independent.
+    """
+    at = cosines(gamma_rad, beta_rad)
+    mask = jnp.ones(scene.antenna.num_beams, bool) if transmitted is None else transmitted
+    log_range = jnp.log(jnp.asarray(range_m, float))
+    information = information_at(
+        scene, prior, jnp.asarray(mask), sigma_cal_db, at.u, at.v, log_range
+    )
+    return bound_of_information(scene, information, at.u, at.v, log_range)
+
+
+def information_at(
+    scene: PowerScene,
+    prior: HeightPrior,
+    mask: Bool[Array, " beam"],
+    sigma_cal_db: Number,
+    u: Number,
+    v: Number,
+    log_range: Number,
+) -> Float[Array, "3 3"]:
+    """Fisher information about (u, v, ln d).
+
+    An EIRP that is known to sigma_cal [dB] only adds (A sigma_cal ln(10)/20)^2 to the variance of A.
+    """
+    found = amplitudes(scene, u, v, log_range)
+    spread = 0.5 / DB_PER_NEPER * sigma_cal_db * found.amplitude
+    weight = jnp.where(mask, 1.0 / jnp.sqrt(1.0 + spread**2), 0.0)
+    columns = [jnp.where(mask, weight * column, 0.0) for column in found[1:]]
+    known = height_row(scene.shell, prior, u, v, log_range).row
+    return gram_of_columns(columns) + gram_of_columns([entry[None] for entry in known])
+
+
+def bound_of_information(
+    scene: PowerScene, information: Float[Array, "3 3"], u: Number, v: Number, log_range: Number
+) -> PowerBound:
+    """Standard deviations from an information about (u, v, ln d), by the gradients at a place."""
+    covariance, _ = inverse_spd(information)
+    scaled, _ = equilibrate(information)
+    unit, _ = inverse_spd(scaled)
+    # Frobenius norms bound the ratio of eigenvalues; no LAPACK call in a batch.
+    condition = jnp.sqrt(jnp.sum(scaled**2) * jnp.sum(unit**2))
+
+    def sigma(row):
+        row = jnp.stack(row)
+        return jnp.sqrt(jnp.sum(row[:, None] * covariance * row[None, :]))
+
+    d, zero, one = jnp.exp(log_range), jnp.zeros(()), jnp.ones(())
+    rho_squared = u * u + v * v
+    rho, cosine = jnp.sqrt(rho_squared), jnp.sqrt(1.0 - rho_squared)
+    at_nadir = rho == 0.0
+    safe = jnp.where(at_nadir, 1.0, rho)
+    cos_beta, sin_beta = jnp.where(at_nadir, 1.0, u / safe), jnp.where(at_nadir, 0.0, v / safe)
+    by_gamma = (cos_beta / cosine, sin_beta / cosine, zero)
+    across = sigma((-sin_beta, cos_beta, zero))
+    beta = jnp.where(at_nadir, jnp.inf, across / safe)
+    gamma = jnp.arcsin(rho)
+    of_x = place_gradient(scene.shell, gamma, d).distance
+    distance = sigma((of_x[0] * by_gamma[0], of_x[0] * by_gamma[1], of_x[1] * d))
+    range_m = d * sigma((zero, zero, one))
+    axes = jnp.stack(
+        [
+            jnp.stack([d, zero, d * u]),
+            jnp.stack([zero, d, d * v]),
+            jnp.stack([-d * u / cosine, -d * v / cosine, d * cosine]),
+        ]
+    )
+    covariance_m2 = jnp.einsum("ij,jk,lk->il", axes, covariance, axes)
+    return PowerBound(
+        sigma(by_gamma),
+        beta,
+        range_m,
+        sigma(height_gradient(scene.shell, u, v, log_range)[1:]),
+        distance,
+        range_m / SPEED_OF_LIGHT_MPS,
+        jnp.sqrt(jnp.trace(covariance_m2)),
+        covariance,
+        covariance_m2,
+        information,
+        condition,
+        (gamma < NADIR_RAD) | (across > WEAK_AZIMUTH_RAD),
+    )
