@@ -55,7 +55,7 @@ class HeightRow(NamedTuple):
 def height_row(shell: Shell, prior: HeightPrior, u, v, log_range) -> HeightRow:
     """(h0 - h) / sigma_h and grad h / sigma_h; zero without a prior. Regular at nadir.
 
-        r^2 = d^2 + (R+H)^2 - 2 d (R+H) cos(gamma),   h = r - R
+    r^2 = d^2 + (R+H)^2 - 2 d (R+H) cos(gamma),   h = r - R
     """
     height, by_u, by_v, by_log = height_gradient(shell, u, v, log_range)
     weight = 1.0 / jnp.asarray(prior.sigma_m)
