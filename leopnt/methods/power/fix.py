@@ -13,13 +13,18 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Float, Int
 
 from leopnt.antennas._inputs import check_between
 from leopnt.antennas.beams import DB_PER_NEPER
 from leopnt.errors import LeopntError
 from leopnt.inference.batch import batch_map
-from leopnt.inference.least_squares import AbstractSolver, LevenbergMarquardt, Problem
+from leopnt.inference.least_squares import (
+    AbstractSolver,
+    GaussNewton,
+    LevenbergMarquardt,
+    Problem,
+)
 from leopnt.inference.linearize import Normal
 from leopnt.inference.small_linear import gram_of_columns
 from leopnt.inference.status import Status
@@ -39,7 +44,7 @@ from leopnt.methods.power.status import PowerStatus
 from leopnt.noise.base import AbstractNoise
 from leopnt.noise.folded import FoldedAmplitude
 
-TILE = 125
+TILE = 250
 """Users that advance together: they wait for the slowest of them."""
 
 LARGEST_STEP = 0.1
@@ -58,6 +63,10 @@ APART_SIGMAS = 6.0
 
 ML_SOLVER = LevenbergMarquardt(tolerance=1e-6, max_iterations=25, damping=1e-3)
 """At most 25 steps; a step of 1e-6 sigma, about 1e-9 in u and v, is none."""
+
+
+GLS_SOLVER = GaussNewton(tolerance=1e-6, max_iterations=25)
+"""Undamped: weights that follow the state leave no one cost to judge a step by."""
 
 
 class PowerFix(eqx.Module):
@@ -163,7 +172,7 @@ def gls_fix(
     sigma_cal_db: float = 0.0,
     sensitivity_dbw: float = -160.0,
     transmitted: ArrayLike | None = None,
-    solver: AbstractSolver = ML_SOLVER,
+    solver: AbstractSolver = GLS_SOLVER,
     tile: int = TILE,
     threads: int | None = None,
 ) -> PowerFix:

@@ -1,7 +1,7 @@
 """Triangle Earth center, satellite, user: spherical Earth, one user.
 
-gamma is the angle off nadir at the satellite, alpha the elevation of the satellite at the user, x the
-horizontal distance: in the user's horizontal plane, from the user to the line from the Earth's
+gamma is the angle off nadir at the satellite, alpha the elevation of the satellite at the user, x
+the horizontal distance: in the user's horizontal plane, from the user to the line from the Earth's
 center to the satellite.
 
 Source: [gao-power] eq. 2-5, 19-21, corrected.
@@ -67,7 +67,9 @@ class Place(NamedTuple):
 def gamma_of_elevation(
     shell: Shell, elevation_rad: Number, height_m: Number = 0.0
 ) -> Float[Array, ""]:
-    """Off-nadir angle [rad]: sin(gamma) = (R+h)/(R+H) cos(alpha); NaN where alpha is not in (0, 90].
+    """Off-nadir angle [rad]: sin(gamma) = (R+h)/(R+H) cos(alpha).
+
+    NaN where a traced alpha is not in (0, 90] degrees.
 
     Raises:
         LeopntError: alpha outside of (0, 90] degrees, a height beyond the triangle.

@@ -5,9 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
 from leopnt.antennas._inputs import check_finite, check_positive
@@ -72,7 +70,7 @@ class Cosines(NamedTuple):
 
 
 def cosines(gamma_rad: Number, beta_rad: Number) -> Cosines:
-    """u = sin(gamma) cos(beta), v = sin(gamma) sin(beta)."""
+    """Direction cosines u = sin(gamma) cos(beta), v = sin(gamma) sin(beta)."""
     sine = jnp.sin(gamma_rad)
     return Cosines(sine * jnp.cos(beta_rad), sine * jnp.sin(beta_rad))
 
@@ -172,8 +170,3 @@ def heard(
 ) -> Bool[Array, "*shape"]:
     """Which beams a receiver of this sensitivity uses: by the MEASURED power, P_hat >= S."""
     return transmitted & (power_dbw >= sensitivity_dbw)
-
-
-def as_noise(noise: AbstractNoise | None) -> AbstractNoise:
-    """The given noise object, or the coherent one."""
-    return FoldedAmplitude(np.asarray(1.0)) if noise is None else noise
