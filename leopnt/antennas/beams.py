@@ -15,6 +15,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jaxtyping import Array, Float
 
 from leopnt.antennas._inputs import check_between, check_count, check_finite, check_positive
@@ -295,13 +296,12 @@ class GriddedBeams(AbstractBeams):
         if np.any(samples < 0.0):
             raise LeopntError(f"eirp_w = {samples.min():g} W: expected 0 or more (linear power).")
         check_positive("W", floor_w=floor_w)
-        coefficients = np.einsum("au,kuv,bv->kab", *_interleaved(axes, samples), optimize=True)
+        fit_u, fit_v = (_fit_matrix(len(axis)) for axis in axes)
+        coefficients = np.einsum("au,kuv,bv->kab", fit_u, samples, fit_v, optimize=True)
+        first_u, first_v = (float(axis[0]) for axis in axes)
+        step_u, step_v = (float(axis[-1] - axis[0]) / (len(axis) - 1) for axis in axes)
         return GriddedBeams(
-            coefficients,
-            *(float(axis[0]) for axis in axes),
-            *(float(axis[-1] - axis[0]) / (len(axis) - 1) for axis in axes),
-            floor_w,
-            element_exponent,
+            coefficients, first_u, first_v, step_u, step_v, floor_w, element_exponent
         )
 
     @property
@@ -367,11 +367,6 @@ def _cubic_weights(place, num_cells: int):
     return jnp.where(jnp.isnan(place), 0, cell).astype(int), (weight, slope)
 
 
-def _interleaved(axes, samples):
-    fit_u, fit_v = (_fit_matrix(len(axis)) for axis in axes)
-    return fit_u, samples, fit_v
-
-
 def _fit_matrix(count: int) -> Float[np.ndarray, "nodes count"]:
     """Samples at equal steps -> coefficients of the not-a-knot cubic spline through them."""
     system = np.zeros((count + 2, count + 2))
@@ -410,7 +405,7 @@ def _check_vectors(**named) -> None:
     """Refuse what is not finite, has not one axis, or another length than the first."""
     shape = None
     for name, value in named.items():
-        if isinstance(value, jax.core.Tracer) or not hasattr(value, "shape"):
+        if isinstance(value, Tracer) or not hasattr(value, "shape"):
             return
         array = np.asarray(value)
         shape = array.shape if shape is None else shape

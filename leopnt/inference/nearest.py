@@ -28,7 +28,7 @@ SPARE = 8
 class Nearest(NamedTuple):
     """Rows of the table, nearest first, and their squared distances; row -1 where there is none."""
 
-    index: Int[Array, "query near"]
+    row: Int[Array, "query near"]
     square: Float[Array, "query near"]
 
 

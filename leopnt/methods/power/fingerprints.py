@@ -99,7 +99,7 @@ def fingerprint_search(
         count: how many; neighbors of the best in the grid are most of them. See `starts_of`.
     """
     y = amplitude_of_power(scene, jnp.asarray(power_dbw, float))
-    found = nearest(table.amplitude, y, count, used=transmitted).index
+    found = nearest(table.amplitude, y, count, used=transmitted).row
     return Starts(np.asarray(table.gamma_rad)[found], np.asarray(table.beta_rad)[found])
 
 
@@ -111,5 +111,6 @@ def starts_of(
     y = amplitude_of_power(scene, jnp.asarray(powers.power_dbw))
     places = jnp.stack(cosines(table.gamma_rad, table.beta_rad), axis=1)
     mask = None if np.all(powers.transmitted) else powers.transmitted
-    found = np.asarray(nearest_apart(table.amplitude, places, y, count, APART, used=mask).index)
+    found = np.asarray(nearest_apart(table.amplitude, places, y, count, APART, used=mask).row)
+    found = np.where(found < 0, found[:, :1], found)
     return Starts(np.asarray(table.gamma_rad)[found], np.asarray(table.beta_rad)[found])

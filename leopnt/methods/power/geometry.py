@@ -53,7 +53,7 @@ class Shell(eqx.Module):
         height = known_number("height_m", height_m)
         low = known_number("earth_radius_m", self.earth_radius_m)
         high = known_number("orbit_height_m", self.orbit_height_m)
-        if None not in (height, low, high):
+        if height is not None and low is not None and high is not None:
             check_between(-low, high, "m", height_m=height)
 
 
