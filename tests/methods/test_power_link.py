@@ -93,7 +93,7 @@ def test_noise_is_that_of_the_stated_temperature_and_bandwidth():
     np.testing.assert_allclose(SCENE.noise_w, 4.00388e-18, rtol=2e-6)
     np.testing.assert_allclose(10 * np.log10(SCENE.noise_w), -173.9752, atol=5e-5)
     sigma = power_sigma_db(SCENE, jnp.array([-130.0, -140.0, -150.0, -160.0]))
-    np.testing.assert_allclose(sigma, [0.039, 0.12, 0.39, 1.23], rtol=0.02)
+    np.testing.assert_allclose(sigma, [0.039, 0.12, 0.39, 1.23], rtol=0.03)
 
 
 @pytest.mark.parametrize(("noise", "share"), [(None, 0.5), (Rician(1.0), 1.0)])

@@ -1,7 +1,7 @@
 """Position from the powers of the many beams of one satellite, one epoch.
 
-`seed_fix` is the method as published, `ml_fix` the default, `gls_fix` for EIRP that is known to some
-tenths of a decibel; every fix comes with its bound and a status.
+`seed_fix` is the method as published, `ml_fix` the default, `gls_fix` for EIRP that is known to
+some tenths of a decibel; every fix comes with its bound and a status.
 """
 
 from leopnt.methods.power.bound import PowerBound, power_bound

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
@@ -53,7 +54,6 @@ class PowerBound(NamedTuple):
     azimuth_is_weak: Bool[Array, "*batch"]
 
 
-@eqx.filter_jit
 def power_bound(
     scene: PowerScene,
     gamma_rad: Number,
@@ -71,12 +71,15 @@ def power_bound(
         transmitted: False marks beams that are not sent.
         sigma_cal_db: standard deviation of each beam's EIRP, independent.
     """
-    at = cosines(gamma_rad, beta_rad)
     mask = jnp.ones(scene.antenna.num_beams, bool) if transmitted is None else transmitted
-    log_range = jnp.log(jnp.asarray(range_m, float))
-    information = information_at(
-        scene, prior, jnp.asarray(mask), sigma_cal_db, at.u, at.v, log_range
-    )
+    numbers = jax.tree.map(jnp.asarray, (gamma_rad, beta_rad, range_m, prior, mask, sigma_cal_db))
+    return _bound(scene, *numbers)
+
+
+@eqx.filter_jit
+def _bound(scene: PowerScene, gamma, beta, range_m, prior, mask, sigma_cal_db) -> PowerBound:
+    at, log_range = cosines(gamma, beta), jnp.log(range_m)
+    information = information_at(scene, prior, mask, sigma_cal_db, at.u, at.v, log_range)
     return bound_of_information(scene, information, at.u, at.v, log_range)
 
 

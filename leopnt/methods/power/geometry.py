@@ -21,6 +21,7 @@ from leopnt.constants import SPEED_OF_LIGHT_MPS
 from leopnt.errors import LeopntError
 
 Number = Float[Array, ""] | float
+Numbers = Float[Array, "*batch"] | Float[np.ndarray, "*batch"] | float
 
 
 class Shell(eqx.Module):
@@ -119,7 +120,7 @@ def elevation_of_gamma(shell: Shell, gamma_rad: Number, height_m: Number = 0.0) 
     return jnp.arccos(jnp.where(jnp.abs(cosine) <= 1.0, cosine, jnp.nan))
 
 
-def place(shell: Shell, gamma_rad: Number, range_m: Number) -> Place:
+def place(shell: Shell, gamma_rad: Numbers, range_m: Numbers) -> Place:
     """Height and horizontal distance of the exact triangle, at any angle and range.
 
     a = d sin(gamma),  b = R + H - d cos(gamma),  r = hypot(a, b),  h = r - R,  x = r a / b
@@ -127,7 +128,7 @@ def place(shell: Shell, gamma_rad: Number, range_m: Number) -> Place:
     return place_of_sine(shell, jnp.sin(gamma_rad), jnp.cos(gamma_rad), range_m)
 
 
-def place_of_sine(shell: Shell, sine: Number, cosine: Number, range_m: Number) -> Place:
+def place_of_sine(shell: Shell, sine: Numbers, cosine: Numbers, range_m: Numbers) -> Place:
     """As `place`, from sin(gamma) and cos(gamma)."""
     across, along = range_m * sine, shell.sat_radius_m - range_m * cosine
     radius = jnp.hypot(across, along)
@@ -137,8 +138,8 @@ def place_of_sine(shell: Shell, sine: Number, cosine: Number, range_m: Number) -
 class PlaceGradient(NamedTuple):
     """Derivatives of height and horizontal distance by (gamma, d)."""
 
-    height: Float[Array, "*batch 2"]
-    distance: Float[Array, "*batch 2"]
+    height: Float[Array, "2"]
+    distance: Float[Array, "2"]
 
 
 def place_gradient(shell: Shell, gamma_rad: Number, range_m: Number) -> PlaceGradient:
@@ -156,7 +157,7 @@ def place_gradient(shell: Shell, gamma_rad: Number, range_m: Number) -> PlaceGra
     return PlaceGradient(height, (a * height + r * of_a - r * a / b * of_b) / b)
 
 
-def seed_place(shell: Shell, gamma_rad: Number, range_m: Number) -> Place:
+def seed_place(shell: Shell, gamma_rad: Numbers, range_m: Numbers) -> Place:
     """Height and horizontal distance as published (eq. 19-21); NaN above the limb.
 
         alpha = acos((R+H)/R sin(gamma)),   that of a user at h = 0, then
@@ -170,14 +171,14 @@ def seed_place(shell: Shell, gamma_rad: Number, range_m: Number) -> Place:
     return Place(height, range_m * jnp.sin(gamma_rad) / jnp.sin(alpha + gamma_rad))
 
 
-def timing_error_s(range_m: Number, true_range_m: Number) -> Float[Array, ""]:
+def timing_error_s(range_m: Numbers, true_range_m: Numbers) -> Float[Array, "*batch"]:
     """|d_r - d| / c: what a wrong range does to a time transfer."""
     return jnp.abs(jnp.asarray(true_range_m) - range_m) / SPEED_OF_LIGHT_MPS
 
 
 def position_m(
-    shell: Shell, gamma_rad: Number, beta_rad: Number, range_m: Number
-) -> Float[Array, "3"]:
+    shell: Shell, gamma_rad: Numbers, beta_rad: Numbers, range_m: Numbers
+) -> Float[Array, "*batch 3"]:
     """Position [m] from the Earth's center, Z to the satellite, X and Y along the antenna's axes.
 
     Left-handed: X and Y are those of an antenna whose z axis is nadir. For distances only.
@@ -185,7 +186,7 @@ def position_m(
     sine = jnp.sin(gamma_rad)
     across = range_m * sine
     up = shell.sat_radius_m - range_m * jnp.cos(gamma_rad)
-    return jnp.stack([across * jnp.cos(beta_rad), across * jnp.sin(beta_rad), up])
+    return jnp.stack([across * jnp.cos(beta_rad), across * jnp.sin(beta_rad), up], axis=-1)
 
 
 def _check_elevation(elevation_rad: Number) -> None:

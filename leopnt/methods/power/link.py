@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
@@ -13,7 +14,7 @@ from leopnt.antennas.beams import DB_PER_NEPER, AbstractBeams
 from leopnt.antennas.decibels import from_db, to_db
 from leopnt.channel.path_loss import free_space_loss_db, wavelength
 from leopnt.constants import BOLTZMANN_JPK
-from leopnt.methods.power.geometry import Number, Shell
+from leopnt.methods.power.geometry import Number, Numbers, Shell
 from leopnt.noise.base import AbstractNoise
 from leopnt.noise.folded import FoldedAmplitude
 
@@ -58,8 +59,10 @@ def power_scene(
     check_positive("K", temperature_k=temperature_k)
     check_finite("dBi", rx_gain_dbi=rx_gain_dbi)
     noise_w = BOLTZMANN_JPK * temperature_k * noise_bandwidth_hz
+    # Arrays throughout, so that other values do not compile anew.
+    antenna, shell = jax.tree.map(jnp.asarray, (antenna, shell or Shell()))
     numbers = (jnp.asarray(float(x)) for x in (carrier_hz, rx_gain_dbi, noise_w))
-    return PowerScene(antenna, shell or Shell(), *numbers)
+    return PowerScene(antenna, shell, *numbers)
 
 
 class Cosines(NamedTuple):
@@ -69,7 +72,7 @@ class Cosines(NamedTuple):
     v: Float[Array, "*batch"]
 
 
-def cosines(gamma_rad: Number, beta_rad: Number) -> Cosines:
+def cosines(gamma_rad: Numbers, beta_rad: Numbers) -> Cosines:
     """Direction cosines u = sin(gamma) cos(beta), v = sin(gamma) sin(beta)."""
     sine = jnp.sin(gamma_rad)
     return Cosines(sine * jnp.cos(beta_rad), sine * jnp.sin(beta_rad))

@@ -149,8 +149,8 @@ def _search_all(power, mask, tables: SeedTables) -> Angles:
 def _distance(table, power, mask):
     counts = min(SEARCH_BEAMS, power.shape[0])
     strongest, beam = jax.lax.top_k(jnp.where(mask, power, -jnp.inf), counts)
-    valid = jnp.isfinite(strongest)
-    off = jnp.take(table, beam, axis=-1) - jnp.where(valid, strongest, 0.0)
+    valid = jnp.isfinite(strongest).reshape((1,) * (table.ndim - 1) + (-1,))
+    off = jnp.take(table, beam, axis=-1) - jnp.where(valid, strongest.reshape(valid.shape), 0.0)
     return jnp.sum(jnp.where(valid, off**2, 0.0), axis=-1)
 
 
