@@ -6,6 +6,7 @@ import numpy as np
 import power_users
 import power_worked_case as case
 import pytest
+from power_plain import plain_amplitudes
 
 from leopnt.antennas.beams import b52
 from leopnt.errors import LeopntError
@@ -14,23 +15,6 @@ from leopnt.methods.power import HeightPrior, position_m, power_bound, power_sce
 SCENE = power_scene(b52())
 TRUTH = power_users.users_at(np.array([35.0]), np.array([220.0]))
 AT = tuple(float(x[0]) for x in (TRUTH.gamma_rad, TRUTH.beta_rad, TRUTH.range_m))
-
-
-def plain_amplitudes(gamma, beta, d):
-    """A / sqrt(N) of B52 in plain NumPy, from the table and formulas of the antenna."""
-    rings = [(4, 0.14, 45, 26), (10, 0.35, 0, 28), (16, 0.57, 0, 31), (22, 0.78, 0, 38)]
-    az = np.concatenate([np.radians(f) + 2 * np.pi * np.arange(n) / n for n, _, f, _ in rings])
-    rho = np.concatenate([np.full(n, r) for n, r, _, _ in rings])
-    peak = np.concatenate([np.full(n, w) for n, _, _, w in rings])
-    u, v = np.sin(gamma) * np.cos(beta), np.sin(gamma) * np.sin(beta)
-
-    def factor(x):
-        return 0.25 * sum(np.cos(n * x) for n in (0.5, 1.5, 2.5, 3.5))
-
-    field = factor(np.pi * (u - rho * np.cos(az))) * factor(np.pi * (v - rho * np.sin(az)))
-    eirp = peak + 12 * np.log10(np.cos(gamma)) + 10 * np.log10(field**2 + 10**-3.5)
-    loss = 20 * np.log10(4 * np.pi * d / (299792458.0 / 1.6e9))
-    return np.sqrt(2 * 10 ** ((eirp - loss) / 10) / (1.380649e-23 * 290 * 1000))
 
 
 def plain_sigmas(gamma, beta, d, sigma_h=np.inf):
