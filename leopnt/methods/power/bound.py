@@ -12,7 +12,7 @@ from jaxtyping import Array, Bool, Float
 
 from leopnt.antennas.beams import DB_PER_NEPER
 from leopnt.constants import SPEED_OF_LIGHT_MPS
-from leopnt.inference.small_linear import equilibrate, gram_of_columns, inverse_spd
+from leopnt.inference.small_linear import gram_of_columns, inverse_spd
 from leopnt.methods.power.geometry import Number, place_gradient
 from leopnt.methods.power.height import NO_PRIOR, HeightPrior, height_gradient, height_row
 from leopnt.methods.power.link import PowerScene, amplitudes, cosines
@@ -109,47 +109,54 @@ def bound_of_information(
 ) -> PowerBound:
     """Standard deviations from an information about (u, v, ln d), by the gradients at a place."""
     covariance, _ = inverse_spd(information)
-    scaled, _ = equilibrate(information)
-    unit, _ = inverse_spd(scaled)
-    # Frobenius norms bound the ratio of eigenvalues; no LAPACK call in a batch.
-    condition = jnp.sqrt(jnp.sum(scaled**2) * jnp.sum(unit**2))
-
-    def sigma(row):
-        row = jnp.stack(row)
-        return jnp.sqrt(jnp.sum(row[:, None] * covariance * row[None, :]))
-
-    d, zero, one = jnp.exp(log_range), jnp.zeros(()), jnp.ones(())
-    rho_squared = u * u + v * v
-    rho, cosine = jnp.sqrt(rho_squared), jnp.sqrt(1.0 - rho_squared)
-    at_nadir = rho == 0.0
-    safe = jnp.where(at_nadir, 1.0, rho)
-    cos_beta, sin_beta = jnp.where(at_nadir, 1.0, u / safe), jnp.where(at_nadir, 0.0, v / safe)
-    by_gamma = (cos_beta / cosine, sin_beta / cosine, zero)
-    across = sigma((-sin_beta, cos_beta, zero))
-    beta = jnp.where(at_nadir, jnp.inf, across / safe)
-    gamma = jnp.arcsin(rho)
-    of_x = place_gradient(scene.shell, gamma, d).distance
-    distance = sigma((of_x[0] * by_gamma[0], of_x[0] * by_gamma[1], of_x[1] * d))
-    range_m = d * sigma((zero, zero, one))
-    axes = jnp.stack(
-        [
-            jnp.stack([d, zero, d * u]),
-            jnp.stack([zero, d, d * v]),
-            jnp.stack([-d * u / cosine, -d * v / cosine, d * cosine]),
-        ]
-    )
-    covariance_m2 = jnp.einsum("ij,jk,lk->il", axes, covariance, axes)
+    gradient = _gradients(scene, u, v, log_range)
+    # One sum over products: a batch compiles many times faster than with a product per row.
+    spread = gradient[:, None, :, None] * covariance[None, None] * gradient[None, :, None, :]
+    of_all = jnp.sum(spread, axis=(2, 3))
+    gamma, across, height, distance, *_ = jnp.sqrt(jnp.diag(of_all))
+    covariance_m2 = of_all[4:, 4:]
+    rho, d = jnp.sqrt(u * u + v * v), jnp.exp(log_range)
+    beta = jnp.where(rho == 0.0, jnp.inf, across / jnp.where(rho == 0.0, 1.0, rho))
+    range_m = d * jnp.sqrt(covariance[2, 2])
     return PowerBound(
-        sigma(by_gamma),
+        gamma,
         beta,
         range_m,
-        sigma(height_gradient(scene.shell, u, v, log_range)[1:]),
+        height,
         distance,
         range_m / SPEED_OF_LIGHT_MPS,
         jnp.sqrt(jnp.trace(covariance_m2)),
         covariance,
         covariance_m2,
         information,
-        condition,
-        (gamma < NADIR_RAD) | (across > WEAK_AZIMUTH_RAD),
+        _condition(information, covariance),
+        (jnp.arcsin(rho) < NADIR_RAD) | (across > WEAK_AZIMUTH_RAD),
     )
+
+
+def _gradients(scene: PowerScene, u, v, log_range) -> Float[Array, "7 3"]:
+    """Derivatives by (u, v, ln d): gamma, direction across, height, distance, x, y, nadir."""
+    d, zero = jnp.exp(log_range), jnp.zeros(())
+    rho, cosine = jnp.sqrt(u * u + v * v), jnp.sqrt(1.0 - u * u - v * v)
+    at_nadir = rho == 0.0
+    safe = jnp.where(at_nadir, 1.0, rho)
+    cos_beta, sin_beta = jnp.where(at_nadir, 1.0, u / safe), jnp.where(at_nadir, 0.0, v / safe)
+    by_gamma = (cos_beta / cosine, sin_beta / cosine)
+    of_x = place_gradient(scene.shell, jnp.arcsin(rho), d).distance
+    rows = [
+        (*by_gamma, zero),
+        (-sin_beta, cos_beta, zero),
+        height_gradient(scene.shell, u, v, log_range)[1:],
+        (of_x[0] * by_gamma[0], of_x[0] * by_gamma[1], of_x[1] * d),
+        (d, zero, d * u),
+        (zero, d, d * v),
+        (-d * u / cosine, -d * v / cosine, d * cosine),
+    ]
+    return jnp.stack([jnp.stack(row) for row in rows])
+
+
+def _condition(information, covariance) -> Float[Array, ""]:
+    """Frobenius norms of a unit-diagonal matrix and its inverse: no LAPACK call in a batch."""
+    diagonal = jnp.diag(information)
+    scale = diagonal[:, None] * diagonal[None, :]
+    return jnp.sqrt(jnp.sum(information**2 / scale) * jnp.sum(covariance**2 * scale))
