@@ -100,7 +100,9 @@ def range_of_elevation(
     return jnp.where(up, root - radius * jnp.sin(alpha), jnp.nan)
 
 
-def range_of_gamma(shell: Shell, gamma_rad: Number, height_m: Number = 0.0) -> Float[Array, ""]:
+def range_of_gamma(
+    shell: Shell, gamma_rad: Numbers, height_m: Number = 0.0
+) -> Float[Array, "*batch"]:
     """Slant range [m] to the near point at this height; NaN above the limb.
 
     d = (R+H) cos(gamma) - sqrt((R+h)^2 - (R+H)^2 sin^2 gamma)
@@ -112,7 +114,9 @@ def range_of_gamma(shell: Shell, gamma_rad: Number, height_m: Number = 0.0) -> F
     return shell.sat_radius_m * jnp.cos(gamma) - root
 
 
-def elevation_of_gamma(shell: Shell, gamma_rad: Number, height_m: Number = 0.0) -> Float[Array, ""]:
+def elevation_of_gamma(
+    shell: Shell, gamma_rad: Numbers, height_m: Number = 0.0
+) -> Float[Array, "*batch"]:
     """Elevation [rad]: acos((R+H)/(R+h) sin gamma), eq. 19; NaN above the limb."""
     shell.check_height(height_m)
     radius = shell.earth_radius_m + height_m
@@ -165,10 +169,11 @@ def seed_place(shell: Shell, gamma_rad: Numbers, range_m: Numbers) -> Place:
 
     Not self-consistent: an error of d enters h up to 3.5 times too large at low elevation.
     """
-    alpha = elevation_of_gamma(shell, gamma_rad)
-    root = jnp.sqrt(shell.sat_radius_m**2 - (range_m * jnp.cos(alpha)) ** 2)
-    height = -shell.earth_radius_m - range_m * jnp.sin(alpha) + root
-    return Place(height, range_m * jnp.sin(gamma_rad) / jnp.sin(alpha + gamma_rad))
+    gamma, d = jnp.asarray(gamma_rad, float), jnp.asarray(range_m, float)
+    alpha = elevation_of_gamma(shell, gamma)
+    root = jnp.sqrt(shell.sat_radius_m**2 - (d * jnp.cos(alpha)) ** 2)
+    height = -shell.earth_radius_m - d * jnp.sin(alpha) + root
+    return Place(height, d * jnp.sin(gamma) / jnp.sin(alpha + gamma))
 
 
 def timing_error_s(range_m: Numbers, true_range_m: Numbers) -> Float[Array, "*batch"]:

@@ -32,9 +32,9 @@ class PowerScene(eqx.Module):
 
     antenna: AbstractBeams
     shell: Shell
-    carrier_hz: Float[Array, ""]
-    rx_gain_dbi: Float[Array, ""]
-    noise_w: Float[Array, ""]
+    carrier_hz: Number
+    rx_gain_dbi: Number
+    noise_w: Number
 
 
 def power_scene(
@@ -60,9 +60,8 @@ def power_scene(
     check_finite("dBi", rx_gain_dbi=rx_gain_dbi)
     noise_w = BOLTZMANN_JPK * temperature_k * noise_bandwidth_hz
     # Arrays throughout, so that other values do not compile anew.
-    antenna, shell = jax.tree.map(jnp.asarray, (antenna, shell or Shell()))
-    numbers = (jnp.asarray(float(x)) for x in (carrier_hz, rx_gain_dbi, noise_w))
-    return PowerScene(antenna, shell, *numbers)
+    given = PowerScene(antenna, shell or Shell(), carrier_hz, rx_gain_dbi, noise_w)
+    return jax.tree.map(lambda number: jnp.asarray(number, float), given)
 
 
 class Cosines(NamedTuple):
