@@ -1,0 +1,127 @@
+"""Position from the powers of the many beams of one satellite, one epoch.
+
+`seed_fix` is the method as published, `ml_fix` the default, `gls_fix` for EIRP that is known to
+some tenths of a decibel; every fix comes with its bound and a status.
+"""
+
+from leopnt.methods.power.bound import PowerBound, power_bound
+from leopnt.methods.power.fingerprints import (
+    AmplitudeTable,
+    Starts,
+    amplitude_table,
+    fingerprint_search,
+    starts_of,
+)
+from leopnt.methods.power.fix import PowerFix, gls_fix, ml_fix
+from leopnt.methods.power.geometry import (
+    Place,
+    PlaceGradient,
+    Shell,
+    elevation_of_gamma,
+    gamma_of_elevation,
+    place,
+    place_gradient,
+    position_m,
+    range_of_elevation,
+    range_of_gamma,
+    seed_place,
+    timing_error_s,
+)
+from leopnt.methods.power.height import NO_PRIOR, HeightPrior
+from leopnt.methods.power.inputs import Powers, check_powers, powers_of_beams
+from leopnt.methods.power.link import (
+    Amplitudes,
+    Cosines,
+    EirpOfAngles,
+    PowerScene,
+    amplitude_of_power,
+    amplitudes,
+    cosines,
+    eirp_of_angles,
+    heard,
+    measure,
+    power_of_amplitude,
+    power_scene,
+    power_sigma_db,
+    received_power_dbw,
+)
+from leopnt.methods.power.scores import (
+    ANGLE_LIMITS,
+    LENGTH_LIMITS,
+    Limits,
+    Score,
+    angle_error,
+    availability_per_run,
+    availability_per_user,
+    score_per_run,
+    score_per_user,
+)
+from leopnt.methods.power.seed import (
+    Angles,
+    SeedFix,
+    SeedTables,
+    seed_fix,
+    seed_search,
+    seed_tables,
+)
+from leopnt.methods.power.status import PowerStatus
+
+__all__ = [
+    "ANGLE_LIMITS",
+    "LENGTH_LIMITS",
+    "NO_PRIOR",
+    "AmplitudeTable",
+    "Amplitudes",
+    "Angles",
+    "Cosines",
+    "EirpOfAngles",
+    "HeightPrior",
+    "Limits",
+    "Place",
+    "PlaceGradient",
+    "PowerBound",
+    "PowerFix",
+    "PowerScene",
+    "PowerStatus",
+    "Powers",
+    "Score",
+    "SeedFix",
+    "SeedTables",
+    "Shell",
+    "Starts",
+    "amplitude_of_power",
+    "amplitude_table",
+    "amplitudes",
+    "angle_error",
+    "availability_per_run",
+    "availability_per_user",
+    "check_powers",
+    "cosines",
+    "eirp_of_angles",
+    "elevation_of_gamma",
+    "fingerprint_search",
+    "gamma_of_elevation",
+    "gls_fix",
+    "heard",
+    "measure",
+    "ml_fix",
+    "place",
+    "place_gradient",
+    "position_m",
+    "power_bound",
+    "power_of_amplitude",
+    "power_scene",
+    "power_sigma_db",
+    "powers_of_beams",
+    "range_of_elevation",
+    "range_of_gamma",
+    "received_power_dbw",
+    "score_per_run",
+    "score_per_user",
+    "seed_fix",
+    "seed_place",
+    "seed_search",
+    "seed_tables",
+    "starts_of",
+    "timing_error_s",
+]
