@@ -61,6 +61,9 @@ AMBIGUITY_COST = 9.0
 APART_SIGMAS = 6.0
 """Two ends closer than this, by the better one's information, are one position."""
 
+TIE_COST = 1e-3
+"""Of two ends that fit equally well up to this, a converged one is kept."""
+
 ML_SOLVER = LevenbergMarquardt(tolerance=1e-6, max_iterations=25, damping=1e-3)
 """At most 25 steps; a step of 1e-6 sigma, about 1e-9 in u and v, is none."""
 
@@ -295,7 +298,8 @@ def _best(
 
     ends = jax.vmap(one)(jnp.asarray(start.gamma_rad), jnp.asarray(start.beta_rad))
     costs = jnp.where(jnp.isfinite(ends.normal.cost), ends.normal.cost, jnp.inf)
-    best = jnp.argmin(costs)
+    unfinished = ends.status != Status.converged
+    best = jnp.argmin(costs + jnp.where(unfinished, TIE_COST, 0.0))
     end = jax.tree.map(lambda leaf: leaf[best], ends)
     # A start that ends where another did says nothing about ambiguity.
     off = jnp.stack(ends.values, axis=1) - jnp.stack(end.values)[None, :]
