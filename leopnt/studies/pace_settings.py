@@ -126,9 +126,9 @@ class PaceSettings(CommonSettings):
     method: PaceMethodTable = Field(default=PaceMethodTable(), description="a table")
 
 
-def system_of(settings: PaceSettings) -> PaceSystem:
-    """Carrier, grids and array of the file; noise and losses of the paper."""
-    signal, side = settings.signal, settings.array.side
+def system_of(settings: PaceSettings, side: int) -> PaceSystem:
+    """Carrier and grids of the file, arrays of side x side; noise and losses of the paper."""
+    signal = settings.signal
     default = PaceSystem()
     grids = [
         OfdmGrid(signal.subcarriers, signal.spacing_hz, count)

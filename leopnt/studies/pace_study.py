@@ -15,7 +15,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Complex, Float
+from jaxtyping import Array, Bool, Complex, Float
 
 from leopnt.inference.status import Status
 from leopnt.methods.pace import (
@@ -85,7 +85,8 @@ class Shared(NamedTuple):
     """What every trial of a point shares.
 
     clock_bias_s, freq_offset_hz: [lowest, width] of what is drawn; is_drawn: whether they are.
-    sub_counts, s3_counts: subcarriers of a satellite, by the account of each.
+    sub_count, s3_count: subcarriers of a satellite, by the account of each; is_there: which
+    antennas of `system` exist: for rates it has room for more, to share compiled kernels.
     """
 
     key: jax.Array
@@ -97,6 +98,7 @@ class Shared(NamedTuple):
     error_m: Float[Array, ""]
     sub_count: Float[Array, ""]
     s3_count: Float[Array, ""]
+    is_there: Bool[Array, " ant"]
 
 
 def pace_bound_trial(index, shared: Shared) -> dict[str, Any]:
@@ -135,14 +137,17 @@ def pace_rate_trial(index, shared: Shared) -> dict[str, Any]:
     phases, of_pace, of_uce = jax.random.split(jax.random.fold_in(shared.key, index), 3)
     scene, system = with_random_phases(phases, shared.scene), shared.system
     links = links_of(scene, system)
-    taken_m = _taken(index, shared)
-    taken = _steering(system, *departure_angles(scene, taken_m))
-    true = links.channel_gain[..., None] * _steering(system, links.az_rad, links.el_rad)
-    rho = uplink_kernel(scene, taken_m, system).pace.correlation
+    true = links.channel_gain[..., None] * _steering(shared, links.az_rad, links.el_rad)
+    taken = _steering(shared, *departure_angles(scene, _taken(index, shared)))
+    num_ant = jnp.sum(shared.is_there)
+    rho = jnp.sum(jnp.conj(taken) * true, axis=-1) / (num_ant * links.channel_gain)
     unit = system.noise_w / (scene.user_power_w * system.uplink.num_symbol)
     num_sub = system.uplink.num_sub
-    pace = pace_channels(of_pace, links.channel_gain, rho, taken, unit, num_sub)
+    # A gain averages over the antennas that exist, not over the room for them.
+    unit_of_gain = unit * system.array.num_ant / num_ant
+    pace = pace_channels(of_pace, links.channel_gain, rho, taken, unit_of_gain, num_sub)
     uce = unstructured_channels(of_uce, true, unit, num_sub)
+    uce = jnp.where(shared.is_there[None, None, :], uce, 0.0)
     own = serving_satellite(true)[None, :] == jnp.arange(true.shape[0])[:, None]
     served = jnp.where(own[:, :, None], true, 0.0)
     power_w, s3_power_w = (scene.sat_power_w / n for n in (shared.sub_count, shared.s3_count))
@@ -205,8 +210,9 @@ def _taken(index, shared: Shared) -> Float[Array, "user 3"]:
     return jax.vmap(one)(shared.scene.user_pos_m)
 
 
-def _steering(system: PaceSystem, az_rad, el_rad) -> Complex[Array, "sat user ant"]:
-    return jax.vmap(jax.vmap(system.array.steering))(az_rad, el_rad)
+def _steering(shared: Shared, az_rad, el_rad) -> Complex[Array, "sat user ant"]:
+    found = jax.vmap(jax.vmap(shared.system.array.steering))(az_rad, el_rad)
+    return jnp.where(shared.is_there[None, None, :], found, 0.0)
 
 
 def _rms(values: Float[Array, "..."]) -> Float[Array, ""]:
@@ -290,7 +296,7 @@ class PaceStudy(AbstractStudyMethod):
         system = shared.system
         noise_dbm = 10.0 * np.log10(float(system.noise_w)) + 30.0
         values = {
-            "antennas": scalar(system.array.num_ant, "1", "antennas of a satellite"),
+            "antennas": scalar(settings.array.side**2, "1", "antennas of a satellite"),
             "noise": scalar(noise_dbm, "dBm", "noise of a sample and antenna"),
         }
         return Prepared(1, kernel, shared, {}, values)
@@ -304,7 +310,10 @@ METHOD = PaceStudy()
 
 
 def _shared(settings: PaceSettings) -> Shared:
-    system, scene, offsets = system_of(settings), scene_of(settings), settings.offsets
+    side = settings.array.side
+    room = side if settings.method.compute == "bounds" else _room(side)
+    system, scene, offsets = system_of(settings, room), scene_of(settings), settings.offsets
+    is_there = np.arange(room) < side
     num_sub, num_sat = system.downlink.num_sub, scene.sat_pos_m.shape[0]
     clock_s = [1e-9 * offsets.clock_scale * x for x in offsets.clock_bias_ns]
     freq_hz = [offsets.freq_scale * x for x in offsets.freq_offset_hz]
@@ -318,9 +327,15 @@ def _shared(settings: PaceSettings) -> Shared:
         error_m=jnp.asarray(settings.believed.error_m),
         sub_count=jnp.asarray(num_sub / num_sat),
         s3_count=jnp.asarray(float(bands_of(settings).counts(num_sub, num_sat)[0])),
+        is_there=jnp.asarray(np.outer(is_there, is_there).ravel()),
     )
 
 
 def _span(limits: list[float]) -> Float[Array, "2"]:
     low, high = limits
     return jnp.asarray([low, high - low])
+
+
+def _room(side: int) -> int:
+    """8, 16, 32...: arrays up to these share a compiled kernel."""
+    return max(8, 1 << (side - 1).bit_length())
