@@ -3,6 +3,7 @@
 from benchmarks import (
     nine_d_bounds,
     pace_beamforming,
+    power_fixes,
     propagation,
     pvt_fixes,
     start_up,
@@ -16,6 +17,7 @@ for module in (
     study_runner,
     nine_d_bounds,
     pace_beamforming,
+    power_fixes,
 ):
     print(f"== {module.__name__}")
     module.main()

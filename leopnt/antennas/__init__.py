@@ -8,6 +8,17 @@ from leopnt.antennas.arrays import (
     polygon_array,
     single_antenna,
 )
+from leopnt.antennas.beams import (
+    B52_RINGS,
+    AbstractBeams,
+    BeamRing,
+    EirpGradient,
+    GriddedBeams,
+    SeparableBeams,
+    b52,
+    ring_beams,
+    sampled_beams,
+)
 from leopnt.antennas.elements import SineElement
 from leopnt.antennas.orientation import array_angles, array_frame
 from leopnt.antennas.patterns import (
@@ -28,18 +39,25 @@ from leopnt.antennas.steering import (
 )
 
 __all__ = [
+    "B52_RINGS",
+    "AbstractBeams",
     "AbstractPattern",
+    "BeamRing",
     "CircularAperture",
     "CosinePower",
+    "EirpGradient",
+    "GriddedBeams",
     "HemisphericalPatch",
     "Isotropic",
     "ParabolicBeam",
+    "SeparableBeams",
     "SineElement",
     "Steering",
     "UniformPlanarArray",
     "angle_off_boresight",
     "array_angles",
     "array_frame",
+    "b52",
     "centered_array",
     "correlation",
     "dirichlet",
@@ -48,5 +66,7 @@ __all__ = [
     "num_antennas",
     "planar_array",
     "polygon_array",
+    "ring_beams",
+    "sampled_beams",
     "single_antenna",
 ]
