@@ -76,10 +76,8 @@ def draw(maps, path):
 def main():
     """Print the gain at 8 x 8 antennas, and draw the maps if a file is named."""
     maps = {power: np.stack([gain_db(n, power) for n in SIDES], axis=1) for power in POWERS_DBM}
-    column, rows = (
-        SIDES.index(8),
-        [int(np.argmin(np.abs(ERRORS_M - e))) for e in (100, 1e3, 1e4, 1e5)],
-    )
+    column = SIDES.index(8)
+    rows = [int(np.argmin(np.abs(ERRORS_M - error))) for error in (100, 1e3, 1e4, 1e5)]
     print("gain by the position at 8 x 8 antennas [dB]")
     print("power [dBm]" + "".join(f"{ERRORS_M[row]:10.0f} m" for row in rows))
     for power, values in maps.items():

@@ -1,6 +1,10 @@
 """Settings that every test shares: strict JAX, and the evidence recorder."""
 
+import atexit
 import json
+import os
+import shutil
+import tempfile
 from pathlib import Path
 
 import jax
@@ -10,6 +14,17 @@ import pytest
 import leopnt  # noqa: F401  turns on 64 bit before JAX loads
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
+
+
+def pytest_configure(config):
+    """Keep what takes long to compile for the worker's later files, in a folder of its own."""
+    if "JAX_COMPILATION_CACHE_DIR" in os.environ:
+        return
+    folder = tempfile.mkdtemp(prefix="leopnt-kernels-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    jax.config.update("jax_compilation_cache_dir", folder)
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
+
 
 EVIDENCE_DIR = Path(__file__).parent.parent / "build" / "evidence"
 KINDS = (
