@@ -225,7 +225,7 @@ class PaceStudy(AbstractStudyMethod):
     name = "pace"
     summary = "positioning-aided channel estimation: bounds and rates of a cluster"
     settings = PaceSettings
-    tile = 10
+    tile = 20
     chunk_trials = 400
     outcomes: ClassVar = {
         "status": Quantity((), "1", "number of the status, -1 where the trial was not run"),

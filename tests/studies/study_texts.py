@@ -54,6 +54,15 @@ trials = 20
 seed = 3
 """
 
+PACE = """
+[study]
+method = "pace"
+trials = 20
+seed = 3
+[offsets]
+kind = "drawn"
+"""
+
 
 def load_text(folder: Path, text: str, name: str = "study.toml") -> Study:
     """Write a study file and load it."""

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from study_texts import load_text
 
+from leopnt.antennas.steering import UniformPlanarArray
 from leopnt.errors import LeopntError
 from leopnt.inference.batch import batch_map
 from leopnt.methods import pace
@@ -87,7 +88,7 @@ def test_drawn_offsets_scale_the_error_as_drawn(tmp_path):
 def test_rates_of_a_trial_are_those_of_single_functions(tmp_path, evidence):
     found = trials_of(tmp_path, RATE)
     scene = pace.default_scene()
-    system = pace.PaceSystem(array=pace.system.UniformPlanarArray(4, 4))
+    system = pace.PaceSystem(array=UniformPlanarArray(4, 4))
     key = jax.random.split(jax.random.fold_in(jax.random.key(3), 0), 3)[0]
     links = pace.links_of(pace.with_random_phases(key, scene), system)
     steering = jax.vmap(jax.vmap(system.array.steering))(links.az_rad, links.el_rad)
