@@ -82,26 +82,17 @@ def test_the_gaussian_misspecified_bound_refuses_folded_amplitudes():
         misspecified_bound(model, truth, links, mean, covariance, ("angle_rad", "amplitude"))
 
 
-@pytest.mark.study
-def test_the_9d_position_bound_falls_with_the_spacing_of_slots(evidence):
-    # Medians of 200 random geometries of an independent implementation, bands of the same; a
-    # median of a heavy-tailed spread moves by some 10 % from one set of geometries to another.
-    figure = example("nine_d_figure_2")
-    expected = {
-        "seed_motion": ((0.025, 825.0), (0.1, 233.0), (1.0, 23.6), 0.25, -1.0, 0.05),
-        "integrated_motion": ((0.025, 1340.0), (0.1, 452.0), (1.0, 46.1), 0.25, -1.0, 0.05),
-        "orbit_motion": ((0.025, 1.48e6), (0.1, 3.9e5), (1.0, 6.3e3), 0.40, -2.0, 0.15),
-    }
-    for motion in figure.MOTIONS.values():
-        *points, band, slope, slope_band = expected[motion.__name__]
-        found = {s: figure.median_bound_m(motion, s) for s in (0.025, 0.1, 0.3, 1.0)}
-        evidence(
-            "methods.nine_d.kinematics",
-            f"median 9D position bound over random scenes, {motion.__name__}, relative",
-            "independent implementation, 200 geometries",
-            "implementation",
-            achieved=max(abs(found[s] / value - 1) for s, value in points),
-            tolerance=band,
-        )
-        ours = np.log(found[1.0] / found[0.3]) / np.log(1.0 / 0.3)
-        assert abs(ours - slope) < slope_band
+def test_a_good_position_gains_nearly_the_number_of_antennas(evidence):
+    num_ant, num_sub = 64, 1024
+    lever = 1.5 * (num_sub + 1) / (num_sub - 1)
+    gain_db = example("pace_gain_map").gain_db(8, 30.0)
+    evidence(
+        "methods.pace.uplink",
+        "gain of a position 100 m off over 8 x 8 antennas",
+        "(N + q) / (1 + q) in closed form",
+        "closed form",
+        achieved=abs(gain_db[0] - 10 * np.log10((num_ant + lever) / (1 + lever))),
+        tolerance=1e-3,
+        unit="dB",
+    )
+    assert np.all(np.diff(gain_db) < 0)
