@@ -226,7 +226,7 @@ class PaceStudy(AbstractStudyMethod):
     summary = "positioning-aided channel estimation: bounds and rates of a cluster"
     settings = PaceSettings
     tile = 20
-    chunk_trials = 400
+    chunk_trials = 480
     outcomes: ClassVar = {
         "status": Quantity((), "1", "number of the status, -1 where the trial was not run"),
         **BOUNDS,
