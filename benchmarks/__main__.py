@@ -3,6 +3,7 @@
 from benchmarks import (
     nine_d_bounds,
     pace_beamforming,
+    pace_bounds,
     power_fixes,
     propagation,
     pvt_fixes,
@@ -17,6 +18,7 @@ for module in (
     study_runner,
     nine_d_bounds,
     pace_beamforming,
+    pace_bounds,
     power_fixes,
 ):
     print(f"== {module.__name__}")
