@@ -57,7 +57,7 @@ def _of(name: str, quantity: Quantity, values: np.ndarray) -> dict[str, Column]:
     else:
         rms = mean = sigma = np.nan
     return {
-        f"{name}_rms": scalar(rms, units, f"{label}, RMS over draws"),
-        f"{name}_mean": scalar(mean, units, f"{label}, mean over draws"),
+        f"{name}_rms": scalar(rms, units, f"{label}, RMS"),
+        f"{name}_mean": scalar(mean, units, f"{label}, mean"),
         f"{name}_sigma": scalar(sigma, units, f"{label}, standard deviation of a draw"),
     }

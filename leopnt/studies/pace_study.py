@@ -55,20 +55,20 @@ DIRECTIONS = 8
 """Of position errors, evenly around; trial after trial."""
 
 BOUNDS = {
-    "pab_crb": Quantity((), "m", "position bound without mismatch, beams to users, RMS over users"),
-    "pab_lb": Quantity((), "m", "position bound with mismatch, beams to users, RMS over users"),
-    "vdb_crb": Quantity((), "m", "position bound without mismatch, vertical beam, RMS over users"),
-    "vdb_lb": Quantity((), "m", "position bound with mismatch, vertical beam, RMS over users"),
-    "first_user_lb": Quantity((), "m", "position bound with mismatch of the first user"),
-    "gain_lb": Quantity((), "1", "bound of the gain over its modulus, RMS over links"),
-    "gain_mcrb": Quantity((), "1", "the same without the bias"),
-    "vector_lb": Quantity((), "1", "PACE bound of the channel vector over its length, RMS"),
-    "perfect_vector_lb": Quantity((), "1", "Perfect-PACE bound of the vector over its length, RMS"),
-    "uce_vector_lb": Quantity((), "1", "UCE bound of the channel vector over its length, RMS"),
-    "uce_over_pace": Quantity((), "1", "UCE bound of the vector over that of PACE"),
-    "toa_lb": Quantity((), "s", "PACE bound of the delay, RMS over links"),
+    "pab_crb": Quantity((), "m", "position CRB, beams to users"),
+    "pab_lb": Quantity((), "m", "position LB, beams to users"),
+    "vdb_crb": Quantity((), "m", "position CRB, vertical beam"),
+    "vdb_lb": Quantity((), "m", "position LB, vertical beam"),
+    "first_user_lb": Quantity((), "m", "position LB, first user"),
+    "gain_lb": Quantity((), "1", "gain LB over modulus"),
+    "gain_mcrb": Quantity((), "1", "gain MCRB over modulus"),
+    "vector_lb": Quantity((), "1", "vector LB over length, PACE"),
+    "perfect_vector_lb": Quantity((), "1", "vector LB over length, Perfect-PACE"),
+    "uce_vector_lb": Quantity((), "1", "vector CRB over length, UCE"),
+    "uce_over_pace": Quantity((), "1", "vector CRB of UCE over LB of PACE"),
+    "toa_lb": Quantity((), "s", "delay LB, PACE"),
     "toa_bias": Quantity((), "s", "largest bias of the delay"),
-    "uce_toa_lb": Quantity((), "s", "UCE bound of the delay, RMS over links"),
+    "uce_toa_lb": Quantity((), "s", "delay CRB, UCE"),
 }
 RATES = {
     "perfect_rate": Quantity((), "bit/s", "sum rate with the true channel"),
@@ -247,7 +247,7 @@ class PaceStudy(AbstractStudyMethod):
             "y": ["pab_crb_rms", "pab_lb_rms", "vdb_crb_rms", "vdb_lb_rms"],
             "y_label": "Position bound [m]",
             "log_y": True,
-            "caption": "RMS over users and draws; the mismatch is that of clocks and carriers.",
+            "caption": "RMS over users and draws. LB: with the mismatch of clocks and carriers.",
         },
         {
             "kind": "sweep",
@@ -285,14 +285,15 @@ class PaceStudy(AbstractStudyMethod):
     template_name = "pace.toml"
 
     def problems(self, raw: dict[str, Any], folder: Path) -> Iterator[str]:
-        yield from pace_problems(raw)
+        yield from pace_problems(raw, folder)
 
     def files(self, settings: PaceSettings, folder: Path) -> list[Path]:
-        return []
+        file = settings.constellation.file if settings.constellation else None
+        return [folder / file] if file else []
 
     def prepare(self, settings: PaceSettings, folder: Path) -> Prepared:
         kernel, _ = KERNELS[settings.method.compute]
-        shared = _shared(settings)
+        shared = _shared(settings, folder)
         system = shared.system
         noise_dbm = 10.0 * np.log10(float(system.noise_w)) + 30.0
         values = {
@@ -309,10 +310,10 @@ class PaceStudy(AbstractStudyMethod):
 METHOD = PaceStudy()
 
 
-def _shared(settings: PaceSettings) -> Shared:
+def _shared(settings: PaceSettings, folder: Path) -> Shared:
     side = settings.array.side
     room = side if settings.method.compute == "bounds" else _room(side)
-    system, scene, offsets = system_of(settings, room), scene_of(settings), settings.offsets
+    system, scene, offsets = system_of(settings, room), scene_of(settings, folder), settings.offsets
     is_there = np.arange(room) < side
     num_sub, num_sat = system.downlink.num_sub, scene.sat_pos_m.shape[0]
     clock_s = [1e-9 * offsets.clock_scale * x for x in offsets.clock_bias_ns]

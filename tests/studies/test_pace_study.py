@@ -10,7 +10,10 @@ from leopnt.antennas.steering import UniformPlanarArray
 from leopnt.errors import LeopntError
 from leopnt.inference.batch import batch_map
 from leopnt.methods import pace
+from leopnt.scenes.constellation import load_satellites
+from leopnt.scenes.study_settings import TimeSettings
 from leopnt.studies import Threads, catalog_study, run_study
+from leopnt.studies.pace_settings import places_of
 from leopnt.studies.pace_statistics import DrawStatistics
 from leopnt.studies.pace_study import BOUNDS, METHOD, RATES
 
@@ -159,3 +162,43 @@ def test_tables_that_contradict_each_other_are_refused(tmp_path):
     assert "clock_bias_ns = [3.0, 1.0]: the first is above the second" in text
     text = refused(tmp_path, "[signal]\nsubcarriers = 1001")
     assert "subcarriers = 1001: expected a multiple of 8" in text
+
+
+BELOW = '[constellation]\npreset = "starlink-shell-1"\n[place]\ncity = "Paris"\nmask_deg = 15.0\n'
+
+
+def test_bounds_below_a_constellation_are_those_of_its_highest_satellites(tmp_path):
+    study = load_text(tmp_path, PACE + BELOW + "after_s = 60.0\n")
+    found = trials_of(tmp_path, BELOW + "after_s = 60.0\n", count=1)
+    settings = study.settings
+    time = TimeSettings(duration_s=60.0)
+    ephemeris = load_satellites(settings.constellation, time, tmp_path).ephemeris
+    places = places_of(settings.place)
+    middle = np.mean([place.pos_ecef_m for place in places], axis=0)
+    for place in places:
+        assert np.linalg.norm(place.pos_ecef_m - middle) == pytest.approx(30e3, rel=0.2)
+    base = pace.default_scene()
+    over = pace.pace_scene_from_ephemeris(
+        ephemeris,
+        places,
+        time_s=60.0,
+        mask_rad=np.radians(15.0),
+        clock_bias_s=base.clock_bias_s,
+        freq_offset_hz=base.freq_offset_hz,
+    )
+    bounds = pace.scene_position_bounds(over.scene, pace.PaceSystem(), pace.UserBeams())
+    rms_m = np.sqrt(np.mean(np.asarray(bounds.lb_m) ** 2))
+    np.testing.assert_allclose(found["pab_lb"][0], rms_m, rtol=1e-6)
+    later = trials_of(tmp_path, BELOW + "after_s = 120.0\n", count=1)
+    assert abs(later["pab_lb"][0] / rms_m - 1.0) > 1e-3
+
+
+def test_a_place_and_a_constellation_go_together(tmp_path):
+    both = BELOW.split("[place]")
+    assert "[constellation]: goes with [place], which is missing" in refused(tmp_path, both[0])
+    assert "[place]: goes with [constellation], which" in refused(tmp_path, "[place]" + both[1])
+    assert "Did you mean 'Paris'" in refused(tmp_path, BELOW.replace("Paris", "Pariss"))
+    file = BELOW.replace('preset = "starlink-shell-1"', 'file = "none.tle"')
+    text = refused(tmp_path, file)
+    assert "[place] start: missing; with a [constellation] file the date must be known." in text
+    assert "none.tle" in text
