@@ -210,7 +210,7 @@ def test_the_schema_knows_every_key_and_refuses_others(name):
             one["properties"][key].get("description") or "$ref" in one["properties"][key]
             for key in one["properties"]
         )
-    has_scene = "constellation" in method_of(name).settings.model_fields
+    has_scene = "users" in method_of(name).settings.model_fields
     needed = ["study", "constellation", "users"] if has_scene else ["study"]
     assert schema["required"] == needed
 

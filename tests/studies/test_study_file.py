@@ -321,10 +321,13 @@ def filled(name):
     raw = tomllib.loads(method_of(name).template)
     path, values = next(iter(raw["sweep"]["values"].items()))
     raw |= {"about": "x", "output": {"directory": "o", "keep_trials": True}}
-    raw["time"]["start"] = "2025-12-28T12:00:00Z"
+    if "time" in raw:
+        raw["time"]["start"] = "2025-12-28T12:00:00Z"
     number = {"quantity": "rmse_3d", "value": 1.0, "tolerance": 1.0, "source": "x"}
     raw["published"] = [{**number, "at": {path: values[0]}, "why": "", "not_reproducible": ""}]
     yield raw
+    if "users" not in raw:
+        return
     yield raw | {"constellation": {"walker": WALKER}, "users": {"grid": GRID}}
     ranges = {"antenna.mask_deg": {"low": 1.0, "high": 2.0, "num": 2, "spacing": "log"}}
     yield (
