@@ -64,7 +64,7 @@ def test_dependent_noise_free_pilots_give_doppler_and_delay_exactly(blocks, evid
     off = (abs(float(found.doppler_hz) - 40.0), abs(float(found.delay_s) * 1e9 - 10.0))
     if blocks == (1, 1):
         evidence(
-            "methods.pace.downlink_estimator",
+            "methods.pace.peak_search",
             "Doppler [Hz] and delay [ns] of noise-free samples with random pilots",
             "the values they were made with",
             "closed form",

@@ -1,7 +1,6 @@
 """Maximum likelihood and least squares against bounds, SciPy, the tables and each other."""
 
 import functools
-import time
 
 import jax
 import jax.numpy as jnp
@@ -120,8 +119,8 @@ def test_errors_with_random_heights_are_those_of_the_bound(sigma_h, low, high, e
     fix = ml_fix(SCENE, power, power_users.nearest_start(power), HeightPrior(0.0, sigma_h))
     ratios, shares = ratios_by_bin(fix, users, sigma_h)
     evidence(
-        "methods.power.fix",
-        f"the same with heights of {sigma_h:g} m and that prior",
+        "methods.power.height",
+        f"ML position RMS over bound minus 1 with heights of {sigma_h:g} m and that prior",
         "Cramer-Rao bound",
         "monte carlo",
         achieved=np.max(np.abs(ratios - 1)),
@@ -276,31 +275,19 @@ def test_modelling_the_calibration_is_worth_what_the_table_says(sigma_db, ignore
         np.testing.assert_allclose(medians, expected, rtol=0.25)
 
 
-def test_fingerprints_of_all_beams_find_the_direction_as_published():
+def test_fingerprints_of_all_beams_find_the_direction_as_published(evidence):
     users = power_users.grid()
     gamma = np.abs(np.degrees(start().gamma_rad[:, 0] - users.gamma_rad))
     beta = np.abs(np.degrees(angle_error(start().beta_rad[:, 0], users.beta_rad)))
-    np.testing.assert_allclose([gamma.mean(), beta.mean()], [0.35, 0.67], rtol=0.15)
-    assert np.mean((gamma <= 2) & (beta <= 2)) >= 0.985
-
-
-def test_twelve_thousand_fixes_take_less_than_a_second_of_one_core(evidence):
-    power, times = power_users.grid_draws(), []
-    first = start()
-    for _ in range(4):  # the first one compiles
-        begin = time.process_time()
-        fix = ml_fix(SCENE, power, first, NO_PRIOR, threads=1)
-        times.append(time.process_time() - begin)
-    assert 4.0 < fix.num_iterations.mean() < 7.0
     evidence(
-        "methods.power.fix",
-        "12 000 ML fixes of 52 beams with bounds, processor time after compilation",
-        "1 s on one core",
-        "own",
-        achieved=min(times[1:]),
-        tolerance=1.0,
-        unit="s",
+        "methods.power.fingerprints",
+        "mean errors of the nearest fingerprint, azimuth unknown, relative",
+        "0.35 and 0.67 degrees of an independent implementation",
+        "implementation",
+        achieved=max(abs(gamma.mean() / 0.35 - 1.0), abs(beta.mean() / 0.67 - 1.0)),
+        tolerance=0.15,
     )
+    assert np.mean((gamma <= 2) & (beta <= 2)) >= 0.985
 
 
 def mirror_scene():
@@ -323,7 +310,7 @@ def test_a_second_position_that_fits_as_well_is_reported():
     assert np.all(unique.second_cost > unique.cost + 100.0)
 
 
-def test_every_end_has_its_status():
+def test_every_end_has_its_status(evidence):
     power, begin = power_users.grid_draws()[:FULL], Starts(*(x[:FULL] for x in start()))
     few = np.zeros(52, bool)
     few[[20, 43]] = True
@@ -337,7 +324,15 @@ def test_every_end_has_its_status():
     assert np.all(equal.status == PowerStatus.weak_geometry)
     assert np.all(np.isfinite(equal.bound.condition))
     hasty = LevenbergMarquardt(tolerance=1e-6, max_iterations=1)
-    assert np.all(ml_fix(SCENE, power, begin, solver=hasty).status == PowerStatus.not_converged)
+    short_of = ml_fix(SCENE, power, begin, solver=hasty).status
+    evidence(
+        "methods.power.status",
+        "fixes of one iteration that do not end as not converged",
+        "none",
+        "own",
+        achieved=int(np.sum(np.asarray(short_of != PowerStatus.not_converged))),
+        tolerance=0,
+    )
 
 
 def test_two_beams_and_a_known_height_are_enough_for_an_answer():

@@ -186,13 +186,8 @@ def test_places_that_fill_a_grid_are_cells_of_its_steps(evidence):
     expected = 10.0 ** (np.abs(cells.lat_deg) / 20.0)
     known = np.abs(cells.lat_deg) < 65.0
     assert np.all(np.isnan(cells.values[~known]))
-    evidence(
-        "report.case_plots",
-        "values of the cells of a map",
-        "made-up numbers",
-        "closed form",
-        achieved=np.abs(cells.values[known] - expected[known, None]).max(),
-        tolerance=0.0,
+    assert np.array_equal(
+        cells.values[known], np.broadcast_to(expected[known, None], (known.sum(), 36))
     )
     assert "Hatched: no bound." in plot.caption
     assert "Median of all epochs" in plot.caption

@@ -67,7 +67,7 @@ def test_a_trial_is_the_bound_of_its_random_scene(tmp_path, evidence):
     found = np.column_stack([trials[name][:4] for name in (*NAMES, "euler_bound")])
     expected = [general_sigmas(number) for number in range(4)]
     evidence(
-        "studies.nine_d_random_study",
+        "studies.nine_d_random_kernel",
         "bounds of the first trials, relative",
         "general Fisher information of the same scenes",
         "implementation",

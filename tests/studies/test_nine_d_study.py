@@ -171,7 +171,7 @@ def test_the_snr_of_a_link_is_that_of_its_budget(tmp_path, evidence):
     )
     snr_db = 10.0 * np.log10(np.asarray(scene.snr[2, 1]))
     evidence(
-        "studies.nine_d_study",
+        "studies.nine_d_kernel",
         "SNR of a link of a tilted receiver",
         "channel.link_budget of that link",
         "own",

@@ -402,8 +402,9 @@ def test_a_wrong_value_anywhere_is_refused_by_name_or_accepted(
 
 @pytest.mark.parametrize("name", list(MODULES))
 def test_every_misspelt_key_is_refused_and_the_right_one_offered(
-    name, monkeypatch, tmp_path, untyped
+    name, monkeypatch, tmp_path, untyped, evidence
 ):
+    wrong = []
     for base in filled(name):
         for path in places_in(base):
             if isinstance(path[-1], int):
@@ -413,9 +414,21 @@ def test_every_misspelt_key_is_refused_and_the_right_one_offered(
             right = path[-1].split(".")[-1]
             table[path[-1] + "x"] = table.pop(path[-1])
             message = verdict(monkeypatch, tmp_path, changed)
-            assert f"{right}x" in message, (path, message)
+            named = f"{right}x" in message
             if path[-2:-1] not in (("at",), ("walker",)) and path[:2] != ("sweep", "values"):
-                assert f"Did you mean {right!r}?" in message, (path, message)
+                named &= f"Did you mean {right!r}?" in message
+            if not named:
+                wrong.append((path, message))
+    assert wrong == []
+    capability = method_of(name).settings.__module__.removeprefix("leopnt.")
+    evidence(
+        capability,
+        "misspelt keys that are accepted, or refused without the right one",
+        "every key of the file misspelt",
+        "own",
+        achieved=len(wrong),
+        tolerance=0,
+    )
 
 
 def test_a_file_is_checked_in_the_time_of_a_keystroke(load, untyped):
