@@ -27,7 +27,7 @@ class Entry(NamedTuple):
 
 def catalog() -> list[Entry]:
     """All studies of the catalogue, by name."""
-    root = Path(str(files("leopnt.studies") / "catalog"))
+    root = Path(str(files("leopnt.studies") / "catalog_files"))
     entries = []
     paths = {p.relative_to(root).with_suffix("").as_posix(): p for p in root.rglob("*.toml")}
     for name, path in sorted(paths.items()):

@@ -72,8 +72,8 @@ def test_links_of_the_worked_case(evidence):
     np.testing.assert_allclose(links.element, np.sin(EL_RAD), rtol=1e-8)
 
 
+@mp.workdps(50)
 def test_ranges_and_angles_hold_in_fifty_digits():
-    mp.mp.dps = 50
     links = pace.links_of(SCENE, SYSTEM)
     for s, u in ((0, 0), (3, 1), (7, 3)):
         sat, vel, user = (

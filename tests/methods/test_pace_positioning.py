@@ -155,9 +155,9 @@ def test_the_crb_is_that_of_the_generic_engine(beam, evidence):
     )
 
 
+@mp.workdps(50)
 def fifty_digits(problem, covariance):
     """Pseudo-true point and MCRB by numerical derivatives in 50-digit arithmetic."""
-    mp.mp.dps = 50
     num = problem.sat_pos_m.shape[0]
     c, wavelength = mp.mpf(299792458), mp.mpf(299792458) / mp.mpf(float(problem.carrier_hz))
     sats = [[mp.mpf(float(x)) for x in row] for row in problem.sat_pos_m]

@@ -1,5 +1,6 @@
 """The catalogue, the templates and the schema of study files."""
 
+import importlib
 import json
 import re
 import shutil
@@ -10,6 +11,7 @@ from typing import get_args
 import pytest
 from pydantic import BaseModel
 
+import leopnt.studies
 from leopnt.errors import LeopntError
 from leopnt.studies import catalog, catalog_study, load_study, method_of, study_schema
 from leopnt.studies.method import MODULES, SceneStudySettings
@@ -263,9 +265,7 @@ def test_a_study_that_is_not_in_the_catalogue_gets_its_sentence():
 
 
 def test_the_catalogue_lists_the_files_of_the_package(evidence):
-    import leopnt.studies
-
-    folder = Path(leopnt.studies.__file__).parent / "catalog"
+    folder = Path(leopnt.studies.__file__).parent / "catalog_files"
     files = {str(path.relative_to(folder).with_suffix("")) for path in folder.rglob("*.toml")}
     listed = {entry.name for entry in catalog()}
     evidence(
@@ -276,3 +276,9 @@ def test_the_catalogue_lists_the_files_of_the_package(evidence):
         achieved=len(files ^ listed) + sum(not catalog_study(name).points for name in listed),
         tolerance=0,
     )
+
+
+def test_the_folder_of_the_catalogue_does_not_hide_the_function_of_that_name():
+    with pytest.raises(ModuleNotFoundError):
+        importlib.import_module("leopnt.studies.catalog")
+    assert callable(leopnt.studies.catalog)
