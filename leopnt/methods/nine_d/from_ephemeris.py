@@ -12,7 +12,7 @@ from leopnt.frames.geodetic import enu_basis
 from leopnt.methods.nine_d.scene import NineDScene, Numbers, nine_d_scene
 from leopnt.orbits.ephemeris import Ephemeris
 from leopnt.scenes.downlink import Downlink, antenna_gain, isotropic_cn0_dbhz, snr_of_cn0
-from leopnt.scenes.nine_d_scene import slot_links
+from leopnt.scenes.nine_d_scene import SlotLinks, slot_links
 from leopnt.scenes.receiver_pose import body_rotation
 from leopnt.scenes.satellite_choice import AbstractChoice, AllInView
 from leopnt.scenes.sky_scene import Place
@@ -71,23 +71,15 @@ def nine_d_scene_from_ephemeris(
     velocity = _three("rx_vel_enu_mps", rx_vel_enu_mps)
     angles = _three("heading_pitch_roll_rad", heading_pitch_roll_rad)
     over = _over_place(ephemeris, place, float(time_s), velocity, mask_rad)
-    links = slot_links(over, slot_time_s, choice or AllInView())
+    links = _links(over, slot_time_s, choice or AllInView(), place)
     count = int(links.num_used[0])
-    if not count:
-        raise LeopntError(
-            f"no satellite is above the mask of {np.degrees(mask_rad):g} degrees at {place}."
-        )
-    for sentence in links.ended().sentences():
-        warnings.warn(sentence, LeopntWarning, stacklevel=2)
-    axes = over.enu_axes[0]
-    rotation = np.asarray(body_rotation(axes, *angles))
+    rotation = np.asarray(body_rotation(over.enu_axes[0], *angles))
     antennas = np.atleast_2d(np.asarray(antennas_body_m, float))
     if downlink is None:
         snr = _explicit(snr_linear, snr_db, (count, slots, len(antennas)))
     else:
         cn0 = isotropic_cn0_dbhz(links, downlink, carrier_hz, over.rx_pos_ecef_m)[0, :count]
-        moved = np.multiply.outer(slot_time_s, over.rx_vel_ecef_mps[0])
-        towards = links.sat_pos_ecef_m[0, :count] - (over.rx_pos_ecef_m[0] + moved)
+        towards = _towards(over, links, slot_time_s)
         gain = antenna_gain(downlink, len(antennas), rotation, towards)
         snr = snr_of_cn0(cn0, slot_length_s)[:, :, None] * np.asarray(gain)
     return nine_d_scene(
@@ -105,6 +97,28 @@ def nine_d_scene_from_ephemeris(
         correlation=correlation,
         freq_offset_hz=freq_offset_hz,
     )
+
+
+def _links(
+    over: StudyScene, slot_time_s: np.ndarray, choice: AbstractChoice, place: Place
+) -> SlotLinks:
+    """Satellites of the first slot followed over all; refuses none, and warns of those that set."""
+    links = slot_links(over, slot_time_s, choice)
+    if not links.num_used[0]:
+        raise LeopntError(
+            f"no satellite is above the mask of {np.degrees(over.mask_rad):g} degrees at {place}."
+        )
+    for sentence in links.ended().sentences():
+        warnings.warn(sentence, LeopntWarning, stacklevel=3)
+    return links
+
+
+def _towards(
+    over: StudyScene, links: SlotLinks, slot_time_s: np.ndarray
+) -> Float[np.ndarray, "sat slot 3"]:
+    """From the receiver, which moves, to every satellite that is used [m]."""
+    moved = np.multiply.outer(slot_time_s, over.rx_vel_ecef_mps[0])
+    return links.sat_pos_ecef_m[0, : int(links.num_used[0])] - (over.rx_pos_ecef_m[0] + moved)
 
 
 def _three(name: str, value: Numbers) -> Float[np.ndarray, "3"]:
