@@ -55,14 +55,14 @@ def simulated_logs(num_places, age_days, seed=1):
         yield simulate.aged(log, draws[0], *cross, age_s), place
 
 
-def compare(num_places=20, age_days=1.0):
+def compare(logs):
     """Median 3D error, median predicted sigma [m], mean NEES and share not solved, by remedy.
 
     NEES is the squared error over the predicted covariance; 3 components make an honest mean of 3.
     A single fix that is wrong beyond its sigma spoils the mean: that is what it is for.
     """
     rows = {name: [] for name in REMEDIES}
-    for log, place in simulated_logs(num_places, age_days):
+    for log, place in logs:
         for name, options in REMEDIES.items():
             result = fix(log, options)
             if not result.converged:
@@ -89,7 +89,9 @@ def main():
     columns = "median error [m]  median sigma [m]  mean NEES  not solved"
     print(f"age [d]  {'remedy':26s}  {columns}")
     for age_days in (0.25, 1.0, 7.0):
-        for name, (error, sigma, nees, lost) in compare(num_places, age_days).items():
+        for name, (error, sigma, nees, lost) in compare(
+            simulated_logs(num_places, age_days)
+        ).items():
             row = f"{age_days:7.2f}  {name:26s}  {error:16.0f}  {sigma:16.0f}  {nees:9.1f}"
             print(f"{row}  {lost:10.0%}", flush=True)
 
