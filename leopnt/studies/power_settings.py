@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
+import equinox as eqx
 import numpy as np
 from jaxtyping import Float
 from pydantic import Field
@@ -211,13 +212,20 @@ def antenna_of(table: BeamsTable) -> SeparableBeams:
         )
         for ring, peak_dbw in zip(B52_RINGS, table.ring_dbw, strict=True)
     ]
-    return ring_beams(
+    antenna = ring_beams(
         rings,
         table.elements,
         table.elements,
         element_exponent=table.element_exponent,
         floor_db=table.floor_db,
     )
+    taper = np.pad(np.ones(table.elements), _room(table.elements) // 2)
+    return eqx.tree_at(lambda one: [one.taper_x, one.taper_y], antenna, [taper, taper])
+
+
+def _room(elements: int) -> int:
+    """Elements of weight 0 beyond a side: sides up to 8, 16... share compiled kernels."""
+    return -elements % 8 // 2 * 2
 
 
 def scene_of(settings: PowerSettings) -> PowerScene:

@@ -156,6 +156,7 @@ class _Part:
             ratio = _rms(self.errors["position_error"]) / _rms(self.position_bound_m)
         return {
             "available_runs": (100 * per_run, "%", "runs with height and distance within 50 km"),
+            "lost_runs": (100 - 100 * per_run, "%", "runs with height or distance off by 50 km"),
             "available_users": (100 * per_user, "%", "users whose mean is within 50 km"),
             "rms_over_bound": (ratio, "1", "RMS position error over its bound"),
         }

@@ -89,8 +89,8 @@ class PowerStudy(AbstractStudyMethod):
         "position_median",
         "position_median_10_30",
         "position_median_30_90",
-        "available_runs_10_30",
-        "available_runs_30_90",
+        "lost_runs_10_30",
+        "lost_runs_30_90",
     )
     plots = (
         {

@@ -141,7 +141,7 @@ class ReferenceRange(AbstractRanging):
 
 
 class MeanRange(AbstractRanging):
-    """The mean of the ranges of all beams that are used, noisy ones as much as others."""
+    """The range of the mean loss [dB] of all beams that are used, noisy ones as much as others."""
 
     def range_m(
         self,
@@ -150,8 +150,8 @@ class MeanRange(AbstractRanging):
         used: Bool[Array, " beam"],
         reference: Int[Array, ""],
     ) -> Float[Array, ""]:
-        each = jnp.where(used, _range_of_loss(scene, jnp.where(used, loss_db, 0.0)), 0.0)
-        return jnp.sum(each) / jnp.sum(used)
+        mean_db = jnp.sum(jnp.where(used, loss_db, 0.0)) / jnp.sum(used)
+        return _range_of_loss(scene, mean_db)
 
 
 def _range_of_loss(scene: PowerScene, loss_db):
