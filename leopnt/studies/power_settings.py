@@ -11,8 +11,9 @@ from jaxtyping import Float
 from pydantic import Field
 
 from leopnt.antennas.beams import B52_RINGS, BeamRing, SeparableBeams, ring_beams
+from leopnt.errors import did_you_mean
 from leopnt.methods.power import HeightPrior, PowerScene, Shell, power_scene
-from leopnt.scenes.settings import SettingsTable, shown, table_of
+from leopnt.scenes.settings import SettingsTable, field_problems, shown, table_of
 from leopnt.studies.method import CommonSettings
 
 Rings = Annotated[list[float], Field(min_length=4, max_length=4)]
@@ -22,6 +23,9 @@ NO_PRIOR_M = 1e9
 """A height known no better than this is not known."""
 
 MAX_USERS = 100_000
+VARIED = ("orbit", "antenna", "signal", "receiver", "height", "calibration", "method")
+"""Tables whose keys a variant may change; users are the same at every point."""
+
 _SEEDS = ("seed", "seed-exact-triangle")
 
 
@@ -153,7 +157,6 @@ class CalibrationTable(SettingsTable):
 class PowerMethodTable(SettingsTable):
     """`[method]`: how a position is found."""
 
-    label: str = Field(default="", max_length=60, description="text: names a point of a sweep")
     estimator: Literal["seed", "seed-exact-triangle", "gls", "ml", "nearest"] = Field(
         default="ml",
         description="'seed' (as published), 'seed-exact-triangle', 'gls' (weighted), 'ml' (maximum "
@@ -197,6 +200,20 @@ class PowerSettings(CommonSettings):
     height: HeightTable = Field(default=HeightTable(), description="a table")
     calibration: CalibrationTable = Field(default=CalibrationTable(), description="a table")
     method: PowerMethodTable = Field(default=PowerMethodTable(), description="a table")
+    variants: dict[str, dict[str, dict[str, Any]]] = Field(
+        default={}, description="a table: name = the keys that differ, as { antenna.elements = 4 }"
+    )
+    variant: str = Field(default="", description="the name of one of [variants]; empty for none")
+
+
+def with_variant(settings: PowerSettings) -> PowerSettings:
+    """The settings with the keys of the variant that they name."""
+    changed = {
+        name: type(table).model_validate(table.model_dump() | changes)
+        for name, changes in settings.variants.get(settings.variant, {}).items()
+        for table in [getattr(settings, name)]
+    }
+    return settings.model_copy(update=changed)
 
 
 def antenna_of(table: BeamsTable) -> SeparableBeams:
@@ -283,6 +300,16 @@ def start_of(method: PowerMethodTable) -> str:
 
 def power_problems(raw: dict[str, Any]) -> Iterator[str]:
     """Sentences on tables that contradict each other or themselves."""
+    wrong = list(_variant_problems(raw))
+    yield from wrong
+    name = raw.get("variant")
+    if not wrong and name:
+        changed = dict(raw)
+        for table, changes in raw["variants"][name].items():
+            changed[table] = table_of(raw, table) | changes
+        for problem in field_problems(PowerSettings, changed):
+            yield f"variant {shown(name)}: {problem}"
+        raw = changed
     yield from _grid_problems(table_of(raw, "grid"))
     yield from _method_problems(table_of(raw, "method"))
     modelled = table_of(raw, "calibration").get("modelled_db")
@@ -292,6 +319,24 @@ def power_problems(raw: dict[str, Any]) -> Iterator[str]:
             f"[calibration] modelled_db = {shown(modelled)}: goes with [method] estimator = 'gls', "
             f"not with {shown(estimator)}."
         )
+
+
+def _variant_problems(raw: dict[str, Any]) -> Iterator[str]:
+    """Variants that change what a sweep cannot, and a variant that is not there."""
+    variants = table_of(raw, "variants")
+    for name, changes in variants.items():
+        for table in changes if isinstance(changes, dict) else ():
+            if table not in VARIED:
+                close = did_you_mean(table, VARIED)
+                yield (
+                    f"[variants] {shown(name)}: cannot change {shown(table)}.{close} Accepted: "
+                    f"{', '.join(VARIED)}."
+                )
+    name = raw.get("variant", "")
+    if isinstance(name, str) and name and name not in variants:
+        known = ", ".join(variants) or "none"
+        close = did_you_mean(name, variants)
+        yield f"variant = {shown(name)}: is not in [variants].{close} Known: {known}."
 
 
 def _grid_problems(table: dict[str, Any]) -> Iterator[str]:

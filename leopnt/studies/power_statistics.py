@@ -101,7 +101,7 @@ class PowerStatistics(AbstractStatistics):
             if not np.any(inside):
                 continue
             part = _Part(inside & whole, self.errors, self.bounds)
-            where = f", elevation {ending[1:].replace('_', '-')} deg" if ending else ""
+            where = f", {ending[1:].replace('_', '-')} deg" if ending else ""
             made = part.summary() if ending in BANDS else part.brief()
             found |= {
                 f"{name}{ending}": scalar(value, units, f"{label}{where}")
@@ -147,7 +147,7 @@ class _Part:
         return found
 
     def brief(self) -> dict[str, Entry]:
-        """What is told of every ten degrees, too."""
+        """What is told of every ten degrees, too. Lost: height or distance off by 50 km."""
         if self.is_empty:
             per_run = per_user = ratio = np.nan
         else:
@@ -156,7 +156,7 @@ class _Part:
             ratio = _rms(self.errors["position_error"]) / _rms(self.position_bound_m)
         return {
             "available_runs": (100 * per_run, "%", "runs with height and distance within 50 km"),
-            "lost_runs": (100 - 100 * per_run, "%", "runs with height or distance off by 50 km"),
+            "lost_runs": (100 - 100 * per_run, "%", "lost runs"),
             "available_users": (100 * per_user, "%", "users whose mean is within 50 km"),
             "rms_over_bound": (ratio, "1", "RMS position error over its bound"),
         }
@@ -184,9 +184,9 @@ class _Part:
         median, p95 = 1e-3 * quantiles(error_m, np.array([0.5, 0.95]))
         ratio = self.errors["position_error"] / self.position_bound_m[:, None]
         return {
-            "position_median": (median, "km", "median position error"),
-            "position_p95": (p95, "km", "95 % position error"),
-            "position_rms": (1e-3 * _rms(error_m), "km", "RMS position error"),
+            "position_median": (median, "km", "median error"),
+            "position_p95": (p95, "km", "95 % error"),
+            "position_rms": (1e-3 * _rms(error_m), "km", "RMS error"),
             "position_bound": (1e-3 * _rms(self.position_bound_m), "km", "position bound"),
             "within_10_km": (_share(error_m < NEAR_M), "%", "runs within 10 km"),
             "largest_over_bound": (_largest(ratio), "1", "largest position error over its bound"),

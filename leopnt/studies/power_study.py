@@ -53,6 +53,7 @@ from leopnt.studies.power_settings import (
     sigma_cal_of,
     start_of,
     users_of,
+    with_variant,
 )
 from leopnt.studies.power_statistics import Bounds, PowerStatistics
 
@@ -86,7 +87,6 @@ class PowerStudy(AbstractStudyMethod):
         "methods.power.scores",
     )
     headline = (
-        "position_median",
         "position_median_10_30",
         "position_median_30_90",
         "lost_runs_10_30",
@@ -154,7 +154,7 @@ class PowerStudy(AbstractStudyMethod):
         return []
 
     def prepare(self, settings: PowerSettings, folder: Path) -> Prepared:
-        shared = _shared(settings)
+        shared = _shared(with_variant(settings))
         return Prepared(len(shared.elevation_rad), power_trial, shared, {}, {})
 
     def statistics(self, point: Prepared, trials_per_case: int) -> AbstractStatistics:

@@ -69,7 +69,7 @@ method = "power"
 trials = 20
 seed = 3
 [grid]
-elevation_deg = [30.0, 60.0, 30.0]
+elevation_deg = [20.0, 60.0, 40.0]
 azimuth_deg = [30.0, 30.0, 1.0]
 """
 
