@@ -147,7 +147,7 @@ class _Part:
         return found
 
     def brief(self) -> dict[str, Entry]:
-        """What is told of every ten degrees, too. Lost: height or distance off by 50 km."""
+        """What is told of every ten degrees, too. Available: height and distance within 50 km."""
         if self.is_empty:
             per_run = per_user = ratio = np.nan
         else:
@@ -155,10 +155,10 @@ class _Part:
             per_run, per_user = availability_per_run(*pair), availability_per_user(*pair)
             ratio = _rms(self.errors["position_error"]) / _rms(self.position_bound_m)
         return {
-            "available_runs": (100 * per_run, "%", "runs with height and distance within 50 km"),
+            "available_runs": (100 * per_run, "%", "available runs"),
             "lost_runs": (100 - 100 * per_run, "%", "lost runs"),
-            "available_users": (100 * per_user, "%", "users whose mean is within 50 km"),
-            "rms_over_bound": (ratio, "1", "RMS position error over its bound"),
+            "available_users": (100 * per_user, "%", "available users, by their mean"),
+            "rms_over_bound": (ratio, "1", "RMS over bound"),
         }
 
     def _scores(self) -> dict[str, Entry]:
@@ -175,7 +175,7 @@ class _Part:
                 ("run_bias", runs[0], "bias by runs (A)"),
                 ("capped_std", users[1], "standard deviation of limited errors"),
             ):
-                label = f"{one.label}: {text}"
+                label = f"{one.label}, {text}"
                 found[f"{name}_{key}"] = (one.per_unit * value, one.units, label)
         return found
 
@@ -217,7 +217,7 @@ class _Part:
         }
         for name in ("gamma", "beta"):
             near = _converged(self.errors[f"{name}_error"])
-            label = f"users converged in {SCORED[name].label}"
+            label = f"users converged, {SCORED[name].label}"
             found[f"{name}_converged"] = (_share(near), "%", label)
         return found
 

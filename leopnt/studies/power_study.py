@@ -113,7 +113,7 @@ class PowerStudy(AbstractStudyMethod):
         {
             "kind": "sweep",
             "name": "bias",
-            "title": "Bias of height and horizontal distance by users (B), elevation 30-90 deg",
+            "title": "Bias by users (B), elevation 30-90 deg",
             "y": ["height_bias_30_90", "distance_bias_30_90"],
             "y_label": "Bias [km]",
             "caption": "Mean over users of the size of their mean error; more than 50 km counts as "
@@ -131,10 +131,11 @@ class PowerStudy(AbstractStudyMethod):
         {
             "kind": "sweep",
             "name": "converged",
-            "title": "Users that converge to half a degree",
-            "y": ["gamma_converged", "beta_converged"],
-            "y_label": "Share of users [%]",
-            "caption": "By the mean of their runs, each error limited to 2 degrees.",
+            "title": "Users that converge to half a degree, and starts within two",
+            "y": ["gamma_converged", "beta_converged", "start_within_2_deg"],
+            "y_label": "Share [%]",
+            "caption": "Users by the mean of their runs, each error limited to 2 degrees. Starts: "
+            "both angles within 2 degrees.",
         },
         {
             "kind": "cdf",
