@@ -17,6 +17,7 @@ from leopnt.methods.power import (
     ANGLE_LIMITS,
     LENGTH_LIMITS,
     Limits,
+    Score,
     availability_per_run,
     availability_per_user,
     score_per_run,
@@ -165,15 +166,14 @@ class _Part:
         found: dict[str, Entry] = {}
         for name, one in SCORED.items():
             error = self.errors[one.outcome]
-            runs, users = (
-                (np.nan, np.nan) if self.is_empty else score(error, one.limits)
-                for score in (score_per_run, score_per_user)
-            )
+            runs, users = Score(np.nan, np.nan), Score(np.nan, np.nan)
+            if not self.is_empty:
+                runs, users = _by_runs(error, one.limits), _by_users(error, one.limits)
             for key, value, text in (
-                ("bias", users[0], "bias by users (B)"),
-                ("std", runs[1], "standard deviation from run to run"),
-                ("run_bias", runs[0], "bias by runs (A)"),
-                ("capped_std", users[1], "standard deviation of limited errors"),
+                ("bias", users.bias, "bias by users (B)"),
+                ("std", runs.std, "standard deviation from run to run"),
+                ("run_bias", runs.bias, "bias by runs (A)"),
+                ("capped_std", users.std, "standard deviation of limited errors"),
             ):
                 label = f"{one.label}, {text}"
                 found[f"{name}_{key}"] = (one.per_unit * value, one.units, label)
@@ -222,6 +222,25 @@ class _Part:
         return found
 
 
+def _by_runs(error: Float[np.ndarray, "user run"], limits: Limits) -> Score:
+    """Definition (A); no spread where no user has two solutions."""
+    if np.any(np.isfinite(error).sum(axis=1) >= 2):
+        return score_per_run(error, limits)
+    return score_per_run(_twice(error), limits)._replace(std=np.nan)
+
+
+def _by_users(error: Float[np.ndarray, "user run"], limits: Limits) -> Score:
+    """Definition (B); no spread of a single run."""
+    if error.shape[1] >= 2:
+        return score_per_user(error, limits)
+    return score_per_user(_twice(error), limits)._replace(std=np.nan)
+
+
+def _twice(error: Float[np.ndarray, "user run"]) -> Float[np.ndarray, "user run2"]:
+    """Every run twice, which changes no bias; one without a solution is far off."""
+    return np.repeat(np.where(np.isnan(error), _FAR, error), 2, axis=1)
+
+
 def _between(elevation_deg: np.ndarray, limits: tuple[float, float]) -> Bool[np.ndarray, " user"]:
     return (elevation_deg >= limits[0]) & (elevation_deg < limits[1])
 
@@ -233,6 +252,7 @@ def _converged(error_rad: Float[np.ndarray, "user run"]) -> Bool[np.ndarray, " u
     return np.abs(np.mean(capped, axis=1)) < ANGLE_LIMITS.limit if error_rad.size else _NOBODY
 
 
+_FAR = 1e300
 _NOBODY = np.zeros(0, bool)
 
 
