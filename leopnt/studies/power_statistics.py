@@ -96,7 +96,7 @@ class PowerStatistics(AbstractStatistics):
     def columns(self) -> dict[str, Column]:
         """All columns of the point, without the point dimension."""
         found = self._counts()
-        whole = self.was_run.all(axis=1)
+        whole = np.asarray(self.was_run.all(axis=1))
         for ending, limits in (BANDS | BINS).items():
             inside = _between(self.elevation_deg, limits)
             if not np.any(inside):
@@ -252,7 +252,7 @@ def _converged(error_rad: Float[np.ndarray, "user run"]) -> Bool[np.ndarray, " u
     return np.abs(np.mean(capped, axis=1)) < ANGLE_LIMITS.limit if error_rad.size else _NOBODY
 
 
-_FAR = 1e300
+_FAR = 1e30
 _NOBODY = np.zeros(0, bool)
 
 
