@@ -23,9 +23,9 @@ from leopnt.studies.power_settings import antenna_of, scene_of, with_variant
 from leopnt.studies.published import unexplained
 
 HEAD = '[study]\nmethod = "power"\ntrials = 10\nseed = 3\n'
-GRID = "[grid]\nelevation_deg = [15.0, 75.0, 20.0]\nazimuth_deg = [3.7, 300.0, 60.0]\n"
 SEED = '[method]\nestimator = "seed"\n'
-NUM_TRIALS = 200
+INDEX = np.arange(0, 12_000, 6)
+"""Trials all over the default grid; their shapes are those of table 2, which shares kernels."""
 
 
 def prepared(folder, text):
@@ -34,7 +34,7 @@ def prepared(folder, text):
 
 
 def trials_of(point):
-    return batch_map(point.kernel, np.arange(NUM_TRIALS), shared=point.shared, tile=250, threads=1)
+    return batch_map(point.kernel, INDEX, shared=point.shared, tile=250, threads=1)
 
 
 def refused(folder, text, head=HEAD):
@@ -44,31 +44,31 @@ def refused(folder, text, head=HEAD):
 
 
 def triangles():
-    """The users of `GRID`, ten runs of each, in plain NumPy."""
-    alpha, beta = np.radians(np.meshgrid(np.arange(15.0, 76.0, 20.0), 3.7 + 60.0 * np.arange(5),
-                                         indexing="ij"))  # fmt: skip
+    """Places of the trials' users in plain NumPy: gamma, beta, slant range, horizontal distance."""
+    user = INDEX // 10
+    alpha, beta = np.radians(10.5 + 2.0 * (user // 30)), np.radians(3.7 + 12.0 * (user % 30))
     gamma = np.arcsin(6371.0 / 7571.0 * np.cos(alpha))
     range_m = np.sqrt(7571e3**2 - (6371e3 * np.cos(alpha)) ** 2) - 6371e3 * np.sin(alpha)
-    x_m = 6371e3 * np.tan(np.pi / 2 - alpha - gamma)
-    return [np.repeat(one.ravel(), 10) for one in (gamma, beta, range_m, x_m)]
+    return gamma, beta, range_m, 6371e3 * np.tan(np.pi / 2 - alpha - gamma)
 
 
-def drawn(point, gamma, beta, range_m):
-    """Measured powers, of keys that the study derives from its seed and the trials' numbers."""
-    scene, shared = power_scene(b52()), point.shared
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory):
+    """Scene and measured powers, of keys that a study derives from its seed and trial numbers."""
+    point = prepared(tmp_path_factory.mktemp("drawn"), '[method]\nestimator = "nearest"\n')
+    scene = power_scene(b52())
 
     def one(index, *place):
-        noise, _, _ = trial_keys(index, shared)
+        noise, _, _ = trial_keys(index, point.shared)
         return measure(scene, noise, received_power_dbw(scene, *place))
 
-    rows = jax.jit(jax.vmap(one))(np.arange(NUM_TRIALS), gamma, beta, range_m)
-    return scene, np.asarray(rows)
+    return scene, np.asarray(jax.jit(jax.vmap(one))(INDEX, *triangles()[:3]))
 
 
-def test_trials_are_published_fixes_of_the_powers_of_their_users(tmp_path, evidence):
-    point = prepared(tmp_path, GRID + SEED)
+def test_trials_are_published_fixes_of_the_powers_of_their_users(drawn, tmp_path, evidence):
+    point = prepared(tmp_path, SEED)
     gamma, beta, range_m, x_m = triangles()
-    scene, power_dbw = drawn(point, gamma, beta, range_m)
+    scene, power_dbw = drawn
     fix = seed_fix(scene, power_dbw, seed_search(seed_tables(scene), power_dbw, beta))
     found, worst = trials_of(point), 0.0
     for name, expected in (
@@ -82,7 +82,7 @@ def test_trials_are_published_fixes_of_the_powers_of_their_users(tmp_path, evide
         worst = max(worst, np.nanmax(np.abs(scale * found[name] - expected)))
     evidence(
         "studies.power_kernel",
-        "errors of the published method in 200 trials, rad and 1000 km",
+        "errors of the published method in 2000 trials, rad and 1000 km",
         "the fix of the same powers, and triangles in NumPy",
         "implementation",
         achieved=worst,
@@ -90,15 +90,15 @@ def test_trials_are_published_fixes_of_the_powers_of_their_users(tmp_path, evide
     )
     if not study_size(0, 1):
         return
-    exact = trials_of(prepared(tmp_path, GRID + SEED.replace('"seed"', '"seed-exact-triangle"')))
+    exact = trials_of(prepared(tmp_path, SEED.replace('"seed"', '"seed-exact-triangle"')))
     np.testing.assert_allclose(exact["gamma_error"], found["gamma_error"], rtol=1e-9, atol=1e-12)
     np.testing.assert_allclose(exact["height_error"], fix.height_exact_m, rtol=1e-6, atol=1e-3)
 
 
-def test_the_start_alone_is_the_nearest_entry_on_the_sphere(tmp_path):
-    point = prepared(tmp_path, GRID + '[method]\nestimator = "nearest"\nstart = "bin"\n')
-    gamma, beta, range_m, _ = triangles()
-    scene, power_dbw = drawn(point, gamma, beta, range_m)
+def test_the_start_alone_is_the_nearest_entry_on_the_sphere(drawn, tmp_path):
+    point = prepared(tmp_path, '[method]\nestimator = "nearest"\nstart = "bin"\n')
+    gamma, beta, _, _ = triangles()
+    scene, power_dbw = drawn
     expected, found = seed_search(seed_tables(scene), power_dbw, beta), trials_of(point)
     np.testing.assert_allclose(found["gamma_error"], expected.gamma_rad - gamma, atol=1e-12)
     np.testing.assert_array_equal(found["gamma_error"], found["start_gamma_error"])
@@ -109,17 +109,18 @@ def test_the_start_alone_is_the_nearest_entry_on_the_sphere(tmp_path):
 
 def test_a_start_is_as_far_off_as_asked(tmp_path):
     text = 'start = "truth"\nstart_gamma_deg = 2.0\nstart_beta_deg = -1.0\n'
-    found = trials_of(prepared(tmp_path, GRID + '[method]\nestimator = "nearest"\n' + text))
+    found = trials_of(prepared(tmp_path, '[method]\nestimator = "nearest"\n' + text))
     np.testing.assert_allclose(found["start_gamma_error"], np.radians(2.0), rtol=1e-12)
     np.testing.assert_allclose(found["beta_error"], np.radians(-1.0), rtol=1e-12)
 
 
 def test_errors_of_the_eirp_are_a_user_s_or_a_satellite_s(tmp_path):
     calibration = "[calibration]\nsigma_db = 1.0\n"
-    for draw, distinct in (("user", 20), ("satellite", 1)):
-        point = prepared(tmp_path, f'{GRID}{calibration}draw = "{draw}"\n')
+    method = '[method]\nestimator = "nearest"\nstart = "truth"\n'
+    for draw, distinct in (("user", 1200), ("satellite", 1)):
+        point = prepared(tmp_path, f'{calibration}draw = "{draw}"\n{method}')
         keys = jax.vmap(lambda index, shared=point.shared: trial_keys(index, shared)[2])
-        found = jax.random.key_data(keys(np.arange(NUM_TRIALS)))
+        found = jax.random.key_data(keys(INDEX))
         assert len(np.unique(found, axis=0)) == distinct
 
 
@@ -237,5 +238,5 @@ def test_a_variant_that_is_not_there_or_wrong_gets_its_sentence(tmp_path):
 
 
 def test_a_height_known_to_a_thousand_kilometres_is_no_prior(tmp_path):
-    shared = prepared(tmp_path, GRID + "[height]\nprior_sigma_m = 1e9\n").shared
+    shared = prepared(tmp_path, "[height]\nprior_sigma_m = 1e9\n").shared
     assert np.isinf(float(shared.estimator.prior.sigma_m))
