@@ -12,6 +12,7 @@ from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from leopnt.inference.status import Status
 from leopnt.methods.power import (
+    NO_PRIOR,
     AbstractRanging,
     AbstractReference,
     AmplitudeTable,
@@ -36,6 +37,7 @@ from leopnt.methods.power import (
     received_power_dbw,
     seed_user,
 )
+from leopnt.methods.power.geometry import Number
 
 _ENDS = {
     "ok": Status.converged,
@@ -116,12 +118,26 @@ class NearTruth(AbstractStart):
         return Angles(truth.gamma_rad + self.by_gamma_rad, truth.beta_rad + self.by_beta_rad)
 
 
+class Known(NamedTuple):
+    """What an estimator knows beside the powers; its bound counts it."""
+
+    prior: HeightPrior
+    sigma_cal_db: Number
+
+
+NOTHING = Known(NO_PRIOR, 0.0)
+
+
 class AbstractEstimator(eqx.Module):
     """From measured powers and a start to a position."""
 
     @abc.abstractmethod
     def fix(self, scene: PowerScene, power_dbw: Float[Array, " beam"], start: Angles) -> Found:
         """The position of one user."""
+
+    @abc.abstractmethod
+    def known(self) -> Known:
+        """What it knows beside the powers."""
 
 
 class Seed(AbstractEstimator):
@@ -132,8 +148,13 @@ class Seed(AbstractEstimator):
     ranging: AbstractRanging
 
     def fix(self, scene: PowerScene, power_dbw: Float[Array, " beam"], start: Angles) -> Found:
-        found = seed_user(scene, power_dbw, start, *_fields(self))
+        found = seed_user(
+            scene, power_dbw, start, self.sensitivity_dbw, self.reference, self.ranging
+        )
         return _found(found, found.height_m, found.distance_m)
+
+    def known(self) -> Known:
+        return NOTHING
 
 
 class SeedExactTriangle(AbstractEstimator):
@@ -144,8 +165,13 @@ class SeedExactTriangle(AbstractEstimator):
     ranging: AbstractRanging
 
     def fix(self, scene: PowerScene, power_dbw: Float[Array, " beam"], start: Angles) -> Found:
-        found = seed_user(scene, power_dbw, start, *_fields(self))
+        found = seed_user(
+            scene, power_dbw, start, self.sensitivity_dbw, self.reference, self.ranging
+        )
         return _found(found, found.height_exact_m, found.distance_exact_m)
+
+    def known(self) -> Known:
+        return NOTHING
 
 
 class Gls(AbstractEstimator):
@@ -156,8 +182,13 @@ class Gls(AbstractEstimator):
     sensitivity_dbw: Float[Array, ""]
 
     def fix(self, scene: PowerScene, power_dbw: Float[Array, " beam"], start: Angles) -> Found:
-        found = gls_user(scene, power_dbw, start, *_fields(self))
+        found = gls_user(
+            scene, power_dbw, start, self.prior, self.sigma_cal_db, self.sensitivity_dbw
+        )
         return _found(found, found.height_m, found.distance_m)
+
+    def known(self) -> Known:
+        return Known(self.prior, self.sigma_cal_db)
 
 
 class Ml(AbstractEstimator):
@@ -168,6 +199,9 @@ class Ml(AbstractEstimator):
     def fix(self, scene: PowerScene, power_dbw: Float[Array, " beam"], start: Angles) -> Found:
         found = ml_user(scene, power_dbw, start, self.prior)
         return _found(found, found.height_m, found.distance_m)
+
+    def known(self) -> Known:
+        return Known(self.prior, 0.0)
 
 
 class Nearest(AbstractEstimator):
@@ -181,9 +215,8 @@ class Nearest(AbstractEstimator):
         beta = jnp.asarray(start.beta_rad)
         return Found(gamma, beta, range_m, at.height_m, at.distance_m, status)
 
-
-def _fields(module: eqx.Module) -> list[Any]:
-    return [getattr(module, name) for name in module.__dataclass_fields__]
+    def known(self) -> Known:
+        return NOTHING
 
 
 def _found(fix: SeedFix | PowerFix, height_m, distance_m) -> Found:

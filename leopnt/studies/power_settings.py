@@ -302,14 +302,11 @@ def power_problems(raw: dict[str, Any]) -> Iterator[str]:
     """Sentences on tables that contradict each other or themselves."""
     wrong = list(_variant_problems(raw))
     yield from wrong
-    name = raw.get("variant")
-    if not wrong and name:
-        changed = dict(raw)
-        for table, changes in raw["variants"][name].items():
-            changed[table] = table_of(raw, table) | changes
-        for problem in field_problems(PowerSettings, changed):
-            yield f"variant {shown(name)}: {problem}"
-        raw = changed
+    changes = table_of(raw, "variants", str(raw.get("variant", "")))
+    if changes and not wrong:
+        raw = raw | {name: table_of(raw, name) | table_of(changes, name) for name in changes}
+        for problem in field_problems(PowerSettings, raw):
+            yield f"variant {shown(raw['variant'])}: {problem}"
     yield from _grid_problems(table_of(raw, "grid"))
     yield from _method_problems(table_of(raw, "method"))
     modelled = table_of(raw, "calibration").get("modelled_db")

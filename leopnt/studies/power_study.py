@@ -16,9 +16,7 @@ import numpy as np
 
 from leopnt.inference.batch import batch_map
 from leopnt.methods.power import (
-    NO_PRIOR,
     FirstVisibleBeam,
-    HeightPrior,
     MeanRange,
     PowerScene,
     ReferenceRange,
@@ -34,6 +32,7 @@ from leopnt.studies.power_kernel import (
     AllBins,
     Fingerprint,
     Gls,
+    Known,
     KnownBin,
     Ml,
     Nearest,
@@ -214,16 +213,14 @@ def _estimator(settings: PowerSettings) -> AbstractEstimator:
 
 def bounds_of(shared: Shared) -> Bounds:
     """Bounds at the users' places on the sphere, with what the estimator knows."""
-    prior = getattr(shared.estimator, "prior", jax.tree.map(jnp.asarray, NO_PRIOR))
-    sigma_cal_db = getattr(shared.estimator, "sigma_cal_db", jnp.asarray(0.0))
-    common = (shared.scene, prior, sigma_cal_db)
+    common = shared.scene, jax.tree.map(jnp.asarray, shared.estimator.known())
     angles = np.asarray(shared.elevation_rad), np.asarray(shared.azimuth_rad)
     position_m, timing_s = batch_map(_bound, *angles, shared=common, tile=TILE, threads=1)
     return Bounds(position_m, timing_s)
 
 
-def _bound(elevation_rad, azimuth_rad, common: tuple[PowerScene, HeightPrior, Any]):
-    scene, prior, sigma_cal_db = common
+def _bound(elevation_rad, azimuth_rad, common: tuple[PowerScene, Known]):
+    scene, (prior, sigma_cal_db) = common
     at = truth_of(scene, elevation_rad, azimuth_rad, jnp.asarray(0.0))
     found = power_bound(scene, *at[:3], prior, sigma_cal_db=sigma_cal_db)
     return found.position_m, found.timing_s

@@ -240,3 +240,9 @@ def test_a_variant_that_is_not_there_or_wrong_gets_its_sentence(tmp_path):
 def test_a_height_known_to_a_thousand_kilometres_is_no_prior(tmp_path):
     shared = prepared(tmp_path, "[height]\nprior_sigma_m = 1e9\n").shared
     assert np.isinf(float(shared.estimator.prior.sigma_m))
+
+
+@pytest.mark.parametrize("text", ["x = 3", "x = { antenna = 3 }", 'x = { antenna.elements = "a" }'])
+def test_a_variant_of_another_shape_is_refused(tmp_path, text):
+    message = refused(tmp_path, "", f'variant = "x"\n[variants]\n{text}\n' + HEAD)
+    assert "expected" in message
