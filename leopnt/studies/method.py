@@ -33,6 +33,7 @@ MODULES = {
     "nine_d": "leopnt.studies.nine_d_study",
     "nine_d_random": "leopnt.studies.nine_d_random_study",
     "pace": "leopnt.studies.pace_study",
+    "power": "leopnt.studies.power_study",
 }
 """Module of each method that can be studied; its `METHOD` is the `AbstractStudyMethod`."""
 

@@ -29,6 +29,7 @@ _UNITS = {
     "hzps": "Hz/s",
     "km": "km",
     "db": "dB",
+    "dbw": "dBW",
 }
 _WORDS = {"snr": "SNR", "esn0": "E/N0"}
 """Parameters whose name is an abbreviation."""

@@ -63,6 +63,16 @@ seed = 3
 kind = "drawn"
 """
 
+POWER = """
+[study]
+method = "power"
+trials = 20
+seed = 3
+[grid]
+elevation_deg = [20.0, 60.0, 40.0]
+azimuth_deg = [30.0, 30.0, 1.0]
+"""
+
 
 def load_text(folder: Path, text: str, name: str = "study.toml") -> Study:
     """Write a study file and load it."""

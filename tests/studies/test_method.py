@@ -7,7 +7,7 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
-from study_texts import DOPPLER, NINE_D, NINE_D_RANDOM, PACE, PVT, load_text
+from study_texts import DOPPLER, NINE_D, NINE_D_RANDOM, PACE, POWER, PVT, load_text
 
 from leopnt.errors import LeopntError
 from leopnt.inference.batch import batch_map
@@ -20,12 +20,14 @@ TEXTS = {
     "nine_d": NINE_D,
     "nine_d_random": NINE_D_RANDOM,
     "pace": PACE,
+    "power": POWER,
 }
 FIXES = ["pvt", "doppler_fix"]
 VALUE = dict.fromkeys(FIXES, "error_enu_m") | {
     "nine_d": "orientation_bound",
     "nine_d_random": "position_bound",
     "pace": "pab_lb",
+    "power": "position_error",
 }
 """What differs from trial to trial."""
 NUM_TRIALS = 20

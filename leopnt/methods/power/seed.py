@@ -1,10 +1,12 @@
 """Power positioning as published: nearest neighbor, differenced least squares, loss to range.
 
-Nothing helps it: ten plain Gauss-Newton steps, unweighted, no damping, no clipping.
+Nothing helps it: ten plain Gauss-Newton steps, unweighted, no damping, no clipping. What the paper
+leaves open, the reference beam and the beams that tell the range, are objects.
 """
 
 from __future__ import annotations
 
+import abc
 from typing import NamedTuple
 
 import equinox as eqx
@@ -76,6 +78,84 @@ class Angles(NamedTuple):
 
     gamma_rad: Float[Array, "*batch"]
     beta_rad: Float[Array, "*batch"]
+
+
+class AbstractReference(eqx.Module):
+    """Which beam the differences are taken to."""
+
+    @abc.abstractmethod
+    def beam(self, power_dbw: Float[Array, " beam"], used: Bool[Array, " beam"]) -> Int[Array, ""]:
+        """Number of the beam.
+
+        Args:
+            power_dbw: measured.
+            used: at or above the sensitivity.
+        """
+
+
+class StrongestBeam(AbstractReference):
+    """The beam with the largest measured power."""
+
+    def beam(self, power_dbw: Float[Array, " beam"], used: Bool[Array, " beam"]) -> Int[Array, ""]:
+        return jnp.argmax(jnp.where(used, power_dbw, -jnp.inf))
+
+
+class FirstVisibleBeam(AbstractReference):
+    """The first beam, by number, at or above the sensitivity: often a weak one."""
+
+    def beam(self, power_dbw: Float[Array, " beam"], used: Bool[Array, " beam"]) -> Int[Array, ""]:
+        return jnp.argmax(used)
+
+
+class AbstractRanging(eqx.Module):
+    """Which losses tell the slant range."""
+
+    @abc.abstractmethod
+    def range_m(
+        self,
+        scene: PowerScene,
+        loss_db: Float[Array, " beam"],
+        used: Bool[Array, " beam"],
+        reference: Int[Array, ""],
+    ) -> Float[Array, ""]:
+        """Slant range.
+
+        Args:
+            loss_db: L_hat of every beam.
+            used: at or above the sensitivity.
+            reference: number of the beam that differences were taken to.
+        """
+
+
+class ReferenceRange(AbstractRanging):
+    """The range of the reference beam's loss."""
+
+    def range_m(
+        self,
+        scene: PowerScene,
+        loss_db: Float[Array, " beam"],
+        used: Bool[Array, " beam"],
+        reference: Int[Array, ""],
+    ) -> Float[Array, ""]:
+        return _range_of_loss(scene, jnp.take(loss_db, reference))
+
+
+class MeanRange(AbstractRanging):
+    """The range of the mean loss [dB] of all beams that are used, noisy ones as much as others."""
+
+    def range_m(
+        self,
+        scene: PowerScene,
+        loss_db: Float[Array, " beam"],
+        used: Bool[Array, " beam"],
+        reference: Int[Array, ""],
+    ) -> Float[Array, ""]:
+        mean_db = jnp.sum(jnp.where(used, loss_db, 0.0)) / jnp.sum(used)
+        return _range_of_loss(scene, mean_db)
+
+
+def _range_of_loss(scene: PowerScene, loss_db):
+    return wavelength(scene.carrier_hz) / (4.0 * jnp.pi) * 10.0 ** (loss_db / 20.0)
 
 
 def seed_tables(
@@ -161,6 +241,8 @@ def seed_fix(
     *,
     sensitivity_dbw: float = -160.0,
     transmitted: ArrayLike | None = None,
+    reference: AbstractReference = StrongestBeam(),
+    ranging: AbstractRanging = ReferenceRange(),
     tile: int = TILE,
     threads: int | None = None,
 ) -> SeedFix:
@@ -169,7 +251,7 @@ def seed_fix(
         X_k = J_k - J_r,   y_k = (P_hat_k - P_hat_r) - (E_k - E_r),   [gamma, beta] += X^+ y
         L_hat = E_r + G - P_hat_r,   d = lambda / (4 pi) 10^(L_hat/20)
 
-    r is the strongest measured beam; beams below the sensitivity do not count.
+    r is the strongest measured beam by default; beams below the sensitivity do not count.
 
         tables = seed_tables(scene)
         fix = seed_fix(scene, power_dbw, seed_search(tables, power_dbw, azimuth_rad))
@@ -178,6 +260,8 @@ def seed_fix(
         power_dbw: (user, beam) measured.
         start: one direction per user.
         transmitted: False where a beam was not sent.
+        reference: chooses the beam r.
+        ranging: chooses the losses that tell the range.
 
     A step that leaves gamma in (-90, 90) deg, a singular matrix, or an end at gamma < 0 is
     `diverged`.
@@ -190,14 +274,14 @@ def seed_fix(
     gamma, beta = check_angles(
         len(powers.power_dbw), gamma_rad=start.gamma_rad, beta_rad=start.beta_rad
     )
-    shared = (scene, jnp.asarray(float(sensitivity_dbw)))
+    shared = (scene, jnp.asarray(float(sensitivity_dbw)), reference, ranging)
     return batch_map(_fix_one, *powers, gamma, beta, shared=shared, tile=tile, threads=threads)
 
 
 def _fix_one(power, mask, gamma, beta, shared) -> SeedFix:
-    scene, sensitivity = shared
+    scene, sensitivity, choice, ranging = shared
     used = heard(power, sensitivity, mask)
-    reference = jnp.argmax(jnp.where(used, power, -jnp.inf))
+    reference = choice.beam(power, used)
 
     def step(state, _):
         angles, alive = state
@@ -211,9 +295,8 @@ def _fix_one(power, mask, gamma, beta, shared) -> SeedFix:
     (angles, alive), path = jax.lax.scan(step, (first, jnp.asarray(True)), None, ITERATIONS)
     solved = enough & alive & (angles[0] >= 0.0)
     gamma, beta = jnp.where(solved, angles[0], jnp.nan), jnp.where(solved, angles[1], jnp.nan)
-    strongest = jnp.take(eirp_of_angles(scene.antenna, gamma, beta).eirp_dbw, reference)
-    loss_db = strongest + scene.rx_gain_dbi - jnp.take(power, reference)
-    range_m = wavelength(scene.carrier_hz) / (4.0 * jnp.pi) * 10.0 ** (loss_db / 20.0)
+    loss_db = eirp_of_angles(scene.antenna, gamma, beta).eirp_dbw + scene.rx_gain_dbi - power
+    range_m = ranging.range_m(scene, loss_db, used, reference)
     published, exact = seed_place(scene.shell, gamma, range_m), place(scene.shell, gamma, range_m)
     off_earth = solved & (gamma > scene.shell.limb_rad())
     return SeedFix(
