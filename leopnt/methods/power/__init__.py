@@ -31,8 +31,10 @@ from leopnt.methods.power.height import NO_PRIOR, HeightPrior
 from leopnt.methods.power.inputs import Powers, check_powers, powers_of_beams
 from leopnt.methods.power.link import (
     Amplitudes,
+    Coherent,
     Cosines,
     EirpOfAngles,
+    NonCoherent,
     PowerScene,
     amplitude_of_power,
     amplitudes,
@@ -73,10 +75,12 @@ __all__ = [
     "AmplitudeTable",
     "Amplitudes",
     "Angles",
+    "Coherent",
     "Cosines",
     "EirpOfAngles",
     "HeightPrior",
     "Limits",
+    "NonCoherent",
     "Place",
     "PlaceGradient",
     "PowerBound",
