@@ -13,6 +13,12 @@ from leopnt.methods.power.fingerprints import (
     starts_of,
 )
 from leopnt.methods.power.fix import PowerFix, gls_fix, ml_fix
+from leopnt.methods.power.footprints import (
+    EarthFootprints,
+    PlaneFootprints,
+    earth_footprints,
+    plane_footprints,
+)
 from leopnt.methods.power.geometry import (
     Place,
     PlaceGradient,
@@ -77,12 +83,14 @@ __all__ = [
     "Angles",
     "Coherent",
     "Cosines",
+    "EarthFootprints",
     "EirpOfAngles",
     "HeightPrior",
     "Limits",
     "NonCoherent",
     "Place",
     "PlaceGradient",
+    "PlaneFootprints",
     "PowerBound",
     "PowerFix",
     "PowerScene",
@@ -101,6 +109,7 @@ __all__ = [
     "availability_per_user",
     "check_powers",
     "cosines",
+    "earth_footprints",
     "eirp_of_angles",
     "elevation_of_gamma",
     "fingerprint_search",
@@ -111,6 +120,7 @@ __all__ = [
     "ml_fix",
     "place",
     "place_gradient",
+    "plane_footprints",
     "position_m",
     "power_bound",
     "power_of_amplitude",
