@@ -1,5 +1,6 @@
 """Footprints against closed forms and rays met with the ellipsoid."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -58,15 +59,18 @@ def test_no_beam_is_above_its_peak_where_the_earth_is(plane):
     np.testing.assert_allclose(plane.peak_dbw[:4], 26.0 + 12 * np.log10(np.cos(0.1405)), atol=0.03)
 
 
+GEODETIC = jax.jit(ecef_to_geodetic)
+
+
 def met_with_the_ground_deg(u, v):
     """Bisection on the height along a ray."""
     ray = np.asarray(AXES) @ np.array([u, v, np.sqrt(1 - u * u - v * v)])
     near, far = 0.0, -float(np.asarray(SAT) @ ray)
     for _ in range(50):
         middle = 0.5 * (near + far)
-        above = ecef_to_geodetic(SAT + middle * ray)[2] > 0
+        above = GEODETIC(SAT + middle * ray)[2] > 0
         near, far = (middle, far) if above else (near, middle)
-    lat, lon, _ = ecef_to_geodetic(SAT + near * ray)
+    lat, lon, _ = GEODETIC(SAT + near * ray)
     return np.degrees([float(lat), float(lon) % (2 * np.pi)])
 
 
