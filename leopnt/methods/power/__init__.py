@@ -13,6 +13,12 @@ from leopnt.methods.power.fingerprints import (
     starts_of,
 )
 from leopnt.methods.power.fix import PowerFix, gls_fix, ml_fix
+from leopnt.methods.power.footprints import (
+    EarthFootprints,
+    PlaneFootprints,
+    earth_footprints,
+    plane_footprints,
+)
 from leopnt.methods.power.geometry import (
     Place,
     PlaceGradient,
@@ -31,8 +37,10 @@ from leopnt.methods.power.height import NO_PRIOR, HeightPrior
 from leopnt.methods.power.inputs import Powers, check_powers, powers_of_beams
 from leopnt.methods.power.link import (
     Amplitudes,
+    Coherent,
     Cosines,
     EirpOfAngles,
+    NonCoherent,
     PowerScene,
     amplitude_of_power,
     amplitudes,
@@ -89,14 +97,18 @@ __all__ = [
     "AmplitudeTable",
     "Amplitudes",
     "Angles",
+    "Coherent",
     "Cosines",
+    "EarthFootprints",
     "EirpOfAngles",
     "FirstVisibleBeam",
     "HeightPrior",
     "Limits",
     "MeanRange",
+    "NonCoherent",
     "Place",
     "PlaceGradient",
+    "PlaneFootprints",
     "PowerBound",
     "PowerFix",
     "PowerScene",
@@ -117,6 +129,7 @@ __all__ = [
     "availability_per_user",
     "check_powers",
     "cosines",
+    "earth_footprints",
     "eirp_of_angles",
     "elevation_of_gamma",
     "fingerprint_search",
@@ -132,6 +145,7 @@ __all__ = [
     "nearest_in_bin",
     "place",
     "place_gradient",
+    "plane_footprints",
     "position_m",
     "power_bound",
     "power_of_amplitude",
