@@ -96,7 +96,7 @@ def points(study: xr.Dataset, max_rows: int, errors: Sequence[str] = tuple(ERROR
     kept, note = cut(rows, max_rows)
     numeric = tuple(not (i < len(parameters) and parameters[i].categories)
                     for i in range(len(columns)))  # fmt: skip
-    alone = "Bounds" if headline(study) else "Errors"
+    alone = "Results" if headline(study) else "Errors"
     title = "Points of the sweep" if parameters else alone
     return Table(title, tuple(label for label, _ in columns), kept, numeric, _few(study) + note)
 
