@@ -1,11 +1,11 @@
-"""Fixes with an antenna known on a grid only: as good where it is known, none where it is not."""
+"""Fixes with an antenna known on a grid, and scenes with antennas of other kinds than B52."""
 
 import numpy as np
 import power_users
 import pytest
 
-from leopnt.antennas.beams import b52, sampled_beams
-from leopnt.methods.power import NO_PRIOR, Starts, ml_fix, power_scene
+from leopnt.antennas import GriddedBeams, b52, planar_array, sampled_beams, steered_beams
+from leopnt.methods.power import NO_PRIOR, Starts, ml_fix, power_scene, received_power_dbw
 
 SCENE = power_users.scene()
 REACH = 0.6
@@ -62,3 +62,18 @@ def test_a_user_beyond_the_grid_gets_no_position(fix, users):
     beyond = ~is_covered(users, -0.02)
     assert np.sum(beyond) > 20
     assert not np.any(fix.ok[beyond])
+
+
+def test_a_scene_keeps_complex_weights_and_what_is_known():
+    like = b52()
+    positions = np.asarray(planar_array(8, 8, 0.5))
+    free = power_scene(steered_beams(positions, like.beam_u, like.beam_v, like.peak_dbw))
+    expected = received_power_dbw(SCENE, 0.7, 1.0, 1.9e6)
+    np.testing.assert_allclose(received_power_dbw(free, 0.7, 1.0, 1.9e6), expected, atol=1e-9)
+    axis, known = np.linspace(-0.5, 0.5, 11), np.ones((1, 11, 11), bool)
+    known[0, :5] = False
+    part = GriddedBeams.of_samples(axis, axis, np.ones((1, 11, 11)), is_known=known)
+    found = [received_power_dbw(power_scene(part), 0.3, beta, 1.9e6) for beta in (0.0, np.pi)]
+    assert np.isfinite(found[0])
+    assert np.isnan(found[1])
+    assert power_scene(part).antenna.is_known.dtype == bool
