@@ -5,7 +5,17 @@ import power_users
 import pytest
 
 from leopnt.antennas import GriddedBeams, b52, planar_array, sampled_beams, steered_beams
-from leopnt.methods.power import NO_PRIOR, Starts, ml_fix, power_scene, received_power_dbw
+from leopnt.errors import LeopntError
+from leopnt.methods.power import (
+    NO_PRIOR,
+    Starts,
+    amplitude_table,
+    check_powers,
+    ml_fix,
+    power_scene,
+    received_power_dbw,
+    starts_of,
+)
 
 SCENE = power_users.scene()
 REACH = 0.6
@@ -13,11 +23,22 @@ REACH = 0.6
 
 
 @pytest.fixture(scope="module")
-def fix(users, power):
-    """By a grid that covers part of the Earth."""
+def part():
+    """A scene whose grid covers part of the Earth."""
     axis = np.linspace(-REACH, REACH, 121)
-    scene = power_scene(sampled_beams(b52(), axis, axis))
-    return ml_fix(scene, power, start(users), NO_PRIOR)
+    return power_scene(sampled_beams(b52(), axis, axis))
+
+
+@pytest.fixture(scope="module")
+def fix(part, users, power):
+    """From close to the truth."""
+    return ml_fix(part, power, start(users), NO_PRIOR)
+
+
+@pytest.fixture(scope="module")
+def searched(part, power):
+    """From the default search."""
+    return ml_fix(part, power, starts_of(part, check_powers(part, power), 1), NO_PRIOR)
 
 
 @pytest.fixture(scope="module")
@@ -58,10 +79,24 @@ def test_a_grid_gives_the_fixes_of_the_array_where_it_covers_the_user(fix, users
     )
 
 
-def test_a_user_beyond_the_grid_gets_no_position(fix, users):
+def test_a_user_beyond_the_grid_gets_no_position(fix, searched, users):
     beyond = ~is_covered(users, -0.02)
     assert np.sum(beyond) > 20
     assert not np.any(fix.ok[beyond])
+    assert not np.any(searched.ok[beyond])
+
+
+def test_the_search_starts_where_the_grid_is_known(fix, searched, users):
+    inside = is_covered(users)
+    np.testing.assert_allclose(searched.u[inside], fix.u[inside], atol=1e-6)
+    np.testing.assert_allclose(searched.v[inside], fix.v[inside], atol=1e-6)
+
+
+def test_an_antenna_that_is_known_nowhere_on_the_earth_is_refused():
+    axis = np.linspace(0.9, 0.99, 4)
+    scene = power_scene(sampled_beams(b52(), axis, axis))
+    with pytest.raises(LeopntError, match="known in no direction of the fingerprint grid"):
+        amplitude_table(scene)
 
 
 def test_a_scene_keeps_complex_weights_and_what_is_known():

@@ -55,11 +55,14 @@ def amplitude_table(
 ) -> AmplitudeTable:
     """Fingerprints of users at h = 0, by default 81 elevations times 144 azimuths.
 
+    Directions that a measured pattern does not cover are left out.
+
     Args:
         lowest_rad: elevation that the grid begins with; it ends at 90 degrees.
 
     Raises:
-        LeopntError: steps that are not above zero, a lowest elevation of 90 degrees or more.
+        LeopntError: steps that are not above zero, a lowest elevation of 90 degrees or more, an
+            antenna that is not known anywhere on the Earth.
     """
     check_positive("rad", elevation_step_rad=elevation_step_rad, azimuth_step_rad=azimuth_step_rad)
     if not 0.0 < lowest_rad < np.pi / 2:
@@ -69,7 +72,18 @@ def amplitude_table(
     )
     betas = 2.0 * np.pi * np.arange(_count(2.0 * np.pi, azimuth_step_rad))
     alpha, beta = np.meshgrid(alphas, betas / _count(2.0 * np.pi, azimuth_step_rad), indexing="ij")
-    return _table(scene, jnp.asarray(alpha.ravel()), jnp.asarray(beta.ravel()))
+    return _covered(_table(scene, jnp.asarray(alpha.ravel()), jnp.asarray(beta.ravel())))
+
+
+def _covered(table: AmplitudeTable) -> AmplitudeTable:
+    """Entries whose beams are all known: measured patterns may cover part of the Earth."""
+    known = np.all(np.isfinite(np.asarray(table.amplitude)), axis=1)
+    if not known.any():
+        raise LeopntError(
+            "the antenna is known in no direction of the fingerprint grid; expected patterns that "
+            "cover some of the Earth, all beams in the same directions."
+        )
+    return table if known.all() else jax.tree.map(lambda leaf: leaf[known], table)
 
 
 def _count(span: float, step: float) -> int:
