@@ -1,0 +1,138 @@
+"""Where a fix from a power log starts: one sweep of the beams, solved on a sphere, put into ECEF."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from leopnt.antennas.beams import AbstractBeams
+from leopnt.constants import WGS84_FLATTENING, WGS84_SEMI_MAJOR_M
+from leopnt.methods.power.fingerprints import Starts, amplitude_table, starts_of
+from leopnt.methods.power.fix import ml_fix
+from leopnt.methods.power.geometry import Shell, range_of_gamma
+from leopnt.methods.power.height import NO_PRIOR, HeightPrior
+from leopnt.methods.power.inputs import Powers, powers_of_beams
+from leopnt.methods.power.link import PowerScene
+from leopnt.methods.power.log import PowerLog
+from leopnt.methods.power.log_options import PowerLogOptions
+
+SWEEP_S = 5.0
+"""Beams farther apart in time than this, 35 km of orbit, are not taken for one epoch."""
+
+NUM_DIRECTIONS = 3
+_SPHERE_SIGMA_M = 10e3
+"""Heights of the ellipsoid scatter by this about the sphere below the satellite."""
+
+_LOWEST_RAD = np.radians(2.0)
+_INSIDE_LIMB = 0.999
+
+
+class Sweep(NamedTuple):
+    """Rows of one satellite in which each beam occurs at most once, and the middle one of them."""
+
+    rows: Int[np.ndarray, " row"]
+    middle: int
+
+
+def largest_sweep(log: PowerLog) -> Sweep:
+    """The sweep with most beams: for beams that are measured at once, the epoch with most.
+
+    Within `SWEEP_S` one state of the satellite stands for all: good enough for a start.
+    """
+    best: list[int] = []
+    for sat in np.unique(log.sat_index):
+        rows = np.flatnonzero(log.sat_index == sat)
+        rows = rows[np.argsort(log.time_s[rows], kind="stable")]
+        current: list[int] = []
+        for row in rows.tolist():
+            while current and (
+                log.beam[row] in log.beam[current]
+                or log.time_s[row] - log.time_s[current[0]] > SWEEP_S
+            ):
+                current.pop(0)
+            current.append(row)
+            if len(current) > len(best):
+                best = list(current)
+    return Sweep(np.array(best), best[len(best) // 2])
+
+
+def start_positions(
+    log: PowerLog, antenna: AbstractBeams, options: PowerLogOptions
+) -> Float[np.ndarray, "start 3"]:
+    """Positions to start from, ECEF, most likely first.
+
+        r_user = r_sat + d (u e_x + v e_y + cos(gamma) e_z)
+
+    Those of the largest sweep by `ml_fix` on the sphere below the satellite, of the nearest
+    fingerprints, the mirror of the first in the plane in which the satellite moves over ground,
+    and the user's.
+    """
+    sweep = largest_sweep(log)
+    scene, powers = _sphere(log, antenna, options, sweep)
+    starts = starts_of(
+        scene, powers, NUM_DIRECTIONS, amplitude_table(scene, lowest_rad=_LOWEST_RAD)
+    )
+    gamma, beta, range_m = _directions(scene, powers, starts, options)
+    state = np.asarray(log.sat_pos_ecef_m)[sweep.middle]
+    axes = np.asarray(log.axes_ecef)[sweep.middle]
+    sine = np.sin(gamma)
+    unit = np.stack([sine * np.cos(beta), sine * np.sin(beta), np.cos(gamma)], axis=1)
+    places = state[None] + range_m[:, None] * (unit @ axes.T)
+    normal = np.cross(state, np.asarray(log.sat_vel_ecef_mps)[sweep.middle])
+    normal = normal / np.linalg.norm(normal)
+    places = np.concatenate([places, places[:1] - 2.0 * (places[0] @ normal) * normal[None]])
+    if options.start_ecef_m is None:
+        return places
+    return np.concatenate([np.asarray(options.start_ecef_m, float)[None], places])
+
+
+def _sphere(
+    log: PowerLog, antenna: AbstractBeams, options: PowerLogOptions, sweep: Sweep
+) -> tuple[PowerScene, Powers]:
+    """The sweep as one epoch over a sphere that touches the ellipsoid below the satellite."""
+    position = np.asarray(log.sat_pos_ecef_m)[sweep.middle]
+    radius = float(np.linalg.norm(position))
+    polar = WGS84_SEMI_MAJOR_M * (1.0 - WGS84_FLATTENING)
+    stretched = position / np.array([WGS84_SEMI_MAJOR_M, WGS84_SEMI_MAJOR_M, polar])
+    earth = radius / float(np.linalg.norm(stretched))
+    scene = PowerScene(
+        antenna,
+        Shell(jnp.asarray(earth), jnp.asarray(radius - earth)),
+        jnp.asarray(float(log.carrier_hz[sweep.middle])),
+        jnp.asarray(float(options.rx_gain_dbi + options.level_db)),
+        jnp.asarray(float(np.median(log.noise_w[sweep.rows]))),
+    )
+    beams, powers = log.beam[sweep.rows].tolist(), log.power_dbw[sweep.rows].tolist()
+    return scene, powers_of_beams(scene, beams, powers)
+
+
+def _directions(scene: PowerScene, powers: Powers, starts: Starts, options: PowerLogOptions):
+    """Angles and ranges: the fix on the sphere, then the fingerprints at the known height."""
+    level_is_known = "level_db" not in options.unknowns or np.isfinite(options.level_sigma_db)
+    height = float(options.height.mean_m)
+    sigma = max(float(options.height.sigma_m), _SPHERE_SIGMA_M)
+    prior = HeightPrior(height, sigma) if level_is_known else NO_PRIOR
+    fix = ml_fix(
+        scene,
+        powers.power_dbw,
+        starts,
+        prior,
+        transmitted=powers.transmitted,
+        noise=options.noise,
+        tile=1,
+    )
+    gamma = np.concatenate([fix.gamma_rad, np.asarray(starts.gamma_rad)[0]])
+    beta = np.concatenate([fix.beta_rad, np.asarray(starts.beta_rad)[0]])
+    solved = np.isfinite(gamma)
+    inside = np.minimum(gamma, _INSIDE_LIMB * float(scene.shell.limb_rad(height)))
+    at_height = np.asarray(range_of_gamma(scene.shell, jnp.asarray(inside), height))
+    if level_is_known:
+        own: Bool[np.ndarray, " start"] = np.arange(len(gamma)) < len(fix.range_m)
+        angle = np.where(own, gamma, inside)
+        range_m = np.where(own, np.resize(fix.range_m, len(gamma)), at_height)
+    else:
+        angle, range_m = inside, at_height
+    return angle[solved], beta[solved], range_m[solved]
