@@ -5,6 +5,12 @@ some tenths of a decibel; every fix comes with its bound and a status.
 """
 
 from leopnt.methods.power.bound import PowerBound, power_bound
+from leopnt.methods.power.calibration import (
+    BeamCalibration,
+    CalibratedBeams,
+    KnownPlace,
+    calibrate_beams,
+)
 from leopnt.methods.power.ellipsoid_fix import Alternative, PowerSolution, fix_log
 from leopnt.methods.power.fingerprints import (
     AmplitudeTable,
@@ -66,6 +72,7 @@ from leopnt.methods.power.log import (
 from leopnt.methods.power.log_bound import LogBound, log_bound
 from leopnt.methods.power.log_model import POWER_ROWS, DopplerRows, PowerTheta
 from leopnt.methods.power.log_options import PowerLogOptions
+from leopnt.methods.power.log_trials import PowerTrials, power_trials
 from leopnt.methods.power.scores import (
     ANGLE_LIMITS,
     LENGTH_LIMITS,
@@ -96,12 +103,15 @@ __all__ = [
     "AmplitudeTable",
     "Amplitudes",
     "Angles",
+    "BeamCalibration",
     "BeamSchedule",
+    "CalibratedBeams",
     "Cosines",
     "DopplerPlan",
     "DopplerRows",
     "EirpOfAngles",
     "HeightPrior",
+    "KnownPlace",
     "Limits",
     "LogBound",
     "Place",
@@ -114,6 +124,7 @@ __all__ = [
     "PowerSolution",
     "PowerStatus",
     "PowerTheta",
+    "PowerTrials",
     "Powers",
     "Score",
     "SeedFix",
@@ -128,6 +139,7 @@ __all__ = [
     "availability_per_run",
     "availability_per_user",
     "beams_in_turn",
+    "calibrate_beams",
     "check_power_log",
     "check_powers",
     "cosines",
@@ -152,6 +164,7 @@ __all__ = [
     "power_of_amplitude",
     "power_scene",
     "power_sigma_db",
+    "power_trials",
     "powers_of_beams",
     "quaternion_axes",
     "range_of_elevation",

@@ -9,7 +9,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Array, Float
 
 from leopnt.antennas.beams import DB_PER_NEPER, AbstractBeams
 from leopnt.constants import SPEED_OF_LIGHT_MPS
@@ -208,8 +208,7 @@ def _assemble(log, antenna, options, data: Data, priors, ends: list[Estimate]) -
     theta = best.theta
     enough = _num_equations(log, options) >= _num_unknowns(options)
     bound = bound_at(log, antenna, options, theta)
-    facts = _facts(theta, data, priors)
-    facts = jax.tree.map(np.asarray, facts)
+    facts = jax.tree.map(np.asarray, _facts(theta, data, priors))
     count = log.num_rows
     second = alternatives[0].cost_above if alternatives else np.inf
     weak = bound.condition > WEAK_CONDITION or np.ptp(log.power_dbw) < EQUAL_DB
@@ -281,15 +280,15 @@ def _is_same(best: Estimate, off_m: np.ndarray) -> bool:
 class _Facts(NamedTuple):
     """What is told about a theta; rows are padded."""
 
-    lat_rad: Float[np.ndarray, ""]
-    lon_rad: Float[np.ndarray, ""]
-    height_m: Float[np.ndarray, ""]
-    az_rad: Float[np.ndarray, " obs"]
-    el_rad: Float[np.ndarray, " obs"]
-    amplitude: Float[np.ndarray, " obs"]
-    whitened: Float[np.ndarray, " obs"]
-    doppler_residual_hz: Float[np.ndarray, " row"]
-    prior_squares: Float[np.ndarray, " row"]
+    lat_rad: Float[Array, ""]
+    lon_rad: Float[Array, ""]
+    height_m: Float[Array, ""]
+    az_rad: Float[Array, " obs"]
+    el_rad: Float[Array, " obs"]
+    amplitude: Float[Array, " obs"]
+    whitened: Float[Array, " obs"]
+    doppler_residual_hz: Float[Array, " row"]
+    prior_squares: Float[Array, " row"]
 
 
 @eqx.filter_jit
@@ -304,7 +303,7 @@ def _facts(theta: PowerTheta, data: Data, priors) -> _Facts:
         az,
         el,
         amplitude,
-        data.observations - amplitude,
+        jnp.asarray(data.observations) - amplitude,
         residual,
         jnp.concatenate([jnp.zeros(0), *squares]),
     )

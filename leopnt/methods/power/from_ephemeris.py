@@ -82,7 +82,9 @@ def rows_from_ephemeris(
     integration_s: float = 1e-3,
     temperature_k: float = 290.0,
 ) -> PowerLog:
-    """Rows of one satellite without powers (-400 dBW): states at transmission, axes along the orbit.
+    """Rows of one satellite without powers (-400 dBW).
+
+    States are those at transmission, the antenna's axes those of the orbit.
 
     Args:
         sat: row of the ephemeris.

@@ -179,8 +179,8 @@ def _check_finite(log: PowerLog) -> None:
         if np.any(bad):
             row = int(np.argmax(bad))
             raise LeopntError(
-                f"{log.where(row)}: {name} of beam {log.beam[row]} is {value[row]}; expected finite "
-                "numbers; leave out rows of beams that were not transmitted."
+                f"{log.where(row)}: {name} of beam {log.beam[row]} is {value[row]}; expected "
+                "finite numbers; leave out rows of beams that were not transmitted."
             )
 
 
@@ -197,8 +197,8 @@ def _check_beams(log: PowerLog, antenna: AbstractBeams) -> None:
     if np.any(count > 1):
         row = int(first[np.argmax(count)])
         raise LeopntError(
-            f"{log.where(row)}: beam {log.beam[row]} of {log.satellites[log.sat_index[row]]} occurs "
-            f"twice at time_s = {log.time_s[row]:g}; expected one power per beam and time."
+            f"{log.where(row)}: beam {log.beam[row]} of {log.satellites[log.sat_index[row]]} "
+            f"occurs twice at time_s = {log.time_s[row]:g}; expected one power per beam and time."
         )
 
 
@@ -242,6 +242,6 @@ def _check_axes(log: PowerLog) -> None:
     if np.any(bad):
         row = int(np.argmax(bad))
         raise LeopntError(
-            f"{log.where(row)}: axes_ecef are {log.axes_ecef[row].tolist()}; expected a right-handed "
-            "orthonormal set, one axis per column."
+            f"{log.where(row)}: axes_ecef are {log.axes_ecef[row].tolist()}; expected a "
+            "right-handed orthonormal set, one axis per column."
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -12,10 +13,17 @@ from jaxtyping import Float
 from leopnt.antennas.beams import AbstractBeams
 from leopnt.constants import SPEED_OF_LIGHT_MPS
 from leopnt.frames.geodetic import ecef_to_geodetic, enu_basis
-from leopnt.inference.fisher import Information, fisher_information
+from leopnt.inference.fisher import Information
+from leopnt.inference.linearize import whitened_rows
+from leopnt.inference.model import Data
+from leopnt.inference.parameters import Unknowns
+from leopnt.inference.priors import prior_rows
 from leopnt.methods.power.log import PowerLog
 from leopnt.methods.power.log_model import POWER_ROWS, PowerTheta, data_of, priors_of, theta_of
 from leopnt.methods.power.log_options import PowerLogOptions, check_against
+
+_SINGULAR = 1e-9
+"""Smallest singular value, of the rows with columns of length one, that is information."""
 
 
 class LogBound(NamedTuple):
@@ -26,8 +34,8 @@ class LogBound(NamedTuple):
     position_m: root of the trace of the covariance.
     range_m, timing_s: (obs,) of the range to each row's satellite, and that over c.
     level_db, freq_offset_hz: of the common level and the frequency offset; 0 where known.
-    condition: condition number of the information with unit diagonal, over the unknowns that were
-        chosen.
+    condition: condition number of the correlations of the chosen unknowns; infinity where
+        singular.
     information: by name.
     """
 
@@ -71,19 +79,14 @@ def bound_at(
 ) -> LogBound:
     """As `log_bound`, at a theta, padded as fixes are."""
     data = data_of(log, antenna, options, row_bucket(log.num_rows))
-    visible = np.zeros(len(data.mask), bool)
-    visible[: log.num_rows] = True if used is None else used
-    information = fisher_information(
-        POWER_ROWS,
-        theta,
-        data.links,
-        options.free,
-        shared=data.shared,
-        visible=visible,
-        priors=priors_of(log, antenna, options),
-    )
+    unknowns = Unknowns.of(theta, options.free)
+    of_powers, of_priors = _rows(unknowns, theta, data, priors_of(log, antenna, options))
+    counted = slice(None, log.num_rows) if used is None else np.flatnonzero(used)
+    root = _root(np.concatenate([np.asarray(of_powers)[counted], np.asarray(of_priors)]))
+    information = Information(jnp.asarray(root), unknowns)
+    every = _inverse(root) * unknowns.scale_vector[:, None] * unknowns.scale_vector[None, :]
     place = np.asarray(theta.rx_pos_ecef_m)
-    covariance = np.asarray(information.crb("rx_pos_ecef_m"))
+    covariance = _block(every, unknowns, "rx_pos_ecef_m")
     axes = enu_axes(place)
     in_enu = axes @ covariance @ axes.T
     towards = place[None] - np.asarray(log.sat_pos_ecef_m)
@@ -96,11 +99,62 @@ def bound_at(
         float(np.sqrt(np.trace(covariance))),
         range_m,
         range_m / SPEED_OF_LIGHT_MPS,
-        _sigma(information, options, "level_db"),
-        _sigma(information, options, "freq_offset_hz"),
-        _condition(information, options),
+        _sigma(every, unknowns, "level_db"),
+        _sigma(every, unknowns, "freq_offset_hz"),
+        _condition(every, unknowns, options.unknowns),
         information,
     )
+
+
+@eqx.filter_jit
+def _rows(unknowns: Unknowns, theta: PowerTheta, data: Data, priors):
+    """Whitened rows of the powers, and those of the priors."""
+    rows = whitened_rows(POWER_ROWS, unknowns, theta, data.links, data.shared)[:, 0, :]
+    known = [prior_rows(prior, unknowns, theta)[1] for prior in priors]
+    return rows, jnp.concatenate([jnp.zeros((0, unknowns.size)), *known])
+
+
+def _root(rows: np.ndarray) -> Float[np.ndarray, "param param"]:
+    """Upper triangular R with R^T R = rows^T rows, columns scaled before the QR."""
+    size = rows.shape[1]
+    if not np.all(np.isfinite(rows)):
+        return np.full((size, size), np.nan)
+    length = np.linalg.norm(rows, axis=0)
+    scaled = np.concatenate([rows / np.where(length > 0.0, length, 1.0), np.zeros((size, size))])
+    return np.linalg.qr(scaled, mode="r") * length
+
+
+def _inverse(root: np.ndarray) -> Float[np.ndarray, "param param"]:
+    """(R^T R)^-1; NaN where R is singular, by its columns scaled to one."""
+    length = np.linalg.norm(root, axis=0)
+    if not np.all(np.isfinite(root)) or not np.all(length > 0.0):
+        return np.full(root.shape, np.nan)
+    left, singular, right = np.linalg.svd(root / length)
+    del left
+    if singular[-1] < _SINGULAR * singular[0]:
+        return np.full(root.shape, np.nan)
+    half = right.T / singular / length[:, None]
+    return half @ half.T
+
+
+def _block(every: np.ndarray, unknowns: Unknowns, names) -> np.ndarray:
+    places = unknowns.indices(names)
+    return every[np.ix_(places, places)]
+
+
+def _sigma(every: np.ndarray, unknowns: Unknowns, name: str) -> float:
+    if name not in unknowns.names:
+        return 0.0
+    return float(np.sqrt(_block(every, unknowns, name)[0, 0]))
+
+
+def _condition(every: np.ndarray, unknowns: Unknowns, names: tuple[str, ...]) -> float:
+    """Of the chosen unknowns' correlations, biases of the beams eliminated."""
+    block = _block(every, unknowns, names)
+    if not np.all(np.isfinite(block)):
+        return np.inf
+    sigma = np.sqrt(np.diag(block))
+    return float(np.linalg.cond(block / sigma[:, None] / sigma[None, :]))
 
 
 def row_bucket(count: int) -> int:
@@ -117,17 +171,3 @@ def enu_axes(rx_pos_ecef_m: Any) -> Float[np.ndarray, "3 3"]:
 def _enu_axes(place):
     lat, lon, _ = ecef_to_geodetic(place)
     return enu_basis(lat, lon)
-
-
-def _sigma(information: Information, options: PowerLogOptions, name: str) -> float:
-    return float(information.sigma(name)[0]) if name in options.unknowns else 0.0
-
-
-def _condition(information: Information, options: PowerLogOptions) -> float:
-    """Of the EFIM of the chosen unknowns, biases of the beams eliminated."""
-    efim = np.asarray(information.efim(options.unknowns))
-    diagonal = np.diag(efim)
-    if not np.all(np.isfinite(efim)) or not np.all(diagonal > 0.0):
-        return np.inf
-    scaled = efim / np.sqrt(diagonal[:, None] * diagonal[None, :])
-    return float(np.linalg.cond(scaled))

@@ -104,13 +104,9 @@ class DopplerRows(AbstractPrior):
 
     def predict_hz(self, theta: PowerTheta) -> Float[Array, " link"]:
         """Doppler of every row."""
-
-        def shift(pos_m, vel_mps, carrier_hz):
-            return doppler_first_order(
-                pos_m, vel_mps, theta.rx_pos_ecef_m, jnp.zeros(3), carrier_hz
-            )
-
-        shift_hz = jax.vmap(shift)(self.sat_pos_ecef_m, self.sat_vel_ecef_mps, self.carrier_hz)
+        states = self.sat_pos_ecef_m, self.sat_vel_ecef_mps
+        over_rows = jax.vmap(doppler_first_order, (0, 0, None, None, 0))
+        shift_hz = over_rows(*states, theta.rx_pos_ecef_m, jnp.zeros(3), self.carrier_hz)
         return shift_hz + theta.freq_offset_hz * (self.carrier_hz / self.reference_hz)
 
     def residual(self, theta: PowerTheta) -> Float[Array, " row"]:

@@ -28,8 +28,8 @@ class PowerLogOptions:
         height: knowledge of the height above the WGS 84 ellipsoid; `NO_PRIOR` for none.
         sigma_cal_db: standard deviation of each beam's EIRP, one number or one per beam. The bias
             of a beam is the same in all its rows: averaging does not remove it.
-        level_db: level common to all beams (EIRP, receiver's gain) beyond antenna and `rx_gain_dbi`;
-            the mean of its prior where it is unknown.
+        level_db: level common to all beams (EIRP, receiver's gain) beyond antenna and
+            `rx_gain_dbi`; the mean of its prior where it is unknown.
         level_sigma_db: of that prior; infinity for none.
         rx_gain_dbi: G of the receiver's antenna, the same in all directions.
         noise: of A / sqrt(N); `Rician(1.0)` for a receiver that does not know the phase.

@@ -1,4 +1,4 @@
-"""Where a fix from a power log starts: one sweep of the beams, solved on a sphere, put into ECEF."""
+"""Where a fix from a power log starts: one sweep of the beams, solved on a sphere."""
 
 from __future__ import annotations
 
