@@ -150,9 +150,7 @@ def calibrate_beams(
     check_positive("dB", weakest_db=weakest_db)
     if not places:
         raise LeopntError("places: none; expected one or more.")
-    options = PowerLogOptions(
-        rx_gain_dbi=rx_gain_dbi, **({} if noise is None else {"noise": noise})
-    )
+    options = PowerLogOptions(rx_gain_dbi=rx_gain_dbi, noise=noise or FoldedAmplitude(1.0))
     parts = [_amplitudes(place, antenna, options) for place in places]
     predicted, measured, beam = (np.concatenate(x) for x in zip(*parts, strict=True))
     chosen = _told(predicted, beam, antenna.num_beams, weakest_db)
