@@ -15,7 +15,7 @@ from leopnt.antennas.beams import AbstractBeams
 from leopnt.inference.batch import batch_map
 from leopnt.inference.least_squares import solve
 from leopnt.inference.model import Data
-from leopnt.inference.priors import AbstractPrior, FunctionPrior, GaussianPrior
+from leopnt.inference.priors import AbstractPrior, GaussianPrior
 from leopnt.inference.status import Status
 from leopnt.methods.power.ellipsoid_fix import LOG_SOLVER, near
 from leopnt.methods.power.log import PowerLog
@@ -23,6 +23,7 @@ from leopnt.methods.power.log_bound import LogBound, log_bound, row_bucket
 from leopnt.methods.power.log_model import (
     POWER_ROWS,
     DopplerRows,
+    EllipsoidHeight,
     PowerTheta,
     data_of,
     predict_amplitude,
@@ -146,9 +147,11 @@ def _draw(
 
 
 def _believed(prior: AbstractPrior, theta: PowerTheta, key) -> AbstractPrior:
-    if isinstance(prior, FunctionPrior):
-        mean = prior.function(theta) + prior.sigma * jax.random.normal(key)
-        return FunctionPrior(prior.function, mean, prior.sigma)
+    if isinstance(prior, EllipsoidHeight):
+        known = prior.weight_per_m > 0.0
+        sigma_m = jnp.where(known, 1.0 / jnp.where(known, prior.weight_per_m, 1.0), 0.0)
+        mean = prior.height_m(theta) + sigma_m * jax.random.normal(key)
+        return EllipsoidHeight(mean, prior.weight_per_m)
     if isinstance(prior, DopplerRows):
         noise = jax.random.normal(key, prior.doppler_hz.shape)
         measured = prior.predict_hz(theta) + prior.sigma_hz * noise
