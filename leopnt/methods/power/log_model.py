@@ -113,6 +113,16 @@ class DopplerRows(AbstractPrior):
         return (self.predict_hz(theta) - self.doppler_hz) / self.sigma_hz
 
 
+class CommonLevel(AbstractPrior):
+    """Level common to all beams: mean, and one over its standard deviation or 0."""
+
+    mean_db: Float[Array, ""]
+    weight_per_db: Float[Array, ""]
+
+    def residual(self, theta: PowerTheta) -> Float[Array, " row"]:
+        return jnp.atleast_1d(self.weight_per_db * (theta.level_db - self.mean_db))
+
+
 class EllipsoidHeight(AbstractPrior):
     """Height above the WGS 84 ellipsoid.
 
@@ -177,9 +187,9 @@ def priors_of(
     height = options.height
     known = float(height.mean_m), 1.0 / float(height.sigma_m)
     priors: list[AbstractPrior] = [EllipsoidHeight(*(jnp.asarray(x) for x in known))]
-    if "level_db" in options.unknowns and np.isfinite(options.level_sigma_db):
-        level = [jnp.asarray(float(x)) for x in (options.level_db, options.level_sigma_db)]
-        priors.append(GaussianPrior("level_db", *level))
+    if "level_db" in options.unknowns:
+        level = float(options.level_db), 1.0 / float(options.level_sigma_db)
+        priors.append(CommonLevel(*(jnp.asarray(x) for x in level)))
     if options.has_bias:
         sigma = np.broadcast_to(np.asarray(options.sigma_cal_db, float), (antenna.num_beams,))
         sigma = jnp.asarray(np.maximum(sigma, _LEAST_SIGMA_DB))
