@@ -20,6 +20,12 @@ from leopnt.methods.power.fingerprints import (
     starts_of,
 )
 from leopnt.methods.power.fix import PowerFix, gls_fix, ml_fix
+from leopnt.methods.power.footprints import (
+    EarthFootprints,
+    PlaneFootprints,
+    earth_footprints,
+    plane_footprints,
+)
 from leopnt.methods.power.from_ephemeris import (
     BeamSchedule,
     DopplerPlan,
@@ -48,8 +54,10 @@ from leopnt.methods.power.height import NO_PRIOR, HeightPrior
 from leopnt.methods.power.inputs import Powers, check_powers, powers_of_beams
 from leopnt.methods.power.link import (
     Amplitudes,
+    Coherent,
     Cosines,
     EirpOfAngles,
+    NonCoherent,
     PowerScene,
     amplitude_of_power,
     amplitudes,
@@ -106,16 +114,20 @@ __all__ = [
     "BeamCalibration",
     "BeamSchedule",
     "CalibratedBeams",
+    "Coherent",
     "Cosines",
     "DopplerPlan",
     "DopplerRows",
+    "EarthFootprints",
     "EirpOfAngles",
     "HeightPrior",
     "KnownPlace",
     "Limits",
     "LogBound",
+    "NonCoherent",
     "Place",
     "PlaceGradient",
+    "PlaneFootprints",
     "PowerBound",
     "PowerFix",
     "PowerLog",
@@ -144,6 +156,7 @@ __all__ = [
     "check_powers",
     "cosines",
     "draw_powers",
+    "earth_footprints",
     "eirp_of_angles",
     "elevation_of_gamma",
     "fingerprint_search",
@@ -159,6 +172,7 @@ __all__ = [
     "orbit_axes",
     "place",
     "place_gradient",
+    "plane_footprints",
     "position_m",
     "power_bound",
     "power_of_amplitude",
