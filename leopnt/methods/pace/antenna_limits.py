@@ -6,22 +6,20 @@ weighted MMSE; the update of W is a convex problem that mixes antennas, hence so
 
 from __future__ import annotations
 
-import dataclasses
 from typing import NamedTuple
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 from jax.scipy.linalg import cho_factor, cho_solve
-from jax.typing import ArrayLike
 from jaxtyping import Array, Complex, Float, Int
 
 from leopnt.errors import LeopntError
 from leopnt.inference.small_hermitian import factor, solve_lower, solve_upper
 from leopnt.inference.status import Status
 from leopnt.methods.pace._beam_inputs import (
-    LARGEST_POWER_W,
     check_above_zero,
     check_between_zero_and_one,
     check_channel,
@@ -32,15 +30,14 @@ from leopnt.methods.pace._beam_inputs import (
 from leopnt.methods.pace.wmmse import Stop
 
 GAP = 1e-11
-"""The update is done when the duality gap is this share of the least weighted error, that of noise."""
+"""The update is done when the duality gap is this share of the weighted error of noise alone."""
 
 _MAX_STEPS = 80
 _TOWARDS_WALL = 0.98
 _CENTERING = 0.1
 
 
-@dataclasses.dataclass(frozen=True)
-class PerAntennaLimit:
+class PerAntennaLimit(eqx.Module):
     """Power [W] that one subcarrier may have at each antenna, and over all of them.
 
     Attributes:
@@ -48,10 +45,10 @@ class PerAntennaLimit:
         total_w: of the satellite; infinite (default): the antennas' limits are all there is.
     """
 
-    antenna_w: ArrayLike
-    total_w: float = np.inf
+    antenna_w: Float[Array | np.ndarray, "..."] | float
+    total_w: Float[Array, ""] | float = np.inf
 
-    def __post_init__(self):
+    def __check_init__(self):
         check_powers(antenna_w=self.antenna_w)
         if not isinstance(self.total_w, Tracer) and self.total_w != np.inf:
             check_powers(total_w=self.total_w)
@@ -244,31 +241,28 @@ def _update(channel, omega, mu, limits) -> LimitedMseBeams:
     size = jnp.sqrt(mu.real**2 + mu.imag**2)
     turn = jnp.where(size > 0, jnp.conj(mu) / jnp.where(size > 0, size, 1.0), 0.0)
     mixed = jnp.conj(channel.T) * (jnp.sqrt(omega) * size)[None, :]
-    quadratic = mixed @ jnp.conj(mixed.T)
     allowed = jnp.append(limits, 1.0)
     noise = jnp.sum(omega * size**2)
     floor = jnp.finfo(float).tiny ** 0.5
 
     def at(z):
-        """Beams Z^-1 M (I + M^H Z^-1 M)^-1 D, which keep to the span of the channels, and F."""
+        """Beams Z^-1 M (I + M^H Z^-1 M)^-1 D, F, and (A + Z)^-1."""
         spread = mixed / (z[:-1] + z[-1])[:, None]
         low = factor(jnp.eye(len(omega)) + jnp.conj(mixed.T) @ spread)
         root = jnp.diag(jnp.sqrt(omega) * turn)
         beams = spread @ solve_upper(low, solve_lower(low, root))
         used = _row_powers(beams)
-        return beams, allowed - jnp.append(used, jnp.sum(used))
+        half = solve_lower(low, jnp.conj(spread.T))
+        inverse = jnp.diag(1.0 / (z[:-1] + z[-1])) - jnp.conj(half.T) @ half
+        return beams, allowed - jnp.append(used, jnp.sum(used)), inverse
 
     def unfinished(state: _Search):
         return ~state.done & (state.steps < _MAX_STEPS)
 
     def step(state: _Search) -> _Search:
         z, slack = state.multiplier, state.slack
-        beams, unused = at(z)
+        beams, unused, inverse = at(z)
         gap = z @ slack + z @ jnp.abs(slack - unused)
-        inverse = cho_solve(
-            cho_factor(quadratic + jnp.diag(z[:-1] + z[-1]), lower=True),
-            jnp.eye(len(limits), dtype=complex),
-        )
         inner = 2.0 * (inverse * (beams @ jnp.conj(beams.T)).T).real
         side = jnp.sum(inner, axis=1)
         slope = jnp.block([[inner, side[:, None]], [side[None, :], jnp.sum(side)[None, None]]])
@@ -277,14 +271,17 @@ def _update(channel, omega, mu, limits) -> LimitedMseBeams:
         ds = slope @ dz + unused - slack
         share = jnp.minimum(_room(z, dz), _room(slack, ds))
         # A matrix that rounding makes indefinite ends the search at the last good point.
-        done = (gap <= GAP * noise + floor) | ~jnp.all(jnp.isfinite(dz))
+        done = (gap <= GAP * noise + floor) & jnp.all(unused >= -GAP * allowed)
+        done = done | ~jnp.all(jnp.isfinite(dz))
         share = jnp.where(done, 0.0, share)
         dz, ds = jnp.where(done, 0.0, dz), jnp.where(done, 0.0, ds)
         return _Search(z + share * dz, slack + share * ds, state.steps + 1, done)
 
-    start = _Search(jnp.full(len(allowed), noise + floor), allowed, jnp.asarray(0), jnp.asarray(False))
+    start = _Search(
+        jnp.full(len(allowed), noise + floor), allowed, jnp.asarray(0), jnp.asarray(False)
+    )
     found = jax.lax.while_loop(unfinished, step, start)
-    beams, _ = at(found.multiplier)
+    beams, _, _ = at(found.multiplier)
     row = _row_powers(beams)
     beams = beams * jnp.sqrt(jnp.minimum(1.0, limits / jnp.maximum(row, floor)))[:, None]
     beams = beams * jax.lax.rsqrt(jnp.maximum(1.0, jnp.sum(_row_powers(beams))))

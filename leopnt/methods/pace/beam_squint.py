@@ -23,7 +23,7 @@ def subcarrier_offsets_hz(grid: OfdmGrid) -> Float[Array, " sub"]:
 
 
 def array_at(array: UniformPlanarArray, ratio: Float[Array, ""] | float) -> UniformPlanarArray:
-    """The same array at `ratio` times the carrier: its elements are farther apart in wavelengths."""
+    """The same array at `ratio` times the carrier: elements lie farther apart in wavelengths."""
     spacing = array.spacing_wavelengths * ratio
     return eqx.tree_at(lambda a: a.spacing_wavelengths, array, spacing)
 

@@ -112,9 +112,7 @@ def downlink_symbols(pilots: ArrayLike) -> DownlinkSymbol:
     """Symbols 1 to L with pilots (symbol, sub, stream)."""
     pilots = jnp.asarray(pilots, complex)
     if pilots.ndim != 3:
-        raise LeopntError(
-            f"pilots have shape {pilots.shape}; accepted: (symbol, sub, stream)."
-        )
+        raise LeopntError(f"pilots have shape {pilots.shape}; accepted: (symbol, sub, stream).")
     return DownlinkSymbol(jnp.arange(1.0, pilots.shape[0] + 1.0), pilots)
 
 

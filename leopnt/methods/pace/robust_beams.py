@@ -175,9 +175,7 @@ def _solve(belief: ChannelBelief, power_w, noise_w, stop: Stop) -> Wmmse:
         rate = _promised(wanted, total)
         moving = jnp.abs(rate - state.rate) > stop.relative_change * rate
         mixing = scale[:, None] * found.inverse
-        return _State(
-            wanted, total, mixing, found.multiplier, rate, state.iterations + 1, moving
-        )
+        return _State(wanted, total, mixing, found.multiplier, rate, state.iterations + 1, moving)
 
     def unfinished(state: _State):
         return state.going & (state.iterations < stop.max_iterations)
@@ -186,9 +184,7 @@ def _solve(belief: ChannelBelief, power_w, noise_w, stop: Stop) -> Wmmse:
     wanted, total = powers(gram / jnp.sqrt(jnp.where(size > 0, size, 1.0)))
     start = _promised(wanted, total)
     none = jnp.zeros_like(gram)
-    first = _State(
-        wanted, total, none, jnp.asarray(0.0), start, jnp.asarray(0), jnp.asarray(True)
-    )
+    first = _State(wanted, total, none, jnp.asarray(0.0), start, jnp.asarray(0), jnp.asarray(True))
     end = jax.lax.while_loop(unfinished, step, first)
     settled = Status.where(end.going, Status.max_iterations, Status.converged)
     return Wmmse(
