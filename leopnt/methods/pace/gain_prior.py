@@ -43,7 +43,7 @@ class CircularGain(AbstractGainPrior):
         E[g | g_hat] = s g_hat,   variance = s v,   s = p / (p + v)
 
     Attributes:
-        power: p = E|g|^2 of each link.
+        power: p = E|g|^2 of each link; it broadcasts to the estimates, and so does their error.
     """
 
     power: Float[Array, "*link"] | float
@@ -53,8 +53,11 @@ class CircularGain(AbstractGainPrior):
 
     def belief(self, estimate, error_variance):
         check_finite_values(estimate=estimate, error_variance=error_variance)
-        share = self.power / (self.power + error_variance)
-        return GainBelief(share * estimate, share * error_variance * jnp.ones(estimate.shape))
+        power, noise = (
+            jnp.broadcast_to(x, estimate.shape) for x in (self.power, error_variance)
+        )
+        share = power / (power + noise)
+        return GainBelief(share * estimate, share * noise)
 
 
 class KnownModulus(AbstractGainPrior):
@@ -79,8 +82,9 @@ class KnownModulus(AbstractGainPrior):
         size = jnp.sqrt(estimate.real**2 + estimate.imag**2)
         turn = jnp.where(size > 0, estimate / jnp.where(size > 0, size, 1.0), 0.0)
         # Without an error the concentration is infinite; 1e300 is as good.
-        noise = jnp.maximum(error_variance, 1e-300)
-        concentration = jnp.minimum(2.0 * self.modulus * size / noise, 1e300)
+        noise = jnp.maximum(jnp.broadcast_to(error_variance, estimate.shape), 1e-300)
+        modulus = jnp.broadcast_to(self.modulus, estimate.shape)
+        concentration = jnp.minimum(2.0 * modulus * size / noise, 1e300)
         share = i1e(concentration) / i0e(concentration)
-        variance = self.modulus**2 * (1.0 - share) * (1.0 + share)
-        return GainBelief(self.modulus * share * turn, variance)
+        variance = modulus**2 * (1.0 - share) * (1.0 + share)
+        return GainBelief(modulus * share * turn, variance)
