@@ -145,7 +145,11 @@ def test_what_symbols_are_counted_from_does_not_matter(sampled):
     moved = eqx.tree_at(lambda s: s.number, symbols, symbols.number + 100.0)
     phase = pace.PilotPhase(reference_symbol=103.0)
     other = fisher_information(
-        pace.DOWNLINK_MODEL, truth(-300.0, 0.0), moved, EVERY, shared=shared(phase, FORMER, 1.0 * times)
+        pace.DOWNLINK_MODEL,
+        truth(-300.0, 0.0),
+        moved,
+        EVERY,
+        shared=shared(phase, FORMER, 1.0 * times),
     )
     here = pace.efim_with_rate(1.0, GRID, pace.PilotPhase(reference_symbol=3.0))
     kept = ("doppler_hz", "delay_s", "doppler_rate_hzps")
