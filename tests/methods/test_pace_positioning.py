@@ -21,7 +21,7 @@ PROBLEM = pace.problem_of_user(SCENE, SYSTEM, 0)
 
 # One compilation each for all tests.
 fits_of = jax.jit(jax.vmap(pace.fit_position, in_axes=(None, 0)))
-bounds_of = jax.jit(jax.vmap(pace.position_bound_kernel))
+bound_of = jax.jit(pace.position_bound_kernel)
 
 # CRB, MCRB, LB [m] of users 1 to 4 at 50 dBm with a beam per user.
 PRINTED_M = [
@@ -50,6 +50,13 @@ def repeated(scenes):
     """Sixty scenes, those given over and over: the size of pieces that larger batches have, too."""
     every = stacked(scenes)
     return jax.tree.map(lambda leaf: leaf[jnp.arange(60) % len(scenes)], every)
+
+
+def bounds_of(problems):
+    """Bounds of many problems, one after the other: shares the kernel of `position_bound`."""
+    given = jax.tree.map(np.asarray, problems)
+    found = [bound_of(jax.tree.map(itemgetter(i), given)) for i in range(len(given.weight))]
+    return jax.tree.map(lambda *leaves: np.stack([np.asarray(x) for x in leaves]), *found)
 
 
 def first(found, count):
@@ -296,10 +303,9 @@ def test_without_mismatch_all_bounds_are_the_crb(evidence):
 def test_figure_5_saturates_at_the_printed_errors(beam, evidence):
     scenes = [pace.default_scene(sat_power_w=float(w)) for w in watts(FIG5_DBM)]
     if beam is VDB:  # another beam would compile the batch anew
-        problems = [pace.position_problems(one, SYSTEM, beam) for one in scenes]
-        every = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), stacked(problems))
-        bounds = [pace.position_bound(jax.tree.map(itemgetter(i), every)) for i in range(20)]
-        found = jax.tree.map(lambda x: x.reshape(5, 4, *x.shape[1:]), stacked(bounds))
+        problems = stacked([pace.position_problems(one, SYSTEM, beam) for one in scenes])
+        every = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), problems)
+        found = jax.tree.map(lambda x: x.reshape(5, 4, *x.shape[1:]), bounds_of(every))
     else:
         found = first(pace.position_errors(repeated(scenes), SYSTEM, beam), 5)
     assert np.all(found.is_local)
@@ -381,7 +387,7 @@ def test_microseconds_of_clock_bias_make_kilometers():
 
 def test_knowing_the_spread_of_offsets_takes_most_of_the_bias(evidence):
     rng = np.random.default_rng(8)
-    draws = 200
+    draws = study_size(100, 200)
     freq = np.broadcast_to(rng.uniform(1000, 1500, (draws, 8, 1)), (draws, 8, 4))
     clock = np.broadcast_to(rng.uniform(80e-9, 120e-9, (draws, 8, 1)), (draws, 8, 4))
     scenes = with_offsets(SCENE, freq, clock)
@@ -498,7 +504,7 @@ def test_three_satellites_at_rest_are_refused():
 
 def test_a_mismatch_too_large_gives_no_number():
     rng = np.random.default_rng(11)
-    draws = jnp.asarray(rng.uniform(0, 3e-2, (800, 8)))
+    draws = jnp.asarray(rng.uniform(0, 3e-2, (study_size(100, 800), 8)))
     many = jax.vmap(lambda c: eqx.tree_at(lambda p: p.clock_bias_s, PROBLEM, c))(draws)
     found = bounds_of(many)
     assert np.mean(found.is_local) < 0.2
