@@ -111,11 +111,12 @@ def test_beams_for_each_subcarrier_win_back_what_squint_takes(evidence):
         ),
         tolerance=1e-9,
     )
-    # Number of the guide: 256 antennas, 1 GHz.
+    # Numbers of the guide: 256 antennas, 1 GHz.
+    assert 90.0 - np.degrees(el) == pytest.approx(OFF_NADIR_DEG, abs=0.5)
     assert rates["common"] / rates["own"] == pytest.approx(SHARE_LEFT, abs=0.005)
 
 
-SHARE_LEFT = 0.284
+SHARE_LEFT, OFF_NADIR_DEG = 0.284, 36.0
 
 
 @pytest.mark.usefixtures("untyped")

@@ -140,6 +140,13 @@ def test_a_doppler_at_the_first_symbol_loses_a_factor_16(evidence):
     )
 
 
+def test_numbers_of_the_guide_follow_from_the_time_to_the_middle_symbol():
+    middle_s = pace.middle_symbol(OfdmGrid(1024, 120e3, 10_000)) / 120e3
+    assert middle_s == pytest.approx(42e-3, abs=5e-4)
+    assert 4500.0 * middle_s == pytest.approx(187.5, abs=0.5)
+    assert 50_931.8 / 12.7e9 * middle_s == pytest.approx(167e-9, abs=5e-10)
+
+
 def test_what_symbols_are_counted_from_does_not_matter(sampled):
     symbols, times = isotropic_symbols(2)
     moved = eqx.tree_at(lambda s: s.number, symbols, symbols.number + 100.0)

@@ -106,7 +106,8 @@ def test_a_clock_whose_drift_is_ignored_moves_the_fix_as_the_response_says(evide
         achieved=np.linalg.norm(found - expected) / np.linalg.norm(expected),
         tolerance=1e-3,
     )
-    # Number of the guide: slots of 83 ms, 1.2 kHz.
+    # Numbers of the guide: slots of 83 ms, 1.2 kHz.
+    assert drift[7, 1] == pytest.approx(-55e-9, abs=5e-10)
     assert np.linalg.norm(found) == pytest.approx(DRIFT_BIAS_M, rel=0.01)
     half = bias_m(pace.position_bound_ignoring_slots(IN_SLOTS, 1e-4 * STARTS_S), IN_SLOTS)
     np.testing.assert_allclose(half, 1e-4 * found, atol=1e-2 * np.linalg.norm(1e-4 * found))

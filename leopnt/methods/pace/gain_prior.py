@@ -53,9 +53,7 @@ class CircularGain(AbstractGainPrior):
 
     def belief(self, estimate, error_variance):
         check_finite_values(estimate=estimate, error_variance=error_variance)
-        power, noise = (
-            jnp.broadcast_to(x, estimate.shape) for x in (self.power, error_variance)
-        )
+        power, noise = (jnp.broadcast_to(x, estimate.shape) for x in (self.power, error_variance))
         share = power / (power + noise)
         return GainBelief(share * estimate, share * noise)
 
