@@ -140,6 +140,17 @@ def test_a_doppler_at_the_first_symbol_loses_a_factor_16(evidence):
     )
 
 
+def test_all_links_lose_a_factor_16_at_the_first_symbol_and_nothing_at_the_middle():
+    scene, system, beam = pace.default_scene(), pace.PaceSystem(), pace.UserBeams()
+    links = pace.links_of(scene, system)
+    old = pace.efim_of_links(links, scene, system, beam)
+    for place, lost in ((pace.middle_symbol(system.downlink), 1.0), (1.0, 16.0)):
+        phase = pace.PilotPhase(reference_symbol=place)
+        found = pace.efim_of_links_with_rate(links, scene, system, beam, phase)
+        np.testing.assert_allclose(old[..., 0] / found[..., 0, 0], lost, rtol=1e-3)
+        np.testing.assert_allclose(found[..., 1, 1], old[..., 1], rtol=1e-12)
+
+
 def test_numbers_of_the_guide_follow_from_the_time_to_the_middle_symbol():
     middle_s = pace.middle_symbol(OfdmGrid(1024, 120e3, 10_000)) / 120e3
     assert middle_s == pytest.approx(42e-3, abs=5e-4)

@@ -5,6 +5,8 @@ What the closed form of `downlink` leaves out, each as an option whose bound goe
 
 from __future__ import annotations
 
+import functools
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -14,7 +16,11 @@ from jaxtyping import Array, Complex, Float, Inexact
 from leopnt.antennas.elements import SineElement
 from leopnt.antennas.steering import UniformPlanarArray, dirichlet_power
 from leopnt.errors import LeopntError
-from leopnt.methods.pace.downlink import CHANNEL
+from leopnt.methods.pace.beams import AbstractPilotBeam
+from leopnt.methods.pace.downlink import CHANNEL, snr
+from leopnt.methods.pace.links import Links
+from leopnt.methods.pace.scene import PaceScene
+from leopnt.methods.pace.system import PaceSystem
 from leopnt.signals.ofdm import OfdmGrid
 
 CHANNEL_WITH_RATE = (*CHANNEL, "doppler_rate_hzps")
@@ -97,6 +103,26 @@ def rate_eliminated(efim: Float[Array, "*link 3 3"]) -> Float[Array, "*link 2 2"
     """
     across = efim[..., :2, 2]
     return efim[..., :2, :2] - across[..., :, None] * across[..., None, :] / efim[..., 2:, 2:]
+
+
+@functools.partial(jax.jit, static_argnames="beam")
+def efim_of_links_with_rate(
+    links: Links,
+    scene: PaceScene,
+    system: PaceSystem,
+    beam: AbstractPilotBeam,
+    phase: PilotPhase = PilotPhase(),
+) -> Float[Array, "sat user 2 2"]:
+    """EFIM of [nu, tau] of all links with an unknown rate, as `efim_of_links`.
+
+    `[:, u]` is the `information` of `problem_of_information`, hence of all position bounds.
+    """
+    power_w = scene.sat_power_w / system.downlink.num_sub
+    towards = jax.vmap(lambda az, el: beam.power_towards(system.array, az, el, power_w))(
+        links.az_rad, links.el_rad
+    )
+    found = snr(links.channel_gain, towards, system.downlink, system.noise_w)
+    return rate_eliminated(efim_with_rate(found, system.downlink, phase))
 
 
 @jax.jit
