@@ -482,7 +482,7 @@ def test_two_satellites_are_refused():
         pace.position_errors(stacked([two]), SYSTEM)
 
 
-@pytest.mark.parametrize("repeat", [[0, 0, 0], [0, 1, 1, 0]])
+@pytest.mark.parametrize("repeat", [[0, 0, 0, 0], [0, 1, 1, 0]])
 def test_coincident_satellites_are_refused_with_their_condition(repeat):
     scene = pace.pace_scene(
         sat_pos_m=SCENE.sat_pos_m[np.array(repeat)],

@@ -92,7 +92,9 @@ def efim_with_rate(
     `efim_closed_form` in a narrow band.
     """
     information = 2.0 * jnp.asarray(snr, float)
-    return information[..., None, None] * slope_covariance(grid, phase)
+    covariance = slope_covariance(grid, phase)
+    wide = jnp.broadcast_to(covariance, (*information.shape, 3, 3))
+    return information[..., None, None] * wide
 
 
 def rate_eliminated(efim: Float[Array, "*link 3 3"]) -> Float[Array, "*link 2 2"]:
