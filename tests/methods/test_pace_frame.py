@@ -65,7 +65,10 @@ def test_fixes_without_mismatch_scatter_as_the_bound_says(evidence):
     scene = eqx.tree_at(
         lambda s: (s.freq_offset_hz, s.clock_bias_s, s.sat_power_w),
         SCENE,
-        (jnp.full((8, 4), 900.0), jnp.full((8, 4), 2e-8), jnp.asarray(1000.0)),
+        # NumPy's floats: those of Python are weakly typed, and would compile everything anew.
+        tuple(
+            jnp.asarray(x) for x in (np.full((8, 4), 900.0), np.full((8, 4), 2e-8), np.float64(1e3))
+        ),
     )
     draws = study_size(40, 300)
     parts = [

@@ -1,10 +1,13 @@
 """Sum-rate beams: against the full-size iteration, closed forms, optimality and invariances."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from pace_beam_cases import NOISE_W, OWN_SUB, channels, full_wmmse, rates, watts
+from study_sizes import study_size
 
 from leopnt.errors import LeopntError
 from leopnt.inference.status import Status, count_statuses
@@ -21,6 +24,20 @@ from leopnt.methods.pace.wmmse import (
 CAPABILITY = "methods.pace.wmmse"
 TIGHT = Stop(1e-14, 20_000)
 SOLVE = jax.jit(wmmse_beams)
+HISTORY = jax.jit(wmmse_history, static_argnums=3)
+STARTS = functools.cache(lambda: random_starts(jax.random.key(0), 4, 20))
+
+
+def solve(channel, power_w, noise_w, stop=Stop()):
+    """Beams of up to 4 users and 64 antennas, compiled once: who is not there has no channel."""
+    num_user, num_ant = channel.shape
+    room = np.zeros((4, 64), complex)
+    room[:num_user, :num_ant] = channel
+    found = SOLVE(room, power_w, noise_w, stop)
+    return found._replace(
+        beams=found.beams[:num_ant, :num_user],
+        **{name: getattr(found, name)[:num_user] for name in ("rates_bpshz", "mu", "omega")},
+    )
 
 
 def on_subcarrier(power_dbm):
@@ -37,8 +54,8 @@ def random_channel(rng, num_user, num_ant, shape=()):
     [(50.0, 0.176814777, 0.176813749, 54), (70.0, 7.12673391, 7.12673004, 7)],
 )
 def test_worked_case_reaches_the_printed_rates(power_dbm, converged, default, iterations, evidence):
-    tight = SOLVE(channels()[0], on_subcarrier(power_dbm), NOISE_W, TIGHT)
-    loose = SOLVE(channels()[0], on_subcarrier(power_dbm), NOISE_W)
+    tight = solve(channels()[0], on_subcarrier(power_dbm), NOISE_W, TIGHT)
+    loose = solve(channels()[0], on_subcarrier(power_dbm), NOISE_W)
     assert int(loose.iterations) == iterations
     for name, found, printed in (("converged", tight, converged), ("stop 1e-6", loose, default)):
         evidence(
@@ -55,9 +72,9 @@ def test_worked_case_reaches_the_printed_rates(power_dbm, converged, default, it
 @pytest.mark.parametrize("power_dbm", [20.0, 50.0, 70.0, 90.0])
 def test_reaches_the_rate_of_the_iteration_on_antenna_matrices(power_dbm, evidence):
     worst = 0.0
-    for channel in channels()[[0, 3, 6]]:
+    for channel in channels(study_size(4, 8))[[0, 3, 6]]:
         beams, history = full_wmmse(channel, on_subcarrier(power_dbm), stop=1e-9)
-        found = SOLVE(channel, on_subcarrier(power_dbm), NOISE_W, Stop(1e-9))
+        found = solve(channel, on_subcarrier(power_dbm), NOISE_W, Stop(1e-9))
         assert int(found.iterations) == len(history) - 1
         worst = max(worst, abs(float(found.sum_rate_bpshz) / history[-1] - 1))
         # The reference drops what holds less than 1e-13 of the power: users that fade out.
@@ -74,7 +91,7 @@ def test_reaches_the_rate_of_the_iteration_on_antenna_matrices(power_dbm, eviden
 
 def test_reports_the_rate_that_its_beams_have_on_the_channel():
     for power_dbm in (0.0, 50.0, 90.0):
-        found = SOLVE(channels()[2], on_subcarrier(power_dbm), NOISE_W)
+        found = solve(channels()[2], on_subcarrier(power_dbm), NOISE_W)
         beams = np.asarray(found.beams)
         true = rates(channels()[2], beams, NOISE_W)
         # log2(1 + x) of the reference loses what x holds below 1e-16.
@@ -86,12 +103,10 @@ def test_reports_the_rate_that_its_beams_have_on_the_channel():
 
 
 def test_the_sum_rate_never_decreases(evidence):
-    history = jax.jit(wmmse_history, static_argnums=3)
-    starts = random_starts(jax.random.key(4), 4, 6)
     worst = 0.0
     for power_dbm in (30.0, 50.0, 70.0, 90.0):
-        for start in starts:
-            rate = np.asarray(history(channels()[2], on_subcarrier(power_dbm), NOISE_W, 60, start))
+        for start in STARTS()[:7]:
+            rate = np.asarray(HISTORY(channels()[2], on_subcarrier(power_dbm), NOISE_W, 60, start))
             worst = max(worst, float(np.max(-np.diff(rate) / rate[1:])))
     evidence(
         CAPABILITY,
@@ -104,13 +119,10 @@ def test_the_sum_rate_never_decreases(evidence):
 
 
 def test_history_is_the_iteration_on_antenna_matrices_from_the_same_random_start():
-    start = random_starts(jax.random.key(8), 4, 1)[1]
-    channel = channels()[2]
+    start, channel = STARTS()[1], channels()[2]
     begin = channel.conj().T @ np.asarray(start)
-    _, expected = full_wmmse(channel, on_subcarrier(70.0), start=begin)
-    found = wmmse_history(
-        jnp.asarray(channel), on_subcarrier(70.0), NOISE_W, len(expected) - 1, start
-    )
+    _, expected = full_wmmse(channel, on_subcarrier(70.0), stop=-1.0, start=begin, limit=60)
+    found = HISTORY(channel, on_subcarrier(70.0), NOISE_W, 60, start)
     np.testing.assert_allclose(found, expected, rtol=1e-10)
 
 
@@ -118,7 +130,7 @@ def test_beams_meet_the_conditions_of_a_stationary_point_of_the_sum_rate(evidenc
     # d(sum rate)/dW = x W for complex W on the power sphere, by automatic differentiation.
     channel = jnp.asarray(channels()[0])
     power_w = on_subcarrier(70.0)
-    found = SOLVE(channel, power_w, NOISE_W, Stop(1e-15, 3000))
+    found = solve(channel, power_w, NOISE_W, Stop(1e-15, 3000))
     scaled = channel * np.sqrt(power_w / NOISE_W)
     unit = found.beams / np.sqrt(power_w)
 
@@ -145,10 +157,15 @@ def test_beams_meet_the_conditions_of_a_stationary_point_of_the_sum_rate(evidenc
     np.testing.assert_allclose(found.rates_bpshz, -np.log2(np.asarray(error)), rtol=1e-9)
 
 
+@functools.cache
+def of_many_starts():
+    """Satellites 1 and 3 at 70 dBm from 21 starts."""
+    sats, stop = channels()[[0, 2]], Stop(1e-12, 20_000)
+    return sats, wmmse_best_of_batch(sats, on_subcarrier(70.0), NOISE_W, STARTS(), stop)
+
+
 def test_starts_agree_on_the_default_link_and_differ_on_the_third_satellite(evidence):
-    starts = random_starts(jax.random.key(0), 4, 20)
-    sats = channels()[[0, 2]]
-    found = wmmse_best_of_batch(sats, on_subcarrier(70.0), NOISE_W, starts, Stop(1e-12, 20_000))
+    sats, found = of_many_starts()
     reached = found.sum_rates_bpshz
     spread = np.ptp(reached, axis=1) / np.max(reached, axis=1)
     evidence(
@@ -167,16 +184,16 @@ def test_starts_agree_on_the_default_link_and_differ_on_the_third_satellite(evid
 
 
 def test_best_of_several_starts_is_the_same_one_by_one():
-    starts = random_starts(jax.random.key(0), 4, 3)
-    batch = wmmse_best_of_batch(channels()[2:4], on_subcarrier(70.0), NOISE_W, starts)
-    one = wmmse_best_of(jnp.asarray(channels()[2]), on_subcarrier(70.0), NOISE_W, starts)
-    np.testing.assert_allclose(one.sum_rates_bpshz, batch.sum_rates_bpshz[0], rtol=1e-9)
+    sats, batch = of_many_starts()
+    stop = Stop(1e-12, 20_000)
+    one = wmmse_best_of(jnp.asarray(sats[1]), on_subcarrier(70.0), NOISE_W, STARTS()[:4], stop)
+    np.testing.assert_allclose(one.sum_rates_bpshz, batch.sum_rates_bpshz[1, :4], rtol=1e-9)
     assert float(one.best.sum_rate_bpshz) == float(jnp.max(one.sum_rates_bpshz))
 
 
 def test_one_user_gets_the_matched_filter(evidence):
     channel = random_channel(np.random.default_rng(1), 1, 16)
-    found = SOLVE(channel, 3.0, 0.5)
+    found = solve(channel, 3.0, 0.5)
     capacity = np.log2(1 + 3.0 / 0.5 * np.sum(np.abs(channel) ** 2))
     evidence(
         CAPABILITY,
@@ -199,7 +216,7 @@ def test_orthogonal_users_are_water_filled(evidence):
     level = (power + np.sum(1 / gain[:3] ** 2)) / 3
     assert level < 1 / gain[3] ** 2
     expected = np.sum(np.log2(level * gain[:3] ** 2))
-    found = SOLVE(gain[:, None] * unitary, power, 1.0, TIGHT)
+    found = solve(gain[:, None] * unitary, power, 1.0, TIGHT)
     evidence(
         CAPABILITY,
         "sum rate of orthogonal users",
@@ -216,13 +233,13 @@ def test_rotating_the_antennas_rotates_the_beams_and_keeps_the_rates(evidence):
     rng = np.random.default_rng(3)
     channel = random_channel(rng, 4, 6)
     unitary = np.linalg.qr(random_channel(rng, 6, 6))[0]
-    plain = SOLVE(channel, 10.0, 1.0)
-    turned = SOLVE(channel @ unitary, 10.0, 1.0)
+    plain = solve(channel, 10.0, 1.0)
+    turned = solve(channel @ unitary, 10.0, 1.0)
     np.testing.assert_allclose(turned.beams, unitary.conj().T @ plain.beams, atol=1e-9)
     phases = np.exp(1j * rng.uniform(0, 2 * np.pi, 4))
-    shifted = SOLVE(phases[:, None] * channel, 10.0, 1.0)
+    shifted = solve(phases[:, None] * channel, 10.0, 1.0)
     order = np.array([2, 0, 3, 1])
-    reordered = SOLVE(channel[order], 10.0, 1.0)
+    reordered = solve(channel[order], 10.0, 1.0)
     worst = max(
         float(np.max(np.abs(found - plain.rates_bpshz)))
         for found in (
@@ -244,8 +261,8 @@ def test_rotating_the_antennas_rotates_the_beams_and_keeps_the_rates(evidence):
 
 def test_power_and_noise_matter_by_their_ratio_alone():
     channel = random_channel(np.random.default_rng(4), 3, 5)
-    one = SOLVE(channel, 10.0, 1.0)
-    other = SOLVE(channel * 1e-8, 10.0, 1e-16)
+    one = solve(channel, 10.0, 1.0)
+    other = solve(channel * 1e-8, 10.0, 1e-16)
     np.testing.assert_allclose(other.rates_bpshz, one.rates_bpshz, rtol=1e-10)
     np.testing.assert_allclose(other.beams, one.beams, rtol=1e-9)
 
@@ -253,15 +270,15 @@ def test_power_and_noise_matter_by_their_ratio_alone():
 def test_a_user_without_channel_gets_nothing_and_disturbs_nobody():
     channel = random_channel(np.random.default_rng(5), 4, 6)
     channel[1] = 0.0
-    found = SOLVE(channel, 10.0, 1.0)
-    others = SOLVE(channel[[0, 2, 3]], 10.0, 1.0)
+    found = solve(channel, 10.0, 1.0)
+    others = wmmse_beams(jnp.asarray(channel[[0, 2, 3]]), 10.0, 1.0)
     assert np.all(np.asarray(found.beams)[:, 1] == 0)
     assert float(found.rates_bpshz[1]) == 0
     np.testing.assert_allclose(found.sum_rate_bpshz, others.sum_rate_bpshz, rtol=1e-12)
 
 
 def test_without_any_channel_the_rate_is_zero_and_nothing_is_nan():
-    found = SOLVE(np.zeros((3, 4), complex), 10.0, 1.0)
+    found = solve(np.zeros((3, 4), complex), 10.0, 1.0)
     assert float(found.sum_rate_bpshz) == 0
     assert np.all(np.asarray(found.beams) == 0)
     assert Status[found.status] == ""
@@ -270,12 +287,12 @@ def test_without_any_channel_the_rate_is_zero_and_nothing_is_nan():
 def test_two_users_in_one_direction_share_it_by_serving_the_stronger_one():
     rng = np.random.default_rng(6)
     row = random_channel(rng, 1, 6)
-    found = SOLVE(np.concatenate([row, 0.5 * row]), 10.0, 1.0, TIGHT)
+    found = solve(np.concatenate([row, 0.5 * row]), 10.0, 1.0, TIGHT)
     best = np.log2(1 + 10.0 * np.sum(np.abs(row) ** 2))
     np.testing.assert_allclose(found.sum_rate_bpshz, best, rtol=1e-9)
 
 
-@pytest.mark.parametrize(("num_user", "num_ant"), [(5, 3), (8, 8), (12, 16)])
+@pytest.mark.parametrize(("num_user", "num_ant"), [(5, 3), (12, 16), *[(8, 8)] * study_size(0, 1)])
 def test_any_number_of_users_follows_the_iteration_on_antenna_matrices(num_user, num_ant):
     channel = random_channel(np.random.default_rng(num_user), num_user, num_ant)
     _, history = full_wmmse(channel, 20.0, noise_w=1.0)
@@ -292,15 +309,15 @@ def test_threads_change_no_bit_and_the_batch_is_the_single_run():
     assert one.beams.shape == (5, 50, 8, 4)
     assert one.sum_rate_bpshz.shape == (5, 50)
     assert count_statuses(one.status) == {"converged": 250}
-    single = SOLVE(draws[3, 7], 5.0, 1.0)
+    single = solve(draws[3, 7], 5.0, 1.0)
     np.testing.assert_allclose(one.beams[3, 7], single.beams, atol=1e-9)
 
 
 def test_power_may_differ_from_satellite_to_satellite():
-    power = np.array([1.0, 4.0])
-    draws = random_channel(np.random.default_rng(8), 3, 4, (2,))
-    found = wmmse_batch(draws, power, 1.0)
-    np.testing.assert_allclose(np.sum(np.abs(found.beams) ** 2, axis=(1, 2)), power, rtol=1e-12)
+    power = np.linspace(1.0, 4.0, 5)[:, None] * np.ones(20)[None, :]
+    draws = random_channel(np.random.default_rng(8), 4, 8, (5, 20))
+    found = wmmse_batch(draws, power, 1.0, tile=10)
+    np.testing.assert_allclose(np.sum(np.abs(found.beams) ** 2, axis=(2, 3)), power, rtol=1e-12)
 
 
 def test_refuses_powers_that_fit_no_axis_of_the_batch():
@@ -310,13 +327,13 @@ def test_refuses_powers_that_fit_no_axis_of_the_batch():
 
 
 def test_says_when_the_iterations_ran_out():
-    found = SOLVE(channels()[0], on_subcarrier(50.0), NOISE_W, Stop(1e-6, 5))
+    found = solve(channels()[0], on_subcarrier(50.0), NOISE_W, Stop(1e-6, 5))
     assert int(found.iterations) == 5
     assert Status[found.status] == Status[Status.max_iterations]
 
 
 def test_says_so_when_a_compiled_run_meets_a_channel_that_is_not_finite():
-    found = SOLVE(np.full((4, 64), np.nan + 0j), on_subcarrier(50.0), NOISE_W)
+    found = solve(np.full((4, 64), np.nan + 0j), on_subcarrier(50.0), NOISE_W)
     assert Status[found.status] == Status[Status.not_finite]
     assert np.isnan(found.sum_rate_bpshz)
     assert np.all(np.isnan(np.asarray(found.beams)))
@@ -355,6 +372,6 @@ def test_refuses_what_it_cannot_use_in_words(change, message):
 @pytest.mark.usefixtures("untyped")
 def test_refuses_starts_of_another_number_of_users():
     with pytest.raises(LeopntError, match=r"starts: got shape \(2, 3, 3\); accepted: \(start, 4"):
-        wmmse_best_of(channels()[0], 1.0, 1.0, random_starts(jax.random.key(0), 3, 1))
+        wmmse_best_of(channels()[0], 1.0, 1.0, STARTS()[:2, :3, :3])
     with pytest.raises(LeopntError, match="num_user = 0, num_random = 1: expected at least 1"):
         random_starts(jax.random.key(0), 0, 1)

@@ -31,7 +31,10 @@ def trials_of(folder, text="", count=10):
     """Outcomes of the first trials."""
     study = load_text(folder, PACE + text)
     point = study.method.prepare(study.points[0].settings, folder)
-    return batch_map(point.kernel, np.arange(count), shared=point.shared, tile=10, threads=1)
+    # The study's own tile: its runs below compile nothing new.
+    return batch_map(
+        point.kernel, np.arange(count), shared=point.shared, tile=METHOD.tile, threads=1
+    )
 
 
 def refused(folder, text):

@@ -6,6 +6,13 @@ share. `position_bound` and `uplink_bounds` answer for one scene, `position_erro
 `network_rate` says what they carry. `simulate_frame` runs estimators, beams and rates in turn.
 """
 
+from leopnt.methods.pace.antenna_limits import (
+    LimitedMseBeams,
+    LimitedWmmse,
+    PerAntennaLimit,
+    limited_mse_beams,
+    limited_wmmse_beams,
+)
 from leopnt.methods.pace.bands import AbstractBands, FullBand, OwnBand, OwnBandWithRemainder
 from leopnt.methods.pace.baselines import (
     equal_gain_beams,
@@ -20,6 +27,12 @@ from leopnt.methods.pace.batch import (
     problem_of_user,
     scene_position_bounds,
 )
+from leopnt.methods.pace.beam_squint import (
+    array_at,
+    squint_power,
+    squinted_channels,
+    subcarrier_offsets_hz,
+)
 from leopnt.methods.pace.beams import AbstractPilotBeam, UserBeams, VerticalBeam
 from leopnt.methods.pace.cluster import cluster_satellites, cluster_users, default_scene
 from leopnt.methods.pace.csi import pace_channels, unstructured_channels
@@ -33,6 +46,19 @@ from leopnt.methods.pace.downlink import (
     fim_of_links,
     snr,
 )
+from leopnt.methods.pace.downlink_effects import (
+    CHANNEL_WITH_RATE,
+    PilotPhase,
+    channel_fim_with_rate,
+    efim_of_links_with_rate,
+    efim_with_rate,
+    fim_without_rate,
+    kept_in_subcarrier,
+    middle_symbol,
+    rate_eliminated,
+    slope_covariance,
+    snr_with_leakage,
+)
 from leopnt.methods.pace.downlink_estimator import (
     DownlinkEstimate,
     PilotBlocks,
@@ -40,6 +66,15 @@ from leopnt.methods.pace.downlink_estimator import (
     draw_pilot_sums,
     estimate_downlink,
     pilot_sums,
+)
+from leopnt.methods.pace.downlink_model import (
+    DOWNLINK_MODEL,
+    LEAKING_MODEL,
+    DownlinkShared,
+    DownlinkSymbol,
+    DownlinkTheta,
+    downlink_bound_ignoring,
+    downlink_symbols,
 )
 from leopnt.methods.pace.frame import (
     ChannelErrors,
@@ -54,6 +89,7 @@ from leopnt.methods.pace.frame import (
     simulate_frames,
 )
 from leopnt.methods.pace.from_ephemeris import SceneOverPlaces, pace_scene_from_ephemeris
+from leopnt.methods.pace.gain_prior import AbstractGainPrior, CircularGain, GainBelief, KnownModulus
 from leopnt.methods.pace.links import Links, departure_angles, doppler_rates_hzps, links_of
 from leopnt.methods.pace.motion import SceneMotion, circular_arcs
 from leopnt.methods.pace.peak_search import Peak, find_peak
@@ -80,7 +116,24 @@ from leopnt.methods.pace.positioning import (
     position_bound_kernel,
 )
 from leopnt.methods.pace.rates import NetworkRate, network_rate, sinr, user_rates_bpshz
+from leopnt.methods.pace.reference_subcarrier import middle_subcarrier, reference_penalty
+from leopnt.methods.pace.robust_beams import (
+    ChannelBelief,
+    belief_of_gains,
+    mean_power_channels,
+    robust_wmmse_batch,
+    robust_wmmse_beams,
+)
 from leopnt.methods.pace.scene import PaceScene, pace_scene, with_random_phases
+from leopnt.methods.pace.slots import (
+    SLOTTED_MODEL,
+    SlottedLink,
+    position_bound_ignoring_slots,
+    scene_in_slots,
+    slot_starts_s,
+    slotted_mean,
+    slotted_position_bound,
+)
 from leopnt.methods.pace.strongest_satellite import (
     StrongestSatellite,
     serving_satellite,
@@ -132,23 +185,37 @@ from leopnt.methods.pace.wmmse import (
 
 __all__ = [
     "CHANNEL",
+    "CHANNEL_WITH_RATE",
+    "DOWNLINK_MODEL",
     "GAIN_MODEL",
+    "LEAKING_MODEL",
     "POSITION_MODEL",
+    "SLOTTED_MODEL",
     "UNKNOWNS",
     "VECTOR_MODEL",
     "AbstractBands",
     "AbstractDesign",
+    "AbstractGainPrior",
     "AbstractPilotBeam",
+    "ChannelBelief",
     "ChannelEfim",
     "ChannelErrors",
+    "CircularGain",
     "CommonBeams",
     "DownlinkEstimate",
     "DownlinkPart",
+    "DownlinkShared",
+    "DownlinkSymbol",
+    "DownlinkTheta",
     "Frame",
     "FramePlan",
     "FrameRates",
     "FullBand",
+    "GainBelief",
     "GainTheta",
+    "KnownModulus",
+    "LimitedMseBeams",
+    "LimitedWmmse",
     "Links",
     "MultiStart",
     "NetworkRate",
@@ -159,7 +226,9 @@ __all__ = [
     "PaceSystem",
     "PaceUplink",
     "Peak",
+    "PerAntennaLimit",
     "PilotBlocks",
+    "PilotPhase",
     "PilotSums",
     "PositionBound",
     "PositionErrors",
@@ -170,6 +239,7 @@ __all__ = [
     "PositionTheta",
     "SceneMotion",
     "SceneOverPlaces",
+    "SlottedLink",
     "Stop",
     "StrongestSatellite",
     "SubcarrierSpecific",
@@ -185,8 +255,11 @@ __all__ = [
     "VerticalBeam",
     "WeightedMseBeams",
     "Wmmse",
+    "array_at",
+    "belief_of_gains",
     "channel_efim",
     "channel_fim",
+    "channel_fim_with_rate",
     "circular_arcs",
     "cluster_satellites",
     "cluster_users",
@@ -195,21 +268,32 @@ __all__ = [
     "default_scene",
     "departure_angles",
     "doppler_rates_hzps",
+    "downlink_bound_ignoring",
+    "downlink_symbols",
     "draw_pilot_sums",
     "draw_uplink",
     "efim_closed_form",
     "efim_of_links",
+    "efim_of_links_with_rate",
+    "efim_with_rate",
     "equal_gain_beams",
     "estimate_and_send",
     "estimate_downlink",
     "estimate_pace",
     "estimate_uce",
     "fim_of_links",
+    "fim_without_rate",
     "find_peak",
     "fit_position",
     "fix_positions",
+    "kept_in_subcarrier",
+    "limited_mse_beams",
+    "limited_wmmse_beams",
     "links_of",
     "links_of_problem",
+    "mean_power_channels",
+    "middle_subcarrier",
+    "middle_symbol",
     "mmse_beams",
     "mrt_beams",
     "network_rate",
@@ -221,6 +305,7 @@ __all__ = [
     "pace_uplink",
     "pilot_sums",
     "position_bound",
+    "position_bound_ignoring_slots",
     "position_bound_kernel",
     "position_bound_numeric",
     "position_errors",
@@ -228,13 +313,26 @@ __all__ = [
     "problem_of_information",
     "problem_of_user",
     "random_starts",
+    "rate_eliminated",
+    "reference_penalty",
+    "robust_wmmse_batch",
+    "robust_wmmse_beams",
+    "scene_in_slots",
     "scene_position_bounds",
     "serving_satellite",
     "simulate_frame",
     "simulate_frames",
     "sinr",
+    "slope_covariance",
+    "slot_starts_s",
+    "slotted_mean",
+    "slotted_position_bound",
     "snr",
+    "snr_with_leakage",
+    "squint_power",
+    "squinted_channels",
     "strongest_satellite_rates",
+    "subcarrier_offsets_hz",
     "true_mean",
     "uce_uplink",
     "unstructured_channels",

@@ -7,9 +7,9 @@ import numpy as np
 from jaxtyping import Array, Complex, Float
 
 from leopnt.errors import LeopntError
+from leopnt.inference.small_hermitian import factor, solve_lower, solve_upper
 from leopnt.inference.small_linear import PIVOT_FLOOR
 from leopnt.methods.pace._beam_inputs import check_above_zero, check_channel, check_powers
-from leopnt.methods.pace.hermitian import factor, solve_lower, solve_upper
 
 
 def mrt_beams(

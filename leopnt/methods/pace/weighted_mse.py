@@ -8,8 +8,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Complex, Float
 
+from leopnt.inference.small_hermitian import factor, product, solve_lower, solve_upper
 from leopnt.methods.pace._beam_inputs import check_channel, check_same_users, check_weights
-from leopnt.methods.pace.hermitian import factor, product, solve_lower, solve_upper
 
 POWER_TOLERANCE = 1e-11
 """The multiplier is good when the beams' power is 1 to this; what is left is scaled away."""

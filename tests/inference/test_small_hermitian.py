@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from leopnt.methods.pace.hermitian import factor, product, solve_lower, solve_upper
+from leopnt.inference.small_hermitian import factor, product, solve_lower, solve_upper
 
 
 @pytest.mark.parametrize("size", [1, 4, 12])
@@ -23,7 +23,7 @@ def test_factor_and_solves_follow_numpy(size, evidence):
     np.testing.assert_allclose(low, np.linalg.cholesky(matrix), atol=1e-12 * np.abs(matrix).max())
     np.testing.assert_allclose(together, matrix @ root, rtol=1e-12)
     evidence(
-        "methods.pace.hermitian",
+        "inference.small_hermitian",
         "solution of a small Hermitian system, relative",
         "numpy.linalg.solve",
         "implementation",
