@@ -1,5 +1,6 @@
 """Antennas: where the elements of an array sit, how they are steered, and gain off boresight."""
 
+from leopnt.antennas.array_beams import ArrayBeams, steered_beams
 from leopnt.antennas.arrays import (
     centered_array,
     line_array,
@@ -30,6 +31,7 @@ from leopnt.antennas.patterns import (
     ParabolicBeam,
     angle_off_boresight,
 )
+from leopnt.antennas.polar_beams import PolarBeams
 from leopnt.antennas.steering import (
     Steering,
     UniformPlanarArray,
@@ -42,6 +44,7 @@ __all__ = [
     "B52_RINGS",
     "AbstractBeams",
     "AbstractPattern",
+    "ArrayBeams",
     "BeamRing",
     "CircularAperture",
     "CosinePower",
@@ -50,6 +53,7 @@ __all__ = [
     "HemisphericalPatch",
     "Isotropic",
     "ParabolicBeam",
+    "PolarBeams",
     "SeparableBeams",
     "SineElement",
     "Steering",
@@ -69,4 +73,5 @@ __all__ = [
     "ring_beams",
     "sampled_beams",
     "single_antenna",
+    "steered_beams",
 ]

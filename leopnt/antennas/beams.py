@@ -16,9 +16,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
+from leopnt.antennas._eirp import check_floor_db, element_power, floored, floored_gradient
 from leopnt.antennas._inputs import check_between, check_count, check_finite, check_positive
+from leopnt.antennas._splines import checked_samples, cubic_weights, fit_matrix, regular_axis
 from leopnt.antennas.decibels import from_db, to_db
 from leopnt.errors import LeopntError
 
@@ -99,7 +101,7 @@ class SeparableBeams(AbstractBeams):
         _check_taper(taper_x=self.taper_x, taper_y=self.taper_y)
         _check_vectors(beam_u=self.beam_u, beam_v=self.beam_v, peak_dbw=self.peak_dbw)
         check_between(0.0, np.inf, "", element_exponent=self.element_exponent)
-        check_finite("dB", floor_db=self.floor_db)
+        check_floor_db(self.floor_db)
         check_positive("", spacing_wavelengths=self.spacing_wavelengths)
 
     @property
@@ -109,7 +111,7 @@ class SeparableBeams(AbstractBeams):
     def eirp_w(self, u: Cosine, v: Cosine) -> Float[Array, " beam"]:
         x, _ = self._axis(self.taper_x, u, self.beam_u)
         y, _ = self._axis(self.taper_y, v, self.beam_v)
-        element, _ = _element(self.element_exponent, u, v)
+        element, _ = element_power(self.element_exponent, u, v)
         return (
             from_db(jnp.asarray(self.peak_dbw)) * element * ((x * y) ** 2 + from_db(self.floor_db))
         )
@@ -117,7 +119,7 @@ class SeparableBeams(AbstractBeams):
     def eirp_w_gradient(self, u: Cosine, v: Cosine) -> EirpGradient:
         x, by_x = self._axis(self.taper_x, u, self.beam_u)
         y, by_y = self._axis(self.taper_y, v, self.beam_v)
-        element, by_square = _element(self.element_exponent, u, v)
+        element, by_square = element_power(self.element_exponent, u, v)
         scale = from_db(jnp.asarray(self.peak_dbw)) * element
         eirp = scale * ((x * y) ** 2 + from_db(self.floor_db))
         return EirpGradient(
@@ -156,13 +158,6 @@ def _array_factor(taper, cos_half, sin_half):
         now, before = (twice * now[0] - before[0], twice * now[1] - before[1]), now
         n += 1.0
     return value, slope
-
-
-def _element(exponent, u, v):
-    """cos(gamma)^q and the derivative of its logarithm by u^2 + v^2; NaN behind the array."""
-    square = 1.0 - jnp.asarray(u) ** 2 - jnp.asarray(v) ** 2
-    square = jnp.where(square > 0.0, square, jnp.nan)
-    return square ** (0.5 * exponent), -0.5 * exponent / square
 
 
 @dataclasses.dataclass(frozen=True)
@@ -254,6 +249,7 @@ class GriddedBeams(AbstractBeams):
         step_u, step_v: of the grid.
         floor_w: EIRP below which a spline is cut off.
         element_exponent: q of a factor cos(gamma)^q that the samples are without.
+        is_known: (beam, nu - 1, nv - 1) cells in which a beam is known; None for all.
     """
 
     coefficients_w: Float[Array | np.ndarray, "beam nodes_u nodes_v"]
@@ -263,6 +259,7 @@ class GriddedBeams(AbstractBeams):
     step_v: Float[Array, ""] | float
     floor_w: Float[Array, ""] | float
     element_exponent: Float[Array, ""] | float = 0.0
+    is_known: Bool[Array | np.ndarray, "beam cells_u cells_v"] | None = None
 
     @staticmethod
     def of_samples(
@@ -272,6 +269,7 @@ class GriddedBeams(AbstractBeams):
         *,
         floor_w: float = 1e-6,
         element_exponent: float = 0.0,
+        is_known: Bool[np.ndarray, "beam nu nv"] | None = None,
     ) -> GriddedBeams:
         """Fit splines through samples of linear power [W].
 
@@ -280,28 +278,23 @@ class GriddedBeams(AbstractBeams):
             eirp_w: samples, without the factor of `element_exponent`.
             floor_w: EIRP at which a spline is cut off; above zero.
             element_exponent: q of cos(gamma)^q that multiplies the spline.
+            is_known: False for samples that only fill the grid; EIRP is NaN in the cells that they
+                border, and the nearer a cell is to one, the more a spline depends on the filling.
 
         Raises:
             LeopntError: irregular axes, a shape that does not fit, negative power, NaN.
         """
-        axes = [_regular_axis("u", u), _regular_axis("v", v)]
-        samples = np.asarray(eirp_w, float)
+        axes = [regular_axis("u", u), regular_axis("v", v)]
         shape = tuple(len(axis) for axis in axes)
-        if samples.ndim != 3 or samples.shape[1:] != shape:
-            raise LeopntError(
-                f"eirp_w has shape {samples.shape}; accepted: (beam, {shape[0]}, {shape[1]})."
-            )
-        if not np.all(np.isfinite(samples)):
-            raise LeopntError("eirp_w holds NaN or infinity; expected finite numbers.")
-        if np.any(samples < 0.0):
-            raise LeopntError(f"eirp_w = {samples.min():g} W: expected 0 or more (linear power).")
+        samples = checked_samples("eirp_w", eirp_w, shape)
         check_positive("W", floor_w=floor_w)
-        fit_u, fit_v = (_fit_matrix(len(axis)) for axis in axes)
+        fit_u, fit_v = (fit_matrix(len(axis)) for axis in axes)
         coefficients = np.einsum("au,kuv,bv->kab", fit_u, samples, fit_v, optimize=True)
         first_u, first_v = (float(axis[0]) for axis in axes)
         step_u, step_v = (float(axis[-1] - axis[0]) / (len(axis) - 1) for axis in axes)
+        cells = None if is_known is None else _cells(is_known, samples.shape)
         return GriddedBeams(
-            coefficients, first_u, first_v, step_u, step_v, floor_w, element_exponent
+            coefficients, first_u, first_v, step_u, step_v, floor_w, element_exponent, cells
         )
 
     @property
@@ -310,33 +303,27 @@ class GriddedBeams(AbstractBeams):
 
     def eirp_w(self, u: Cosine, v: Cosine) -> Float[Array, " beam"]:
         patch, (weight_u, _), (weight_v, _) = self._around(u, v)
-        return self._scaled(jnp.einsum("kab,a,b->k", patch, weight_u, weight_v), u, v)[0]
+        power = jnp.einsum("kab,a,b->k", patch, weight_u, weight_v)
+        return floored(power, self.floor_w, self.element_exponent, u, v)
 
     def eirp_w_gradient(self, u: Cosine, v: Cosine) -> EirpGradient:
         patch, (weight_u, slope_u), (weight_v, slope_v) = self._around(u, v)
         power = jnp.einsum("kab,a,b->k", patch, weight_u, weight_v)
         by_u = jnp.einsum("kab,a,b->k", patch, slope_u, weight_v) / self.step_u
         by_v = jnp.einsum("kab,a,b->k", patch, weight_u, slope_v) / self.step_v
-        eirp, element, by_square = self._scaled(power, u, v)
-        above = power > self.floor_w
-        return EirpGradient(
-            eirp,
-            jnp.where(above, by_u, 0.0) * element + eirp * (2.0 * u * by_square),
-            jnp.where(above, by_v, 0.0) * element + eirp * (2.0 * v * by_square),
-        )
-
-    def _scaled(self, power, u, v):
-        element, by_square = _element(self.element_exponent, u, v)
-        eirp = jnp.where(power > self.floor_w, power, self.floor_w) * element
-        return jnp.where(jnp.isnan(power), jnp.nan, eirp), element, by_square
+        cut = (self.floor_w, self.element_exponent, u, v)
+        return EirpGradient(*floored_gradient(power, by_u, by_v, *cut))
 
     def _around(self, u, v):
         """The 4 x 4 coefficients around a direction and the splines' weights on both axes."""
         _, nodes_u, nodes_v = self.coefficients_w.shape
-        at_u, of_u = _cubic_weights((jnp.asarray(u) - self.first_u) / self.step_u, nodes_u - 3)
-        at_v, of_v = _cubic_weights((jnp.asarray(v) - self.first_v) / self.step_v, nodes_v - 3)
+        at_u, of_u = cubic_weights((jnp.asarray(u) - self.first_u) / self.step_u, nodes_u - 3)
+        at_v, of_v = cubic_weights((jnp.asarray(v) - self.first_v) / self.step_v, nodes_v - 3)
         whole = jnp.asarray(self.coefficients_w)
         patch = jax.lax.dynamic_slice(whole, (0, at_u, at_v), (self.num_beams, 4, 4))
+        if self.is_known is not None:
+            known = jnp.asarray(self.is_known)[:, at_u, at_v]
+            patch = jnp.where(known[:, None, None], patch, jnp.nan)
         return patch, of_u, of_v
 
 
@@ -354,41 +341,15 @@ def sampled_beams(
     return GriddedBeams.of_samples(u, v, power, element_exponent=exponent)
 
 
-def _cubic_weights(place, num_cells: int):
-    """Cell of a grid, and the four B-spline weights there with derivatives by the place."""
-    cell = jnp.clip(jnp.floor(place), 0, num_cells - 1)
-    t = place - cell
-    t = jnp.where((place >= 0.0) & (place <= num_cells), t, jnp.nan)
-    s = 1.0 - t
-    inner = 4.0 - 6.0 * t * t + 3.0 * t**3
-    outer = 4.0 - 6.0 * s * s + 3.0 * s**3
-    weight = jnp.stack([s**3, inner, outer, t**3]) / 6.0
-    slope = jnp.stack([-s * s, t * (3.0 * t - 4.0), -s * (3.0 * s - 4.0), t * t]) / 2.0
-    return jnp.where(jnp.isnan(place), 0, cell).astype(int), (weight, slope)
-
-
-def _fit_matrix(count: int) -> Float[np.ndarray, "nodes count"]:
-    """Samples at equal steps -> coefficients of the not-a-knot cubic spline through them."""
-    system = np.zeros((count + 2, count + 2))
-    for row in range(count):
-        system[row, row : row + 3] = (1.0 / 6.0, 4.0 / 6.0, 1.0 / 6.0)
-    fourth_difference = (1.0, -4.0, 6.0, -4.0, 1.0)
-    system[count, :5] = fourth_difference
-    system[count + 1, -5:] = fourth_difference
-    return np.linalg.solve(system, np.eye(count + 2, count))
-
-
-def _regular_axis(name: str, value) -> Float[np.ndarray, " count"]:
-    axis = np.asarray(value, float)
-    if axis.ndim != 1 or len(axis) < 4:
-        raise LeopntError(f"{name}: got {axis.size} values; expected 4 or more on one axis.")
-    steps = np.diff(axis)
-    mean = (axis[-1] - axis[0]) / (len(axis) - 1)
-    if not (mean > 0.0 and np.all(np.abs(steps - mean) < 1e-6 * mean)):
+def _cells(is_known, shape) -> Bool[np.ndarray, "beam cells_u cells_v"]:
+    """Cells whose four corners are known."""
+    nodes = np.asarray(is_known)
+    if nodes.dtype != bool or nodes.shape != shape:
         raise LeopntError(
-            f"{name} must rise in equal steps; found steps of {steps.min():g} to {steps.max():g}."
+            f"is_known has type {nodes.dtype} and shape {nodes.shape}; accepted: bool, {shape}."
         )
-    return axis
+    rows = nodes[:, :-1] & nodes[:, 1:]
+    return rows[:, :, :-1] & rows[:, :, 1:]
 
 
 def _check_taper(**named) -> None:

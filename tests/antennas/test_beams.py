@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy.interpolate import RectBivariateSpline
 
 from leopnt.antennas.beams import (
     B52_RINGS,
@@ -202,6 +203,75 @@ def test_a_sampled_pattern_is_as_accurate_as_published(step, published_db, evide
     )
 
 
+def bare_power(u, v, beam_u, beam_v, peak_dbw):
+    """One beam of B52 without its elements' factor, in plain NumPy."""
+
+    def one_axis(x):
+        return sum(np.cos(n * x) for n in (0.5, 1.5, 2.5, 3.5)) / 4
+
+    field = one_axis(np.pi * (u - beam_u)) * one_axis(np.pi * (v - beam_v))
+    return 10 ** (peak_dbw / 10) * (field**2 + 10**-3.5)
+
+
+@pytest.mark.parametrize(
+    ("step", "published_db"), [(0.01745, 4.6), (0.01745 / 2, 1.8), (0.01745 / 4, 0.22)]
+)
+def test_a_spline_through_decibels_is_wrong_by_as_much_as_published(step, published_db, evidence):
+    count = 2 * int(np.ceil(0.9 / step)) + 1
+    axis = step * (np.arange(count) - count // 2)
+    u, v = (np.asarray(x) for x in directions(400, seed=6, reach=0.829))
+    antenna, worst = b52(), 0.0
+    for beam in zip(antenna.beam_u, antenna.beam_v, antenna.peak_dbw, strict=True):
+        power_db = 10 * np.log10(bare_power(axis[:, None], axis[None, :], *beam))
+        off = RectBivariateSpline(axis, axis, power_db).ev(u, v)
+        worst = max(worst, np.max(np.abs(off - 10 * np.log10(bare_power(u, v, *beam)))))
+    evidence(
+        "antennas.beams",
+        f"error of a spline through decibels on a ({step:.5f})^2 grid, relative to the published",
+        "published maximum, on a grid that is not stated",
+        "published",
+        achieved=abs(worst / published_db - 1),
+        tolerance=0.25,
+    )
+
+
+def test_splines_are_those_of_scipy(evidence):
+    u_axis, v_axis = np.linspace(-0.5, 0.5, 31), np.linspace(-0.3, 0.6, 40)
+    power = np.stack([bare_power(u_axis[:, None], v_axis[None, :], 0.1, b, 20.0) for b in (0, 0.3)])
+    beams = GriddedBeams.of_samples(u_axis, v_axis, power, floor_w=1e-9)
+    rng = np.random.default_rng(1)
+    u, v = rng.uniform(-0.5, 0.5, 50), rng.uniform(-0.3, 0.6, 50)
+    found = jax.jit(jax.vmap(beams.eirp_w))(jnp.asarray(u), jnp.asarray(v))
+    scipy_s = np.stack([RectBivariateSpline(u_axis, v_axis, p).ev(u, v) for p in power], axis=1)
+    evidence(
+        "antennas.beams",
+        "bicubic splines, relative to the peak",
+        "scipy.interpolate.RectBivariateSpline",
+        "implementation",
+        achieved=np.max(np.abs(found - scipy_s)) / power.max(),
+        tolerance=1e-12,
+    )
+
+
+def test_beams_are_unknown_where_their_samples_are():
+    axis = np.linspace(-0.5, 0.5, 21)
+    power = np.ones((2, 21, 21))
+    known = np.ones((2, 21, 21), bool)
+    known[1, :10] = False
+    beams = GriddedBeams.of_samples(axis, axis, power, is_known=known)
+    found = np.stack([beams.eirp_w(u, 0.11) for u in (-0.3, -0.01, 0.01, 0.3)])
+    np.testing.assert_allclose(found[:, 0], 1.0, rtol=1e-12)
+    np.testing.assert_array_equal(np.isnan(found[:, 1]), [True, True, False, False])
+    gradient = beams.eirp_w_gradient(-0.3, 0.11)
+    np.testing.assert_array_equal(np.isnan(gradient.by_u), [False, True])
+
+
+def test_an_array_may_be_without_a_floor():
+    bare = ring_beams(B52_RINGS, 8, 8, floor_db=-np.inf)
+    at_null = bare.beam_u[0] + 0.25
+    np.testing.assert_allclose(bare.eirp_w(at_null, bare.beam_v[0])[0], 0.0, atol=1e-27)
+
+
 def test_outside_of_the_grid_a_sampled_pattern_is_unknown():
     axis = np.linspace(-0.5, 0.5, 21)
     sampled = sampled_beams(tapered(), axis, axis)
@@ -254,6 +324,22 @@ def test_beyond_the_horizon_of_the_array_there_is_nothing():
         (
             lambda: GriddedBeams.of_samples(np.arange(4.0), np.arange(4.0), -np.ones((1, 4, 4))),
             "eirp_w = -1 W: expected 0 or more",
+        ),
+        (
+            lambda: GriddedBeams.of_samples(
+                np.arange(4.0), np.arange(4.0), np.full((1, 4, 4), np.nan)
+            ),
+            "eirp_w holds NaN or infinity",
+        ),
+        (
+            lambda: GriddedBeams.of_samples(
+                np.arange(4.0), np.arange(4.0), np.ones((1, 4, 4)), is_known=np.ones((4, 4), bool)
+            ),
+            r"is_known has type bool and shape \(4, 4\); accepted: bool, \(1, 4, 4\)",
+        ),
+        (
+            lambda: ring_beams(B52_RINGS, 8, 8, floor_db=np.inf),
+            "floor_db = inf: expected a finite number",
         ),
     ],
 )

@@ -48,8 +48,10 @@ from leopnt.methods.power.height import NO_PRIOR, HeightPrior
 from leopnt.methods.power.inputs import Powers, check_powers, powers_of_beams
 from leopnt.methods.power.link import (
     Amplitudes,
+    Coherent,
     Cosines,
     EirpOfAngles,
+    NonCoherent,
     PowerScene,
     amplitude_of_power,
     amplitudes,
@@ -106,6 +108,7 @@ __all__ = [
     "BeamCalibration",
     "BeamSchedule",
     "CalibratedBeams",
+    "Coherent",
     "Cosines",
     "DopplerPlan",
     "DopplerRows",
@@ -114,6 +117,7 @@ __all__ = [
     "KnownPlace",
     "Limits",
     "LogBound",
+    "NonCoherent",
     "Place",
     "PlaceGradient",
     "PowerBound",

@@ -15,7 +15,8 @@ from leopnt.constants import SPEED_OF_LIGHT_MPS
 from leopnt.inference.small_linear import gram_of_columns, inverse_spd
 from leopnt.methods.power.geometry import Number, place_gradient
 from leopnt.methods.power.height import NO_PRIOR, HeightPrior, height_gradient, height_row
-from leopnt.methods.power.link import PowerScene, amplitudes, cosines
+from leopnt.methods.power.link import Coherent, PowerScene, amplitudes, cosines
+from leopnt.noise.base import AbstractNoise
 
 NADIR_RAD = np.radians(0.5)
 """Below this angle off nadir an azimuth says little."""
@@ -27,8 +28,8 @@ WEAK_AZIMUTH_RAD = np.radians(0.5)
 class PowerBound(NamedTuple):
     """Standard deviations at a place, with the covariance that they come from.
 
-    All from the inverse of I = (1/N) sum_k dA_k dA_k^T + grad h grad h^T / sigma_h^2; NaN where
-    that is singular.
+    All from the inverse of I = sum_k (i_k/N) dA_k dA_k^T + grad h grad h^T / sigma_h^2; NaN where
+    that is singular. i_k is 1 for a coherent receiver, less for another noise.
 
     gamma_rad, beta_rad: angle off nadir and azimuth; beta is infinite at nadir.
     range_m, height_m, distance_m, timing_s: slant range, height, horizontal distance, range / c.
@@ -63,6 +64,7 @@ def power_bound(
     *,
     transmitted: Bool[Array, " beam"] | Bool[np.ndarray, " beam"] | None = None,
     sigma_cal_db: Number = 0.0,
+    noise: AbstractNoise | None = None,
 ) -> PowerBound:
     """Bound of one user at a place.
 
@@ -70,16 +72,18 @@ def power_bound(
         prior: on the height.
         transmitted: False marks beams that are not sent.
         sigma_cal_db: standard deviation of each beam's EIRP, independent.
+        noise: of A / sqrt(N); default `Coherent()`, `NonCoherent()` for a receiver that does not
+            know the phase.
     """
     mask = jnp.ones(scene.antenna.num_beams, bool) if transmitted is None else transmitted
     numbers = jax.tree.map(jnp.asarray, (gamma_rad, beta_rad, range_m, prior, mask, sigma_cal_db))
-    return _bound(scene, *numbers)
+    return _bound(scene, jax.tree.map(jnp.asarray, _known(noise)), *numbers)
 
 
 @eqx.filter_jit
-def _bound(scene: PowerScene, gamma, beta, range_m, prior, mask, sigma_cal_db) -> PowerBound:
+def _bound(scene: PowerScene, noise, gamma, beta, range_m, prior, mask, sigma_cal_db) -> PowerBound:
     at, log_range = cosines(gamma, beta), jnp.log(range_m)
-    information = information_at(scene, prior, mask, sigma_cal_db, at.u, at.v, log_range)
+    information = information_at(scene, prior, mask, sigma_cal_db, at.u, at.v, log_range, noise)
     return bound_of_information(scene, information, at.u, at.v, log_range)
 
 
@@ -91,17 +95,23 @@ def information_at(
     u: Number,
     v: Number,
     log_range: Number,
+    noise: AbstractNoise | None = None,
 ) -> Float[Array, "3 3"]:
     """Fisher information about (u, v, ln d).
 
-    An EIRP known to sigma_cal [dB] only adds (A sigma_cal ln(10)/20)^2 to the variance of A.
+    An EIRP known to sigma_cal [dB] only adds (A sigma_cal ln(10)/20)^2 to the variance 1/i of A.
     """
     found = amplitudes(scene, u, v, log_range)
     spread = 0.5 / DB_PER_NEPER * sigma_cal_db * found.amplitude
-    weight = jnp.where(mask, 1.0 / jnp.sqrt(1.0 + spread**2), 0.0)
+    root = _known(noise).whiten(jnp.ones_like(found.amplitude), found.amplitude)
+    weight = jnp.where(mask, root / jnp.sqrt(1.0 + (root * spread) ** 2), 0.0)
     columns = [jnp.where(mask, weight * column, 0.0) for column in found[1:]]
     known = height_row(scene.shell, prior, u, v, log_range).row
     return gram_of_columns(columns) + gram_of_columns([entry[None] for entry in known])
+
+
+def _known(noise: AbstractNoise | None) -> AbstractNoise:
+    return Coherent() if noise is None else noise
 
 
 def bound_of_information(

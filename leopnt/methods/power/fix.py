@@ -34,6 +34,7 @@ from leopnt.methods.power.geometry import place_of_sine, range_of_gamma
 from leopnt.methods.power.height import HeightPrior, height_row
 from leopnt.methods.power.inputs import Powers, check_powers, check_sensitivity
 from leopnt.methods.power.link import (
+    Coherent,
     PowerScene,
     amplitude_of_power,
     amplitudes,
@@ -42,7 +43,6 @@ from leopnt.methods.power.link import (
 )
 from leopnt.methods.power.status import PowerStatus
 from leopnt.noise.base import AbstractNoise
-from leopnt.noise.folded import FoldedAmplitude
 
 TILE = 250
 """Users that advance together: they wait for the slowest of them."""
@@ -155,8 +155,8 @@ def ml_fix(
             Default: two of the amplitude fingerprints.
         prior: on the height; default 0 +- 1 km, `NO_PRIOR` for none.
         transmitted: False where a beam was not sent, (beam,) or (user, beam).
-        noise: of A / sqrt(N); default coherent, `FoldedAmplitude(1.0)`; `Rician(1.0)` for a
-            receiver that does not know the phase.
+        noise: of A / sqrt(N); default `Coherent()`, `NonCoherent()` for a receiver that does not
+            know the phase. Likelihood and bound are those of the noise; steps are weighted by 1/N.
         tile: users per tile.
 
     Raises:
@@ -200,7 +200,7 @@ def gls_fix(
 
 
 def _setting(scene, noise, solver, sigma_cal_db, sensitivity_dbw) -> _Setting:
-    noise = FoldedAmplitude(1.0) if noise is None else noise
+    noise = Coherent() if noise is None else noise
     numbers = (jnp.asarray(float(x)) for x in (sigma_cal_db, sensitivity_dbw))
     noise = jax.tree.map(jnp.asarray, noise)
     return _Setting(scene, noise, solver, *numbers)
@@ -340,7 +340,9 @@ def _best(
 
 def _bound(end, prior, mask, setting: _Setting) -> PowerBound:
     u, v, log_range = end.values
-    information = information_at(setting.scene, prior, mask, setting.sigma_cal_db, u, v, log_range)
+    information = information_at(
+        setting.scene, prior, mask, setting.sigma_cal_db, u, v, log_range, setting.noise
+    )
     return bound_of_information(setting.scene, information, u, v, log_range)
 
 

@@ -17,6 +17,7 @@ from leopnt.constants import BOLTZMANN_JPK
 from leopnt.methods.power.geometry import Number, Numbers, Shell
 from leopnt.noise.base import AbstractNoise
 from leopnt.noise.folded import FoldedAmplitude
+from leopnt.noise.rician import Rician
 
 
 class PowerScene(eqx.Module):
@@ -62,6 +63,62 @@ def power_scene(
     # Arrays throughout, so that other values do not compile anew.
     given = PowerScene(antenna, shell or Shell(), carrier_hz, rx_gain_dbi, noise_w)
     return jax.tree.map(lambda number: jnp.asarray(number, float), given)
+
+
+class Coherent(AbstractNoise):
+    """A receiver that knows the carrier's phase: one quadrature is noisy. Of A / sqrt(N).
+
+        A_hat = |A / sqrt(N) + n|,  n ~ N(0, 1)
+
+    Drawn and fitted as `FoldedAmplitude(1.0)`. Its information is taken as 1 throughout, that of
+    the amplitude with its sign, as the specification of the bound has it; what the lost sign costs
+    beams near the noise is in `FoldedAmplitude(1.0).whiten`.
+    """
+
+    def sample(self, key: PRNGKeyArray, prediction: Float[Array, "..."]) -> Float[Array, "..."]:
+        return FoldedAmplitude(1.0).sample(key, prediction)
+
+    def nll(
+        self, observation: Float[Array, "..."], prediction: Float[Array, "..."]
+    ) -> Float[Array, ""]:
+        return FoldedAmplitude(1.0).nll(observation, prediction)
+
+    def score(
+        self, observation: Float[Array, "..."], prediction: Float[Array, "..."]
+    ) -> Float[Array, " obs"]:
+        return FoldedAmplitude(1.0).score(observation, prediction)
+
+    def whiten(
+        self, rows: Float[Array, "obs *cols"], prediction: Float[Array, "..."]
+    ) -> Float[Array, "obs *cols"]:
+        return rows
+
+
+class NonCoherent(AbstractNoise):
+    """A receiver that does not know the phase: both quadratures are noisy. Of A / sqrt(N).
+
+        A_hat = |A / sqrt(N) + n_I + j n_Q|,   P_hat = A_hat^2 N / 2,   E P_hat = P + N
+
+    `Rician(1.0)` with its exact information, which falls to (A^2/N) below the noise.
+    """
+
+    def sample(self, key: PRNGKeyArray, prediction: Float[Array, "..."]) -> Float[Array, "..."]:
+        return Rician(1.0).sample(key, prediction)
+
+    def nll(
+        self, observation: Float[Array, "..."], prediction: Float[Array, "..."]
+    ) -> Float[Array, ""]:
+        return Rician(1.0).nll(observation, prediction)
+
+    def score(
+        self, observation: Float[Array, "..."], prediction: Float[Array, "..."]
+    ) -> Float[Array, " obs"]:
+        return Rician(1.0).score(observation, prediction)
+
+    def whiten(
+        self, rows: Float[Array, "obs *cols"], prediction: Float[Array, "..."]
+    ) -> Float[Array, "obs *cols"]:
+        return Rician(1.0).whiten(rows, prediction)
 
 
 class Cosines(NamedTuple):
@@ -150,11 +207,10 @@ def measure(
     Args:
         key: makes the noise.
         power_dbw: true ones.
-        noise: of A / sqrt(N); default coherent, `FoldedAmplitude(1.0)`. `Rician(1.0)` is a receiver
-            that does not know the phase: its powers are higher by N on average, coherent ones by
-            N/2.
+        noise: of A / sqrt(N); default `Coherent()`. `NonCoherent()` is a receiver that does not
+            know the phase: its powers are higher by N on average, coherent ones by N/2.
     """
-    noise = FoldedAmplitude(1.0) if noise is None else noise
+    noise = Coherent() if noise is None else noise
     drawn = noise.sample(key, amplitude_of_power(scene, power_dbw))
     return power_of_amplitude(scene, drawn)
 
