@@ -211,7 +211,7 @@ def _assemble(log, antenna, options, data: Data, priors, ends: list[Estimate]) -
     facts = jax.tree.map(np.asarray, _facts(theta, data, priors))
     count = log.num_rows
     second = alternatives[0].cost_above if alternatives else np.inf
-    weak = bound.condition > WEAK_CONDITION or np.ptp(log.power_dbw) < EQUAL_DB
+    weak = bound.condition > WEAK_CONDITION or bool(np.ptp(log.power_dbw) < EQUAL_DB)
     elevation = facts.el_rad[:count]
     status = _status(best.status, enough, weak, float(np.max(elevation)), second)
     lost = status in (PowerStatus.insufficient_beams, PowerStatus.invalid_input)

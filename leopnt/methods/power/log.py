@@ -132,7 +132,7 @@ def noise_of_integration(
         if np.any(bad):
             worst = np.asarray(value)[bad].flat[0]
             raise LeopntError(f"{name} = {worst:g} {unit}: expected a number above 0.")
-    return BOLTZMANN_JPK * temperature_k / time
+    return np.asarray(BOLTZMANN_JPK * temperature_k / time)
 
 
 def check_power_log(log: PowerLog, antenna: AbstractBeams) -> None:
