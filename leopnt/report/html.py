@@ -53,6 +53,7 @@ def fix_html(fix: xr.Dataset, figures: Mapping[str, Figure]) -> str:
             ],
         ),
         ("Where the satellites stood", [pictures.get("sky", ""), pictures.get("earth", "")]),
+        ("Beams", [cards(html_table(content.beams(fix, MAX_ROWS)))]),
         ("Other positions", [cards(html_table(content.candidates(fix, MAX_ROWS)))]),
     ]
     return page(fix, words.fix_sentences(fix), sections)
