@@ -215,19 +215,21 @@ def candidates(fix: xr.Dataset, max_rows: int) -> Table:
     order = [*chosen.tolist(), *words.other_candidates(fix).tolist()]
     lat_deg = column(fix, "candidate_latitude_deg", "candidate")
     lon_deg = column(fix, "candidate_longitude_deg", "candidate")
+    misfit_name = words.misfit_name(fix)
+    misfit = column(fix, misfit_name, "candidate")
     notes = strings(fix, "candidate_note", "candidate")
     rows = [
         (
             words.place(float(lat_deg[i]), float(lon_deg[i])),
             words.length(words.candidate_distance_m(fix, i)),
-            words.candidate_misfit(fix, i, prefix=""),
+            words.quantity(float(misfit[i]), unit(fix, misfit_name)),
             notes[i] or ("the solution" if i in chosen else ""),
         )
         for i in order
     ]
     kept, note = cut(rows, max_rows)
-    misfit = "Fit" if words.misfit_name(fix) == "candidate_cost" else "Residual scale"
-    columns = ("Position", "From the fix", misfit, "Note")
+    title = "Chi-square above" if misfit_name == "candidate_cost" else "Residual scale"
+    columns = ("Position", "From the fix", title, "Note")
     return Table("Candidate positions", columns, kept, (False, True, True, False), note)
 
 

@@ -206,13 +206,11 @@ def misfit_name(fix: xr.Dataset) -> str:
     return "candidate_cost" if "candidate_cost" in fix else "candidate_rms"
 
 
-def candidate_misfit(fix: xr.Dataset, index: int, prefix: str = "rms ") -> str:
-    """How well a candidate fits: `rms 5.5 Hz`, or `chi-square 120 above`."""
+def candidate_misfit(fix: xr.Dataset, index: int) -> str:
+    """How well a candidate fits: `rms 5.5 Hz`, or `chi-square +120`."""
     name = misfit_name(fix)
-    value = float(column(fix, name, "candidate")[index])
-    if name == "candidate_cost":
-        return f"chi-square {quantity(value, '', 2)} above"
-    return f"{prefix}{quantity(value, unit(fix, name))}"
+    value = quantity(float(column(fix, name, "candidate")[index]), unit(fix, name))
+    return f"chi-square +{value}" if name == "candidate_cost" else f"rms {value}"
 
 
 def candidate_distance_m(fix: xr.Dataset, index: int) -> float:
@@ -236,7 +234,12 @@ def ambiguity_sentence(fix: xr.Dataset) -> str:
     sentence = f"The search found {counted(len(others), 'other position')}; the best"
     if has_position(fix):
         sentence += f" lies {length(candidate_distance_m(fix, best))} away and"
-    sentence += f" has a {candidate_misfit(fix, best, 'residual rms of ')}"
+    name = misfit_name(fix)
+    misfit = quantity(float(column(fix, name, "candidate")[best]), unit(fix, name))
+    if name == "candidate_cost":
+        sentence += f" has a chi-square {misfit} higher"
+    else:
+        sentence += f" has a residual rms of {misfit}"
     note = strings(fix, "candidate_note", "candidate")[best]
     return f"{sentence} ({note})." if note else f"{sentence}."
 
