@@ -37,6 +37,16 @@ def ephemeris():
     return Ephemeris.from_sgp4(read_tle(ELEMENTS), START, 120.0, age_gate=AnyAge())
 
 
+@jax.jit
+def _positions(ephemeris, time_s):
+    return jax.vmap(lambda t: ephemeris.state(SATELLITE, t).pos_ecef_m)(time_s)
+
+
+def positions(time_s):
+    """Where the satellite is at some times."""
+    return np.asarray(_positions(ephemeris(), time_s))
+
+
 @functools.cache
 def rows(num_epochs=1, step_s=10.0):
     """All beams at some epochs, without powers."""

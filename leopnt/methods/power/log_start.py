@@ -4,18 +4,26 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from leopnt.antennas.beams import AbstractBeams
 from leopnt.constants import WGS84_FLATTENING, WGS84_SEMI_MAJOR_M
-from leopnt.methods.power.fingerprints import Starts, amplitude_table, starts_of
+from leopnt.inference.nearest import nearest_apart
+from leopnt.methods.power.fingerprints import (
+    APART,
+    AmplitudeTable,
+    Starts,
+    amplitude_table,
+    starts_of,
+)
 from leopnt.methods.power.fix import ml_fix
 from leopnt.methods.power.geometry import Shell, range_of_gamma
 from leopnt.methods.power.height import NO_PRIOR, HeightPrior
 from leopnt.methods.power.inputs import Powers, powers_of_beams
-from leopnt.methods.power.link import PowerScene
+from leopnt.methods.power.link import PowerScene, amplitude_of_power, cosines
 from leopnt.methods.power.log import PowerLog
 from leopnt.methods.power.log_options import PowerLogOptions
 
@@ -72,9 +80,12 @@ def start_positions(
     """
     sweep = largest_sweep(log)
     scene, powers = _sphere(log, antenna, options, sweep)
-    starts = starts_of(
-        scene, powers, NUM_DIRECTIONS, amplitude_table(scene, lowest_rad=_LOWEST_RAD)
-    )
+    table = amplitude_table(scene, lowest_rad=_LOWEST_RAD)
+    if _knows_level(options):
+        starts = starts_of(scene, powers, NUM_DIRECTIONS, table)
+    else:
+        starts, level_db = starts_by_shape(scene, powers, table)
+        scene = eqx.tree_at(lambda x: x.rx_gain_dbi, scene, scene.rx_gain_dbi + level_db)
     gamma, beta, range_m = _directions(scene, powers, starts, options)
     state = np.asarray(log.sat_pos_ecef_m)[sweep.middle]
     axes = np.asarray(log.axes_ecef)[sweep.middle]
@@ -87,6 +98,34 @@ def start_positions(
     if options.start_ecef_m is None:
         return places
     return np.concatenate([np.asarray(options.start_ecef_m, float)[None], places])
+
+
+def starts_by_shape(
+    scene: PowerScene, powers: Powers, table: AmplitudeTable
+) -> tuple[Starts, float]:
+    """Directions whose amplitudes are most nearly proportional to the measured ones, and a level.
+
+    Fingerprints of unit length, over the transmitted beams of one user: the distance between two
+    grows with the angle, whatever the level is. The level [dB] is that of the first direction.
+    """
+    mask = np.asarray(powers.transmitted)[0]
+    y = np.asarray(amplitude_of_power(scene, jnp.asarray(powers.power_dbw)))[:, mask]
+    amplitude = np.asarray(table.amplitude)[:, mask]
+    length = np.linalg.norm(amplitude, axis=1)
+    places = jnp.stack(cosines(table.gamma_rad, table.beta_rad), axis=1)
+    found = nearest_apart(
+        amplitude / length[:, None], places, y / np.linalg.norm(y), NUM_DIRECTIONS, APART
+    )
+    row = np.asarray(found.row)
+    row = np.where(row < 0, row[:, :1], row)
+    best = row[0, 0]
+    level_db = 20.0 * np.log10(y[0] @ amplitude[best] / length[best] ** 2)
+    starts = Starts(np.asarray(table.gamma_rad)[row], np.asarray(table.beta_rad)[row])
+    return starts, float(level_db)
+
+
+def _knows_level(options: PowerLogOptions) -> bool:
+    return "level_db" not in options.unknowns or bool(np.isfinite(options.level_sigma_db))
 
 
 def _sphere(
@@ -111,10 +150,9 @@ def _sphere(
 
 def _directions(scene: PowerScene, powers: Powers, starts: Starts, options: PowerLogOptions):
     """Angles and ranges: the fix on the sphere, then the fingerprints at the known height."""
-    level_is_known = "level_db" not in options.unknowns or np.isfinite(options.level_sigma_db)
     height = float(options.height.mean_m)
     sigma = max(float(options.height.sigma_m), _SPHERE_SIGMA_M)
-    prior = HeightPrior(height, sigma) if level_is_known else NO_PRIOR
+    prior = HeightPrior(height, sigma) if _knows_level(options) else NO_PRIOR
     fix = ml_fix(
         scene,
         powers.power_dbw,
@@ -129,7 +167,7 @@ def _directions(scene: PowerScene, powers: Powers, starts: Starts, options: Powe
     solved = np.isfinite(gamma)
     inside = np.minimum(gamma, _INSIDE_LIMB * float(scene.shell.limb_rad(height)))
     at_height = np.asarray(range_of_gamma(scene.shell, jnp.asarray(inside), height))
-    if level_is_known:
+    if _knows_level(options):
         own: Bool[np.ndarray, " start"] = np.arange(len(gamma)) < len(fix.range_m)
         angle = np.where(own, gamma, inside)
         range_m = np.where(own, np.resize(fix.range_m, len(gamma)), at_height)
