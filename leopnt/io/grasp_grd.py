@@ -197,7 +197,7 @@ class _Lines:
         """So many lines of numbers: fast, and slow only to say what is wrong."""
         chunk = self.lines[self.at : self.at + rows]
         try:
-            found = np.array([line.split() for line in chunk], dtype="S32").astype(float)
+            found = np.array([line.split() for line in chunk]).astype(float)
             good = found.shape == (rows, columns) and bool(np.all(np.isfinite(found)))
             good = good and not any("_" in line for line in chunk)
         except ValueError:

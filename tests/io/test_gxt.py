@@ -1,5 +1,6 @@
 """Contours: a parabolic beam comes back from them, in cosines and from the Earth."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -28,15 +29,18 @@ def ellipse(name, level_db, count=72):
                      PEAKS[name][1] + WIDTH_V * size * np.sin(turn)], axis=1)  # fmt: skip
 
 
+GEODETIC = jax.jit(ecef_to_geodetic)
+
+
 def lon_lat_deg(u, v):
     """Where a ray from the antenna meets the ellipsoid: by bisection on the height."""
     ray = np.asarray(AXES) @ np.array([u, v, np.sqrt(1 - u * u - v * v)])
     near, far = 0.0, -float(np.asarray(SAT) @ ray)
     for _ in range(60):
         middle = 0.5 * (near + far)
-        height = ecef_to_geodetic(SAT + middle * ray)[2]
+        height = GEODETIC(SAT + middle * ray)[2]
         near, far = (middle, far) if height > 0 else (near, middle)
-    lat, lon, _ = ecef_to_geodetic(SAT + near * ray)
+    lat, lon, _ = GEODETIC(SAT + near * ray)
     return np.degrees([float(lon), float(lat)])
 
 

@@ -20,6 +20,12 @@ from leopnt.methods.power.fingerprints import (
     starts_of,
 )
 from leopnt.methods.power.fix import PowerFix, gls_fix, ml_fix
+from leopnt.methods.power.footprints import (
+    EarthFootprints,
+    PlaneFootprints,
+    earth_footprints,
+    plane_footprints,
+)
 from leopnt.methods.power.from_ephemeris import (
     BeamSchedule,
     DopplerPlan,
@@ -112,6 +118,7 @@ __all__ = [
     "Cosines",
     "DopplerPlan",
     "DopplerRows",
+    "EarthFootprints",
     "EirpOfAngles",
     "HeightPrior",
     "KnownPlace",
@@ -120,6 +127,7 @@ __all__ = [
     "NonCoherent",
     "Place",
     "PlaceGradient",
+    "PlaneFootprints",
     "PowerBound",
     "PowerFix",
     "PowerLog",
@@ -148,6 +156,7 @@ __all__ = [
     "check_powers",
     "cosines",
     "draw_powers",
+    "earth_footprints",
     "eirp_of_angles",
     "elevation_of_gamma",
     "fingerprint_search",
@@ -163,6 +172,7 @@ __all__ = [
     "orbit_axes",
     "place",
     "place_gradient",
+    "plane_footprints",
     "position_m",
     "power_bound",
     "power_of_amplitude",

@@ -6,28 +6,27 @@ import dataclasses
 from typing import NamedTuple
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Float
 
 from leopnt.antennas.beams import DB_PER_NEPER, AbstractBeams
 from leopnt.constants import SPEED_OF_LIGHT_MPS
-from leopnt.frames.geodetic import azel, ecef_to_geodetic
 from leopnt.inference.consistency import ChiSquare, chi_square
 from leopnt.inference.least_squares import Estimate, LevenbergMarquardt, solve
 from leopnt.inference.model import Data, predict
-from leopnt.inference.priors import AbstractPrior
 from leopnt.inference.status import Status
 from leopnt.io.ellipse import error_ellipse
 from leopnt.methods.power.fix import AMBIGUITY_COST, APART_SIGMAS, EQUAL_DB, WEAK_CONDITION
 from leopnt.methods.power.log import PowerLog, check_power_log
-from leopnt.methods.power.log_bound import LogBound, bound_at, enu_axes, row_bucket
+from leopnt.methods.power.log_bound import Judged, LogBound, bound_of, judge, row_bucket
 from leopnt.methods.power.log_model import (
     POWER_ROWS,
-    DopplerRows,
     PowerTheta,
     data_of,
+    doppler_of,
+    num_equations,
+    num_known,
     priors_of,
     theta_of,
 )
@@ -144,8 +143,9 @@ def fix_log(
         minimize sum_rows nll(y_k; A_k) + sum_Doppler |.|^2 / 2 + sum_priors |.|^2 / 2,
         y_k = sqrt(2 P_hat_k / N),   A_k = sqrt(2 P_k(r) / N)
 
-    1. The sweep with most beams is solved on a sphere (`ml_fix`), and put into ECEF.
-    2. That, other fingerprints and the mirror in the orbit plane are refined with all rows.
+    1. The fingerprints on a sphere that are nearest to the sweep with most beams, and the mirror of
+       the first in the orbit plane, are put into ECEF.
+    2. Each is refined with all rows (Levenberg-Marquardt).
     3. The best is kept; the next best elsewhere tells of ambiguity.
 
     Beams whose EIRP is known to `sigma_cal_db` have a bias each, the same at all epochs, with that
@@ -167,7 +167,7 @@ def fix_log(
         _refine(log, antenna, options, data, priors, place)
         for place in start_positions(log, antenna, options)
     ]
-    return _assemble(log, antenna, options, data, priors, ends)
+    return _assemble(log, antenna, options, ends)
 
 
 def _refine(log, antenna, options: PowerLogOptions, data: Data, priors, place) -> Estimate:
@@ -191,45 +191,39 @@ def near(free: tuple[str, ...], theta: PowerTheta, data: Data, priors) -> PowerT
         ratio = jnp.sum(amplitude * data.observations) / jnp.sum(amplitude**2)
         level = theta.level_db + 2.0 * DB_PER_NEPER * jnp.log(ratio)
         theta = eqx.tree_at(lambda t: t.level_db, theta, level)
-    rows = _doppler_of(priors)
+    rows = doppler_of(priors)
     if "freq_offset_hz" in free and rows is not None:
         offset = jnp.mean(rows.doppler_hz - rows.predict_hz(theta))
         theta = eqx.tree_at(lambda t: t.freq_offset_hz, theta, offset)
     return theta
 
 
-def _doppler_of(priors: tuple[AbstractPrior, ...]) -> DopplerRows | None:
-    return next((prior for prior in priors if isinstance(prior, DopplerRows)), None)
-
-
-def _assemble(log, antenna, options, data: Data, priors, ends: list[Estimate]) -> PowerSolution:
+def _assemble(log, antenna, options, ends: list[Estimate]) -> PowerSolution:
     """The best end, and everything that judges it."""
     best, alternatives = _ranked(ends)
-    theta = best.theta
-    enough = _num_equations(log, options) >= _num_unknowns(options)
-    bound = bound_at(log, antenna, options, theta)
-    facts = jax.tree.map(np.asarray, _facts(theta, data, priors))
-    count = log.num_rows
+    theta, count = best.theta, log.num_rows
+    found = judge(log, antenna, options, theta)
+    bound = bound_of(log, options, found)
     second = alternatives[0].cost_above if alternatives else np.inf
+    enough = num_equations(log, options) >= 2 + len(options.unknowns)
     weak = bound.condition > WEAK_CONDITION or bool(np.ptp(log.power_dbw) < EQUAL_DB)
-    elevation = facts.el_rad[:count]
-    status = _status(best.status, enough, weak, float(np.max(elevation)), second)
+    status = _status(best.status, enough, weak, float(np.max(found.el_rad[:count])), second)
     lost = status in (PowerStatus.insufficient_beams, PowerStatus.invalid_input)
     blank = np.nan if lost else 1.0
+    place, axes = blank * np.asarray(theta.rx_pos_ecef_m), np.asarray(found.enu_axes)
     covariance = blank * np.asarray(best.covariance_of("rx_pos_ecef_m"))
-    axes = enu_axes(theta.rx_pos_ecef_m)
-    place = blank * np.asarray(theta.rx_pos_ecef_m)
-    predicted_dbw = 10.0 * np.log10(0.5 * log.noise_w * facts.amplitude[:count] ** 2)
-    sats = np.asarray(log.sat_pos_ecef_m)
+    amplitude = np.asarray(found.amplitude)[:count]
+    measured = np.sqrt(2.0 * 10.0 ** (0.1 * log.power_dbw) / log.noise_w)
+    predicted_dbw = 10.0 * np.log10(0.5 * log.noise_w * amplitude**2)
     return PowerSolution(
         log=log,
         options=options,
         estimate=best,
         status=status,
         position_ecef_m=place,
-        lat_rad=blank * float(facts.lat_rad),
-        lon_rad=blank * float(facts.lon_rad),
-        height_m=blank * float(facts.height_m),
+        lat_rad=blank * float(found.lat_rad),
+        lon_rad=blank * float(found.lon_rad),
+        height_m=blank * float(found.height_m),
         enu_axes=axes,
         covariance_ecef_m2=covariance,
         covariance_enu_m2=axes @ covariance @ axes.T,
@@ -239,15 +233,15 @@ def _assemble(log, antenna, options, data: Data, priors, ends: list[Estimate]) -
         freq_offset_hz=blank * float(theta.freq_offset_hz),
         freq_offset_sigma_hz=_sigma(best, "freq_offset_hz"),
         beam_bias_db=np.asarray(theta.beam_bias_db),
-        range_m=np.linalg.norm(sats - place[None], axis=1),
+        range_m=np.linalg.norm(np.asarray(log.sat_pos_ecef_m) - place[None], axis=1),
         timing_sigma_s=blank * bound.timing_s,
-        az_rad=facts.az_rad[:count],
-        el_rad=elevation,
+        az_rad=np.asarray(found.az_rad)[:count],
+        el_rad=np.asarray(found.el_rad)[:count],
         predicted_dbw=predicted_dbw,
         residual_db=log.power_dbw - predicted_dbw,
-        whitened=facts.whitened[:count],
-        doppler_residual_hz=facts.doppler_residual_hz,
-        chi2=_chi_square(options, best, facts, count, len(facts.prior_squares)),
+        whitened=measured - amplitude,
+        doppler_residual_hz=np.asarray(found.doppler_residual_hz),
+        chi2=_chi_square(log, options, found, measured - amplitude),
         second_cost=float(second),
         alternatives=alternatives,
     )
@@ -277,54 +271,12 @@ def _is_same(best: Estimate, off_m: np.ndarray) -> bool:
     return bool(off_m @ np.linalg.solve(covariance, off_m) < APART_SIGMAS**2)
 
 
-class _Facts(NamedTuple):
-    """What is told about a theta; rows are padded."""
-
-    lat_rad: Float[Array, ""]
-    lon_rad: Float[Array, ""]
-    height_m: Float[Array, ""]
-    az_rad: Float[Array, " obs"]
-    el_rad: Float[Array, " obs"]
-    amplitude: Float[Array, " obs"]
-    whitened: Float[Array, " obs"]
-    doppler_residual_hz: Float[Array, " row"]
-    prior_squares: Float[Array, " row"]
-
-
-@eqx.filter_jit
-def _facts(theta: PowerTheta, data: Data, priors) -> _Facts:
-    az, el = jax.vmap(azel, (0, None))(jnp.asarray(data.links.sat_pos_ecef_m), theta.rx_pos_ecef_m)
-    amplitude = predict(POWER_ROWS, theta, data.links, data.shared)
-    rows = _doppler_of(priors)
-    residual = jnp.zeros(0) if rows is None else rows.doppler_hz - rows.predict_hz(theta)
-    squares = [prior.residual(theta) ** 2 for prior in priors]
-    return _Facts(
-        *ecef_to_geodetic(theta.rx_pos_ecef_m),
-        az,
-        el,
-        amplitude,
-        jnp.asarray(data.observations) - amplitude,
-        residual,
-        jnp.concatenate([jnp.zeros(0), *squares]),
-    )
-
-
-def _chi_square(options, best: Estimate, facts: _Facts, count: int, num_priors: int) -> ChiSquare:
-    strong = facts.amplitude[:count] > STRONG
-    square = np.sum(facts.whitened[:count][strong] ** 2) + np.sum(facts.prior_squares)
-    return chi_square(float(square), int(strong.sum()) + num_priors - best.unknowns.size)
-
-
-def _num_equations(log: PowerLog, options: PowerLogOptions) -> int:
-    """Powers, Doppler and knowledge about height and level."""
-    doppler = 0 if log.doppler is None else len(log.doppler.time_s)
-    level = "level_db" in options.unknowns and np.isfinite(options.level_sigma_db)
-    return log.num_rows + doppler + int(np.isfinite(options.height.sigma_m)) + int(level)
-
-
-def _num_unknowns(options: PowerLogOptions) -> int:
-    """Without the biases of the beams, which bring their own priors."""
-    return 2 + len(options.unknowns)
+def _chi_square(log, options: PowerLogOptions, found: Judged, whitened) -> ChiSquare:
+    """Of rows above the noise, Doppler and priors; a beam's bias and its prior cancel."""
+    strong = found.amplitude[: log.num_rows] > STRONG
+    square = np.sum(whitened[strong] ** 2) + np.sum(found.known_squares)
+    dof = int(strong.sum()) + num_known(log, options) - 2 - len(options.unknowns)
+    return chi_square(float(square), dof)
 
 
 def _sigma(best: Estimate, name: str) -> float:

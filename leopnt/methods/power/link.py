@@ -62,7 +62,14 @@ def power_scene(
     noise_w = BOLTZMANN_JPK * temperature_k * noise_bandwidth_hz
     # Arrays throughout, so that other values do not compile anew.
     given = PowerScene(antenna, shell or Shell(), carrier_hz, rx_gain_dbi, noise_w)
-    return jax.tree.map(lambda number: jnp.asarray(number, float), given)
+    return jax.tree.map(_as_array, given)
+
+
+def _as_array(value) -> Array:
+    """A float64 array; complex weights and masks of an antenna stay what they are."""
+    found = jnp.asarray(value)
+    is_other = jnp.iscomplexobj(found) or found.dtype == bool
+    return found if is_other else found.astype(float)
 
 
 class Coherent(AbstractNoise):

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Array, Float
 
 from leopnt.antennas.beams import AbstractBeams
 from leopnt.constants import SPEED_OF_LIGHT_MPS
-from leopnt.frames.geodetic import ecef_to_geodetic, enu_basis
+from leopnt.frames.geodetic import azel, ecef_to_geodetic, enu_basis
 from leopnt.inference.fisher import Information
 from leopnt.inference.linearize import whitened_rows
-from leopnt.inference.model import Data
+from leopnt.inference.model import Data, predict
 from leopnt.inference.parameters import Unknowns
 from leopnt.inference.priors import prior_rows
 from leopnt.methods.power.log import PowerLog
-from leopnt.methods.power.log_model import POWER_ROWS, PowerTheta, data_of, priors_of, theta_of
+from leopnt.methods.power.log_model import (
+    POWER_ROWS,
+    PowerTheta,
+    data_of,
+    doppler_of,
+    priors_of,
+    theta_of,
+)
 from leopnt.methods.power.log_options import PowerLogOptions, check_against
 
 _SINGULAR = 1e-9
@@ -70,26 +77,75 @@ def log_bound(
     """
     options = options or PowerLogOptions()
     check_against(options, log, antenna)
-    theta = theta_of(antenna, options, rx_pos_ecef_m)
-    return bound_at(log, antenna, options, theta, used=used)
+    found = judge(log, antenna, options, theta_of(antenna, options, rx_pos_ecef_m))
+    return bound_of(log, options, found, used=used)
 
 
-def bound_at(
-    log: PowerLog, antenna: AbstractBeams, options: PowerLogOptions, theta: PowerTheta, used=None
-) -> LogBound:
-    """As `log_bound`, at a theta, padded as fixes are."""
+class Judged(NamedTuple):
+    """What is told about a theta; rows of powers are padded.
+
+    rows, known_rows: whitened derivatives of powers, and of Doppler and priors.
+    known_squares: squared whitened residuals of Doppler and priors.
+    """
+
+    theta: PowerTheta
+    lat_rad: Float[Array, ""]
+    lon_rad: Float[Array, ""]
+    height_m: Float[Array, ""]
+    enu_axes: Float[Array, "3 3"]
+    az_rad: Float[Array, " obs"]
+    el_rad: Float[Array, " obs"]
+    amplitude: Float[Array, " obs"]
+    rows: Float[Array, "obs param"]
+    known_rows: Float[Array, "row param"]
+    known_squares: Float[Array, " row"]
+    doppler_residual_hz: Float[Array, " doppler"]
+
+
+def judge(
+    log: PowerLog, antenna: AbstractBeams, options: PowerLogOptions, theta: PowerTheta
+) -> Judged:
+    """Everything that is told about a theta, by one kernel, padded as fixes are."""
     data = data_of(log, antenna, options, row_bucket(log.num_rows))
     unknowns = Unknowns.of(theta, options.free)
-    of_powers, of_priors = _rows(unknowns, theta, data, priors_of(log, antenna, options))
+    found = _judge(unknowns, theta, data, priors_of(log, antenna, options))
+    return jax.tree.map(np.asarray, found)
+
+
+@eqx.filter_jit
+def _judge(unknowns: Unknowns, theta: PowerTheta, data: Data, priors) -> Judged:
+    place_m = theta.rx_pos_ecef_m
+    lat, lon, height = ecef_to_geodetic(place_m)
+    az, el = jax.vmap(azel, (0, None))(jnp.asarray(data.links.sat_pos_ecef_m), place_m)
+    known = [prior_rows(prior, unknowns, theta) for prior in priors]
+    doppler = doppler_of(priors)
+    return Judged(
+        theta,
+        lat,
+        lon,
+        height,
+        enu_basis(lat, lon),
+        az,
+        el,
+        predict(POWER_ROWS, theta, data.links, data.shared),
+        whitened_rows(POWER_ROWS, unknowns, theta, data.links, data.shared)[:, 0, :],
+        jnp.concatenate([rows for _, rows in known]),
+        jnp.concatenate([residual for residual, _ in known]) ** 2,
+        jnp.zeros(0) if doppler is None else doppler.doppler_hz - doppler.predict_hz(theta),
+    )
+
+
+def bound_of(
+    log: PowerLog, options: PowerLogOptions, found: Judged, used: np.ndarray | None = None
+) -> LogBound:
+    """The bound at a theta that was judged."""
+    unknowns = Unknowns.of(found.theta, options.free)
     counted = slice(None, log.num_rows) if used is None else np.flatnonzero(used)
-    root = _root(np.concatenate([np.asarray(of_powers)[counted], np.asarray(of_priors)]))
-    information = Information(jnp.asarray(root), unknowns)
+    root = _root(np.concatenate([found.rows[counted], found.known_rows]))
     every = _inverse(root) * unknowns.scale_vector[:, None] * unknowns.scale_vector[None, :]
-    place = np.asarray(theta.rx_pos_ecef_m)
-    covariance = _block(every, unknowns, "rx_pos_ecef_m")
-    axes = enu_axes(place)
+    covariance, axes = _block(every, unknowns, "rx_pos_ecef_m"), np.asarray(found.enu_axes)
     in_enu = axes @ covariance @ axes.T
-    towards = place[None] - np.asarray(log.sat_pos_ecef_m)
+    towards = np.asarray(found.theta.rx_pos_ecef_m)[None] - np.asarray(log.sat_pos_ecef_m)
     towards = towards / np.linalg.norm(towards, axis=1, keepdims=True)
     range_m = np.sqrt(np.einsum("ri,ij,rj->r", towards, covariance, towards))
     return LogBound(
@@ -102,16 +158,8 @@ def bound_at(
         _sigma(every, unknowns, "level_db"),
         _sigma(every, unknowns, "freq_offset_hz"),
         _condition(every, unknowns, options.unknowns),
-        information,
+        Information(jnp.asarray(root), unknowns),
     )
-
-
-@eqx.filter_jit
-def _rows(unknowns: Unknowns, theta: PowerTheta, data: Data, priors):
-    """Whitened rows of the powers, and those of the priors."""
-    rows = whitened_rows(POWER_ROWS, unknowns, theta, data.links, data.shared)[:, 0, :]
-    known = [prior_rows(prior, unknowns, theta)[1] for prior in priors]
-    return rows, jnp.concatenate([jnp.zeros((0, unknowns.size)), *known])
 
 
 def _root(rows: np.ndarray) -> Float[np.ndarray, "param param"]:
@@ -160,14 +208,3 @@ def _condition(every: np.ndarray, unknowns: Unknowns, names: tuple[str, ...]) ->
 def row_bucket(count: int) -> int:
     """The least of 64, 128, 256 ... rows that holds a log."""
     return max(64, 1 << (count - 1).bit_length())
-
-
-def enu_axes(rx_pos_ecef_m: Any) -> Float[np.ndarray, "3 3"]:
-    """Rows east, north, up of the ellipsoid at a place."""
-    return np.asarray(_enu_axes(jnp.asarray(rx_pos_ecef_m)))
-
-
-@jax.jit
-def _enu_axes(place):
-    lat, lon, _ = ecef_to_geodetic(place)
-    return enu_basis(lat, lon)

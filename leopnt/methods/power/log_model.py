@@ -16,7 +16,7 @@ from leopnt.constants import SPEED_OF_LIGHT_MPS
 from leopnt.frames.geodetic import ecef_to_geodetic
 from leopnt.inference.model import Data, LinkNoise, Model
 from leopnt.inference.parameters import parameter
-from leopnt.inference.priors import AbstractPrior, FunctionPrior, GaussianPrior
+from leopnt.inference.priors import AbstractPrior, GaussianPrior
 from leopnt.methods.power.log import PowerLog
 from leopnt.methods.power.log_options import PowerLogOptions
 from leopnt.noise.base import AbstractNoise
@@ -113,9 +113,33 @@ class DopplerRows(AbstractPrior):
         return (self.predict_hz(theta) - self.doppler_hz) / self.sigma_hz
 
 
-def ellipsoid_height_m(theta: PowerTheta) -> Float[Array, ""]:
-    """Height above the WGS 84 ellipsoid [m], for the prior on it."""
-    return ecef_to_geodetic(theta.rx_pos_ecef_m)[2]
+class CommonLevel(AbstractPrior):
+    """Level common to all beams: mean, and one over its standard deviation or 0."""
+
+    mean_db: Float[Array, ""]
+    weight_per_db: Float[Array, ""]
+
+    def residual(self, theta: PowerTheta) -> Float[Array, " row"]:
+        return jnp.atleast_1d(self.weight_per_db * (theta.level_db - self.mean_db))
+
+
+class EllipsoidHeight(AbstractPrior):
+    """Height above the WGS 84 ellipsoid.
+
+    Attributes:
+        mean_m: that is believed.
+        weight_per_m: one over its standard deviation; 0 where nothing is known (the same kernel).
+    """
+
+    mean_m: Float[Array, ""]
+    weight_per_m: Float[Array, ""]
+
+    def height_m(self, theta: PowerTheta) -> Float[Array, ""]:
+        """Height of the receiver."""
+        return ecef_to_geodetic(theta.rx_pos_ecef_m)[2]
+
+    def residual(self, theta: PowerTheta) -> Float[Array, " row"]:
+        return jnp.atleast_1d(self.weight_per_m * (self.height_m(theta) - self.mean_m))
 
 
 def theta_of(
@@ -160,14 +184,12 @@ def priors_of(
     log: PowerLog, antenna: AbstractBeams, options: PowerLogOptions
 ) -> tuple[AbstractPrior, ...]:
     """Height, level, biases of the beams and Doppler, as far as options and log have them."""
-    priors: list[AbstractPrior] = []
     height = options.height
-    if np.isfinite(height.sigma_m):
-        known = [jnp.asarray(float(x)) for x in (height.mean_m, height.sigma_m)]
-        priors.append(FunctionPrior(ellipsoid_height_m, *known))
-    if "level_db" in options.unknowns and np.isfinite(options.level_sigma_db):
-        level = [jnp.asarray(float(x)) for x in (options.level_db, options.level_sigma_db)]
-        priors.append(GaussianPrior("level_db", *level))
+    known = float(height.mean_m), 1.0 / float(height.sigma_m)
+    priors: list[AbstractPrior] = [EllipsoidHeight(*(jnp.asarray(x) for x in known))]
+    if "level_db" in options.unknowns:
+        level = float(options.level_db), 1.0 / float(options.level_sigma_db)
+        priors.append(CommonLevel(*(jnp.asarray(x) for x in level)))
     if options.has_bias:
         sigma = np.broadcast_to(np.asarray(options.sigma_cal_db, float), (antenna.num_beams,))
         sigma = jnp.asarray(np.maximum(sigma, _LEAST_SIGMA_DB))
@@ -189,3 +211,20 @@ def doppler_rows(log: PowerLog) -> DopplerRows | None:
         jnp.asarray(found.doppler_hz, float),
         jnp.asarray(found.sigma_hz, float),
     )
+
+
+def doppler_of(priors: tuple[AbstractPrior, ...]) -> DopplerRows | None:
+    """The Doppler rows among priors, or None."""
+    return next((prior for prior in priors if isinstance(prior, DopplerRows)), None)
+
+
+def num_equations(log: PowerLog, options: PowerLogOptions) -> int:
+    """Powers, Doppler and knowledge about height and level."""
+    return log.num_rows + num_known(log, options)
+
+
+def num_known(log: PowerLog, options: PowerLogOptions) -> int:
+    """Doppler rows, and knowledge about height and level."""
+    doppler = 0 if log.doppler is None else len(log.doppler.time_s)
+    level = "level_db" in options.unknowns and np.isfinite(options.level_sigma_db)
+    return doppler + int(np.isfinite(options.height.sigma_m)) + int(level)

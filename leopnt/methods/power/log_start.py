@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 
 from leopnt.antennas.beams import AbstractBeams
 from leopnt.constants import WGS84_FLATTENING, WGS84_SEMI_MAJOR_M
@@ -19,9 +18,7 @@ from leopnt.methods.power.fingerprints import (
     amplitude_table,
     starts_of,
 )
-from leopnt.methods.power.fix import ml_fix
 from leopnt.methods.power.geometry import Shell, range_of_gamma
-from leopnt.methods.power.height import NO_PRIOR, HeightPrior
 from leopnt.methods.power.inputs import Powers, powers_of_beams
 from leopnt.methods.power.link import PowerScene, amplitude_of_power, cosines
 from leopnt.methods.power.log import PowerLog
@@ -31,9 +28,6 @@ SWEEP_S = 5.0
 """Beams farther apart in time than this, 35 km of orbit, are not taken for one epoch."""
 
 NUM_DIRECTIONS = 3
-_SPHERE_SIGMA_M = 10e3
-"""Heights of the ellipsoid scatter by this about the sphere below the satellite."""
-
 _LOWEST_RAD = np.radians(2.0)
 _INSIDE_LIMB = 0.999
 
@@ -74,23 +68,26 @@ def start_positions(
 
         r_user = r_sat + d (u e_x + v e_y + cos(gamma) e_z)
 
-    Those of the largest sweep by `ml_fix` on the sphere below the satellite, of the nearest
-    fingerprints, the mirror of the first in the plane in which the satellite moves over ground,
-    and the user's.
+    The nearest fingerprints of the largest sweep, on the sphere below the satellite at the height
+    that is believed; the mirror of the first in the plane in which the satellite moves over
+    ground; the user's own, first.
     """
     sweep = largest_sweep(log)
     scene, powers = _sphere(log, antenna, options, sweep)
     table = amplitude_table(scene, lowest_rad=_LOWEST_RAD)
-    if _knows_level(options):
-        starts = starts_of(scene, powers, NUM_DIRECTIONS, table)
-    else:
-        starts, level_db = starts_by_shape(scene, powers, table)
-        scene = eqx.tree_at(lambda x: x.rx_gain_dbi, scene, scene.rx_gain_dbi + level_db)
-    gamma, beta, range_m = _directions(scene, powers, starts, options)
+    starts = (
+        starts_of(scene, powers, NUM_DIRECTIONS, table)
+        if _knows_level(options)
+        else starts_by_shape(scene, powers, table)
+    )
+    gamma, beta = (np.asarray(x)[0] for x in starts)
+    height = float(options.height.mean_m)
+    inside = np.minimum(gamma, _INSIDE_LIMB * float(scene.shell.limb_rad(height)))
+    range_m = np.asarray(range_of_gamma(scene.shell, jnp.asarray(inside), height))
+    sine = np.sin(inside)
+    unit = np.stack([sine * np.cos(beta), sine * np.sin(beta), np.cos(inside)], axis=1)
     state = np.asarray(log.sat_pos_ecef_m)[sweep.middle]
     axes = np.asarray(log.axes_ecef)[sweep.middle]
-    sine = np.sin(gamma)
-    unit = np.stack([sine * np.cos(beta), sine * np.sin(beta), np.cos(gamma)], axis=1)
     places = state[None] + range_m[:, None] * (unit @ axes.T)
     normal = np.cross(state, np.asarray(log.sat_vel_ecef_mps)[sweep.middle])
     normal = normal / np.linalg.norm(normal)
@@ -100,13 +97,11 @@ def start_positions(
     return np.concatenate([np.asarray(options.start_ecef_m, float)[None], places])
 
 
-def starts_by_shape(
-    scene: PowerScene, powers: Powers, table: AmplitudeTable
-) -> tuple[Starts, float]:
-    """Directions whose amplitudes are most nearly proportional to the measured ones, and a level.
+def starts_by_shape(scene: PowerScene, powers: Powers, table: AmplitudeTable) -> Starts:
+    """Directions whose amplitudes are most nearly proportional to the measured ones.
 
     Fingerprints of unit length, over the transmitted beams of one user: the distance between two
-    grows with the angle, whatever the level is. The level [dB] is that of the first direction.
+    grows with the angle, whatever the level is.
     """
     mask = np.asarray(powers.transmitted)[0]
     y = np.asarray(amplitude_of_power(scene, jnp.asarray(powers.power_dbw)))[:, mask]
@@ -118,10 +113,7 @@ def starts_by_shape(
     )
     row = np.asarray(found.row)
     row = np.where(row < 0, row[:, :1], row)
-    best = row[0, 0]
-    level_db = 20.0 * np.log10(y[0] @ amplitude[best] / length[best] ** 2)
-    starts = Starts(np.asarray(table.gamma_rad)[row], np.asarray(table.beta_rad)[row])
-    return starts, float(level_db)
+    return Starts(np.asarray(table.gamma_rad)[row], np.asarray(table.beta_rad)[row])
 
 
 def _knows_level(options: PowerLogOptions) -> bool:
@@ -146,31 +138,3 @@ def _sphere(
     )
     beams, powers = log.beam[sweep.rows].tolist(), log.power_dbw[sweep.rows].tolist()
     return scene, powers_of_beams(scene, beams, powers)
-
-
-def _directions(scene: PowerScene, powers: Powers, starts: Starts, options: PowerLogOptions):
-    """Angles and ranges: the fix on the sphere, then the fingerprints at the known height."""
-    height = float(options.height.mean_m)
-    sigma = max(float(options.height.sigma_m), _SPHERE_SIGMA_M)
-    prior = HeightPrior(height, sigma) if _knows_level(options) else NO_PRIOR
-    fix = ml_fix(
-        scene,
-        powers.power_dbw,
-        starts,
-        prior,
-        transmitted=powers.transmitted,
-        noise=options.noise,
-        tile=1,
-    )
-    gamma = np.concatenate([fix.gamma_rad, np.asarray(starts.gamma_rad)[0]])
-    beta = np.concatenate([fix.beta_rad, np.asarray(starts.beta_rad)[0]])
-    solved = np.isfinite(gamma)
-    inside = np.minimum(gamma, _INSIDE_LIMB * float(scene.shell.limb_rad(height)))
-    at_height = np.asarray(range_of_gamma(scene.shell, jnp.asarray(inside), height))
-    if _knows_level(options):
-        own: Bool[np.ndarray, " start"] = np.arange(len(gamma)) < len(fix.range_m)
-        angle = np.where(own, gamma, inside)
-        range_m = np.where(own, np.resize(fix.range_m, len(gamma)), at_height)
-    else:
-        angle, range_m = inside, at_height
-    return angle[solved], beta[solved], range_m[solved]

@@ -15,14 +15,16 @@ from leopnt.antennas.beams import AbstractBeams
 from leopnt.inference.batch import batch_map
 from leopnt.inference.least_squares import solve
 from leopnt.inference.model import Data
-from leopnt.inference.priors import AbstractPrior, FunctionPrior, GaussianPrior
+from leopnt.inference.priors import AbstractPrior, GaussianPrior
 from leopnt.inference.status import Status
 from leopnt.methods.power.ellipsoid_fix import LOG_SOLVER, near
 from leopnt.methods.power.log import PowerLog
 from leopnt.methods.power.log_bound import LogBound, log_bound, row_bucket
 from leopnt.methods.power.log_model import (
     POWER_ROWS,
+    CommonLevel,
     DopplerRows,
+    EllipsoidHeight,
     PowerTheta,
     data_of,
     predict_amplitude,
@@ -136,6 +138,9 @@ def _draw(
     """A truth out of the priors, then priors (and Doppler) as a receiver there has them."""
     keys = jax.random.split(key, max(len(priors), 1))
     for prior, one in zip(priors, keys, strict=False):
+        if isinstance(prior, CommonLevel):
+            level = prior.mean_db + _sigma(prior.weight_per_db) * jax.random.normal(one)
+            theta = eqx.tree_at(lambda t: t.level_db, theta, level)
         if isinstance(prior, GaussianPrior):
             mean = jnp.asarray(prior.mean)
             value = mean + jnp.asarray(prior.sigma) * jax.random.normal(one, mean.shape)
@@ -146,11 +151,17 @@ def _draw(
 
 
 def _believed(prior: AbstractPrior, theta: PowerTheta, key) -> AbstractPrior:
-    if isinstance(prior, FunctionPrior):
-        mean = prior.function(theta) + prior.sigma * jax.random.normal(key)
-        return FunctionPrior(prior.function, mean, prior.sigma)
+    if isinstance(prior, EllipsoidHeight):
+        mean = prior.height_m(theta) + _sigma(prior.weight_per_m) * jax.random.normal(key)
+        return EllipsoidHeight(mean, prior.weight_per_m)
     if isinstance(prior, DopplerRows):
         noise = jax.random.normal(key, prior.doppler_hz.shape)
         measured = prior.predict_hz(theta) + prior.sigma_hz * noise
         return eqx.tree_at(lambda p: p.doppler_hz, prior, measured)
     return prior
+
+
+def _sigma(weight: Float[Array, ""]) -> Float[Array, ""]:
+    """Standard deviation to draw with; 0 where nothing is known."""
+    known = weight > 0.0
+    return jnp.where(known, 1.0 / jnp.where(known, weight, 1.0), 0.0)
