@@ -35,14 +35,16 @@ def fix(
     quiet: bool,
     debug: bool,
 ) -> int:
-    r"""Solve a receiver position from the log that FILE (settings, TOML) names.
+    """Solve a receiver position from the log that FILE (settings, TOML) names.
 
     Prints the fix with its uncertainty, and writes JSON, NetCDF, GeoJSON, KML, figures and a
     report. With --json files are written only where --out says.
 
     \b
-    Example: leopnt fix examples/iridium_hong_kong.toml
-    """
+    Examples:
+      leopnt fix examples/iridium_hong_kong.toml
+      leopnt fix examples/power_log.toml
+    """  # noqa: D301  click needs the control character itself
     session.use_compilation_cache()
     with session.collected_warnings(quiet=quiet, debug=debug) as sentences:
         scene, dataset = _solve(file, quiet)

@@ -154,8 +154,9 @@ _MODELS: dict[str, type[FixSettings] | type[PowerFixSettings]] = {
 
 
 def settings_class(raw: dict[str, Any]) -> type[FixSettings] | type[PowerFixSettings]:
-    """The tables that `[measurement] type` asks for; those of Doppler where it asks for none."""
-    return _MODELS.get(str(table_of(raw, "measurement").get("type")), FixSettings)
+    """The tables that `[measurement] type` asks for; where it is none, an antenna means powers."""
+    nearest = PowerFixSettings if "antenna" in raw else FixSettings
+    return _MODELS.get(str(table_of(raw, "measurement").get("type")), nearest)
 
 
 def load_fix_file(path: str | Path) -> FixFile[FixSettings] | FixFile[PowerFixSettings]:

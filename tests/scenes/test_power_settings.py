@@ -67,7 +67,9 @@ def test_the_type_decides_which_tables_are_read(tmp_path):
 @pytest.mark.parametrize("kind", ["'range'", "3"])
 def test_another_type_is_refused_with_both_names(tmp_path, kind):
     message = mistakes(tmp_path, GOOD.replace('"power"', kind, 1))
-    assert f"[measurement] type = {kind}: expected 'doppler' or 'power'." in message
+    assert message.endswith(
+        f"fix.toml: [measurement] type = {kind}: expected 'doppler' or 'power'."
+    )
 
 
 def test_settings_come_back_with_their_defaults(tmp_path):
