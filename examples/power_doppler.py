@@ -103,7 +103,7 @@ def draws(log, place, count):
 
 def main():
     """Print the table, the two sides of Doppler, and the Monte Carlo."""
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else 32
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else 128
     log, place = minute()
     print(f"EIRP known to {SIGMA_CAL_DB} dB per beam, height to {HEIGHT.sigma_m:.0f} m")
     print(f"{'sigma [m]':22s}{'east':>8s}{'north':>8s}{'up':>8s}{'timing [us]':>13s}")

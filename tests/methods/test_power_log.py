@@ -16,6 +16,7 @@ from leopnt.methods.power import (
     orbit_axes,
     quaternion_axes,
 )
+from leopnt.methods.power.log_start import largest_sweep
 
 
 @pytest.fixture(scope="module")
@@ -144,6 +145,8 @@ def test_noise_needs_time_and_temperature(given, message):
         ({"sigma_cal_db": -0.1}, "sigma_cal_db = -0.1: expected 0 or more"),
         ({"sigma_cal_db": np.array([0.1, np.nan])}, "sigma_cal_db = .*expected 0 or more"),
         ({"rx_gain_dbi": np.inf}, "rx_gain_dbi = inf"),
+        ({"level_db": np.nan}, "level_db = nan"),
+        ({"start_ecef_m": np.array([0.0, 0.0, np.nan])}, "start_ecef_m = .*three finite numbers"),
     ],
 )
 def test_options_that_cannot_be_right_are_refused(given, message):
@@ -167,3 +170,21 @@ def test_options_that_do_not_go_with_the_log_are_refused(log, given, message):
 def test_turned_axes_are_accepted(log):
     turned = dataclasses.replace(log, axes_ecef=np.tile(turn(3), (52, 1, 1)))
     check_power_log(turned, ANTENNA)
+
+
+def sweep_of(sat_index, beam, time_s):
+    count = len(beam)
+    log = rows().rows(np.zeros(count, int))
+    given = {"sat_index": sat_index, "beam": beam, "time_s": time_s}
+    given = {name: np.asarray(value) for name, value in given.items()}
+    return largest_sweep(dataclasses.replace(log, satellites=("a", "b"), **given)).rows.tolist()
+
+
+def test_a_sweep_holds_each_beam_of_one_satellite_once():
+    seconds = np.arange(6.0)
+    assert sweep_of([0, 0, 0, 0, 0, 0], [1, 2, 1, 3, 4, 3], 0.1 * seconds) == [1, 2, 3, 4]
+    assert sweep_of([0, 1, 1, 0, 1, 0], [1, 1, 2, 2, 3, 1], 0.1 * seconds) == [1, 2, 4]
+    # Beams 2 s apart: three are within five seconds of the first.
+    assert sweep_of([0] * 6, [1, 2, 3, 4, 5, 6], 2.0 * seconds) == [0, 1, 2]
+    # Order in the log does not matter.
+    assert sweep_of([0] * 3, [3, 2, 1], [0.2, 0.1, 0.0]) == [2, 1, 0]

@@ -298,6 +298,16 @@ def test_a_log_that_tells_too_little_says_so(name):
         assert min(np.linalg.norm(x - MUNICH_M) for x in (mirror, fix.position_ecef_m)) < 1e5
 
 
+def test_a_direction_that_misses_the_earth_says_so(scene):
+    """60 degrees off nadir, beyond the limb, seen from behind it."""
+    place = (jnp.asarray(x) for x in (np.radians(60.0), np.radians(130.0), 5e6))
+    power = np.asarray(received_power_dbw(scene, *place))
+    fix = fix_log(one_epoch(power, AXES), ANTENNA, FREE)
+    assert fix.status == PowerStatus.off_earth
+    assert np.max(fix.el_rad) < 0.0
+    np.testing.assert_allclose(fix.range_m, 5e6, rtol=0.02)
+
+
 def test_equal_powers_are_weak():
     log = rows()
     flat = dataclasses.replace(log, power_dbw=np.full(52, -140.0))

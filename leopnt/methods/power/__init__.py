@@ -78,7 +78,7 @@ from leopnt.methods.power.log import (
     quaternion_axes,
 )
 from leopnt.methods.power.log_bound import LogBound, log_bound
-from leopnt.methods.power.log_model import POWER_ROWS, DopplerRows, PowerTheta
+from leopnt.methods.power.log_model import POWER_ROWS, PowerTheta
 from leopnt.methods.power.log_options import PowerLogOptions
 from leopnt.methods.power.log_trials import PowerTrials, power_trials
 from leopnt.methods.power.scores import (
@@ -117,7 +117,6 @@ __all__ = [
     "Coherent",
     "Cosines",
     "DopplerPlan",
-    "DopplerRows",
     "EarthFootprints",
     "EirpOfAngles",
     "HeightPrior",

@@ -159,7 +159,7 @@ def check_power_log(log: PowerLog, antenna: AbstractBeams) -> None:
 def _check_shapes(log: PowerLog) -> None:
     count = np.size(log.time_s)
     if not count:
-        raise LeopntError(f"{log.source or 'log'}: it holds no power.")
+        raise LeopntError(f"{log.source or 'log'}: it holds no power; `doppler_fix` needs none.")
     for name, shape in _SHAPES.items():
         found = np.shape(getattr(log, name))
         if found != (count, *shape):

@@ -70,6 +70,10 @@ class PowerLogOptions:
                 "per beam."
             )
 
+        start = self.start_ecef_m
+        if start is not None and (np.shape(start) != (3,) or not np.all(np.isfinite(start))):
+            raise LeopntError(f"start_ecef_m = {start}: expected three finite numbers [m].")
+
     @property
     def has_bias(self) -> bool:
         """True if the EIRP of the beams is known to some decibels only."""

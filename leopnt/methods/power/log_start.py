@@ -1,4 +1,4 @@
-"""Where a fix from a power log starts: one sweep of the beams, solved on a sphere."""
+"""Where a fix from a power log starts: fingerprints of one sweep of the beams."""
 
 from __future__ import annotations
 
