@@ -6,17 +6,18 @@ from matplotlib.figure import Figure
 from leopnt.report.maps import earth_figure, ellipse_figure
 from leopnt.report.power_residuals import power_residual_figure
 from leopnt.report.reading import require_kind
-from leopnt.report.residuals import residual_figure
+from leopnt.report.residuals import doppler_figure, residual_figure
 from leopnt.report.sky import fix_sky_figure, satellites_and_dop_figure, sky_figure
 
 
 def fix_figures(fix: xr.Dataset) -> dict[str, Figure]:
-    """Figures of a fix: `position`, `residuals`, `sky`, `earth`."""
+    """Figures of a fix: `position`, `residuals`, `doppler` beside powers, `sky`, `earth`."""
     require_kind(fix, "fix")
     return _made(
         {
             "position": ellipse_figure(fix),
             "residuals": _residuals(fix),
+            "doppler": doppler_figure(fix),
             "sky": fix_sky_figure(fix),
             "earth": earth_figure(fix),
         }

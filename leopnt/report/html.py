@@ -49,7 +49,11 @@ def fix_html(fix: xr.Dataset, figures: Mapping[str, Figure]) -> str:
             "Measurements",
             [
                 pictures.get("residuals", ""),
-                stack(html_table(content.satellites(fix, MAX_ROWS)), cards(html_table(rejected))),
+                stack(
+                    pictures.get("doppler", ""),
+                    html_table(content.satellites(fix, MAX_ROWS)),
+                    cards(html_table(rejected)),
+                ),
             ],
         ),
         ("Where the satellites stood", [pictures.get("sky", ""), pictures.get("earth", "")]),
@@ -89,6 +93,11 @@ def fix_captions(fix: xr.Dataset) -> dict[str, tuple[str, str]]:
         "residuals": (
             f"Residuals over time. {words.use_sentence(fix)} {words.chi_square_sentence(fix)}",
             _residual_caption(fix),
+        ),
+        "doppler": (
+            "Doppler residuals over time.",
+            "Doppler of the same receiver: measured minus predicted, with the band of three "
+            "standard deviations that was assumed.",
         ),
         "sky": (
             f"Sky plot, north up and east right, of {names}.",

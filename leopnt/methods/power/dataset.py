@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float
 
+from leopnt.epochs import TimeScale
 from leopnt.io.fix_dataset import (
     Geodetic,
     Variable,
@@ -240,7 +241,7 @@ def _attributes(solution: PowerSolution, title: str, input_file: str, input_text
         "noise": type(solution.options.noise).__name__,
         "log": solution.log.source,
     }
-    return fix_attributes(
+    attributes = fix_attributes(
         title=title,
         status=str(PowerStatus[solution.status]).split(";")[0],  # what follows names an attribute
         converged=solution.ok,
@@ -251,6 +252,10 @@ def _attributes(solution: PowerSolution, title: str, input_file: str, input_text
         input_text=input_text,
         provenance=provenance,
     )
+    found = solution.log.doppler
+    if found is not None and found.reference_epoch is not None:
+        attributes["doppler_reference_epoch"] = str(found.reference_epoch.to_iso(TimeScale.UTC))
+    return attributes
 
 
 def _warnings(solution: PowerSolution) -> list[str]:
