@@ -251,7 +251,7 @@ def test_five_mistakes_come_in_one_message(capsys, tmp_path):
     err = complaint(capsys, "fix", copied(tmp_path, settings=spoiled))
     assert "fix.toml: 5 mistakes.\n" in err
     for sentence in (
-        "[measurement] type = 'range': expected 'doppler'.",
+        "[measurement] type = 'range': expected 'doppler' or 'power'.",
         "[measurement] corection: unknown key. Did you mean 'correction'?",
         "1.6 looks like GHz; write 1600000000.",
         "[estimate] unknowns[1] = 'frequency': expected",

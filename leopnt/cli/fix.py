@@ -35,14 +35,16 @@ def fix(
     quiet: bool,
     debug: bool,
 ) -> int:
-    r"""Solve a receiver position from the log that FILE (settings, TOML) names.
+    """Solve a receiver position from the log that FILE (settings, TOML) names.
 
     Prints the fix with its uncertainty, and writes JSON, NetCDF, GeoJSON, KML, figures and a
     report. With --json files are written only where --out says.
 
     \b
-    Example: leopnt fix examples/iridium_hong_kong.toml
-    """
+    Examples:
+      leopnt fix examples/iridium_hong_kong.toml
+      leopnt fix examples/power_log.toml
+    """  # noqa: D301  click needs the control character itself
     session.use_compilation_cache()
     with session.collected_warnings(quiet=quiet, debug=debug) as sentences:
         scene, dataset = _solve(file, quiet)
@@ -66,21 +68,49 @@ def fix(
 
 
 def _solve(file: Path, quiet: bool):
-    from leopnt.scenes.doppler_scene import load_doppler_scene
+    """Scene and dataset of a fix, by what was measured."""
+    from leopnt.scenes.fix_settings import load_fix_file
+
+    found = load_fix_file(file)
+    solve = {"doppler": _solve_doppler, "power": _solve_power}[found.settings.measurement.type]
+    return solve(found, quiet)
+
+
+def _solve_doppler(file, quiet: bool):
+    from leopnt.scenes.doppler_scene import doppler_scene
 
     with session.progress_bar("Reading the log", quiet=quiet) as progress:
-        scene = load_doppler_scene(file, progress)
+        scene = doppler_scene(file, progress)
     with session.progress_bar("Solving", quiet=quiet):
         from leopnt.methods.doppler_fix.from_file import fix_scene
 
-        solved, settings = fix_scene(scene), scene.file.settings
-        dataset = solved.to_dataset(
-            truth_ecef_m=scene.truth_ecef_m,
-            title=settings.title or f"Doppler fix of {Path(settings.measurement.file).name}",
-            input_file=str(scene.file.path),
-            input_text=scene.file.text,
-        )
+        dataset = fix_scene(scene).to_dataset(**_described(scene, "Doppler"))
     return scene, dataset
+
+
+def _solve_power(file, quiet: bool):
+    from leopnt.scenes.power_scene import power_scene
+
+    with session.progress_bar("Reading the log", quiet=quiet) as progress:
+        scene = power_scene(file, progress)
+    with session.progress_bar("Solving", quiet=quiet):
+        from leopnt.methods.power.dataset import to_dataset
+        from leopnt.methods.power.from_file import fix_power_scene
+
+        solved = fix_power_scene(scene)
+        dataset = to_dataset(solved, beam_names=scene.beams.names, **_described(scene, "Power"))
+    return scene, dataset
+
+
+def _described(scene, measured: str) -> dict:
+    """What a dataset is told of its settings."""
+    settings = scene.file.settings
+    return {
+        "truth_ecef_m": scene.truth_ecef_m,
+        "title": settings.title or f"{measured} fix of {Path(settings.measurement.file).name}",
+        "input_file": str(scene.file.path),
+        "input_text": scene.file.text,
+    }
 
 
 def _exit_code(dataset) -> int:

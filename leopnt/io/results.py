@@ -117,7 +117,7 @@ def as_json(dataset: xr.Dataset) -> dict[str, Any]:
     Keys: `kind`; `attrs` (with `warnings` and `provenance` decoded); `units` and `long_name` (by
     variable); each variable without dimension under its name (`latitude_deg`: 22.3); each vector
     or matrix of `axis` or `enu` components, and each array over two lists, as nested lists; each
-    list dimension (`measurement`, `satellite`, `unknown`, `candidate`, `epoch`) as one list of
+    list dimension (`measurement`, `satellite`, `unknown`, `candidate`, `epoch`...) as one list of
     records (`measurement[0].residual`).
     """
     tree: dict[str, Any] = {
@@ -297,8 +297,9 @@ def _candidates(dataset: xr.Dataset) -> list[tuple[dict[str, Any], dict[str, Any
         point = _point(one, "candidate_")
         if point and not bool(one["candidate_is_solution"]):
             properties = {"role": "candidate", "name": f"Candidate {i + 1}"}
-            properties["rms"] = _json_value(one["candidate_rms"].values)
-            properties["note"] = str(one["candidate_note"].item())
+            for name in ("rms", "cost", "note"):
+                if f"candidate_{name}" in one:
+                    properties[name] = _json_value(one[f"candidate_{name}"].values)
             found.append((point, properties))
     return found
 

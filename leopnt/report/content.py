@@ -59,6 +59,7 @@ def fix_facts(fix: xr.Dataset) -> Table:
     if math.isfinite(number(fix, "residual_rms")):
         rms = words.quantity(number(fix, "residual_rms"), unit(fix, "residual_rms"))
         rows.append(("Residual rms", rms))
+    rows += _more_rows(fix)
     rows.append(("Chi-square", words.chi_square_sentence(fix)))
     dops = [
         f"{name.upper()} {words.quantity(number(fix, name), unit(fix, name))}"
@@ -68,6 +69,20 @@ def fix_facts(fix: xr.Dataset) -> Table:
     rows += [("Dilution of precision", ", ".join(dops))] if dops else []
     rows.append(("Ambiguity", words.ambiguity_sentence(fix)))
     return Table("Result", ("Quantity", "Value"), tuple(rows), (False, False))
+
+
+def _more_rows(fix: xr.Dataset) -> list[tuple[str, str]]:
+    """What only some methods tell: Doppler beside powers, the time of flight."""
+    rows = []
+    if fix.sizes.get("doppler"):
+        count = words.counted(fix.sizes["doppler"], "measurement")
+        rms = words.quantity(number(fix, "doppler_residual_rms"), "Hz")
+        rows.append(("Doppler", f"{count}, residual rms {rms}"))
+    sigma_us = column(fix, "timing_sigma_us", "measurement")
+    if np.any(np.isfinite(sigma_us)):
+        middle = words.quantity(float(np.nanmedian(sigma_us)), "us")
+        rows.append(("Time of flight", f"1-sigma {middle} (median over the measurements)"))
+    return rows
 
 
 def _position_rows(fix: xr.Dataset) -> list[tuple[str, str]]:
@@ -152,6 +167,26 @@ def satellites(fix: xr.Dataset, max_rows: int) -> Table:
     return Table("Satellites", tuple(columns), kept, numeric, note)
 
 
+def beams(fix: xr.Dataset, max_rows: int) -> Table:
+    """Measurements, residuals and estimated bias of each beam that was measured."""
+    count = column(fix, "beam_count", "beam")
+    data = {
+        name: column(fix, f"beam_{name}", "beam")
+        for name in ("residual_rms", "sigma", "bias_db", "bias_sigma_db")
+    }
+    has_bias = "beam_bias_db" in fix
+    shown = [("residual_rms", "Residual rms"), ("sigma", "Sigma")]
+    shown += [("bias_db", "Bias"), ("bias_sigma_db", "1-sigma")] if has_bias else []
+    rows = [
+        (beam, f"{count[i]:.0f}", *(words.quantity(float(data[n][i]), "dB") for n, _ in shown))
+        for i, beam in enumerate(strings(fix, "beam", "beam"))
+        if count[i] > 0
+    ]
+    kept, note = cut(rows, max_rows)
+    columns = ("Beam", "Measured", *(title for _, title in shown))
+    return Table("Beams", columns, kept, (False, *[True] * (len(columns) - 1)), note)
+
+
 def rejected(fix: xr.Dataset, max_rows: int) -> Table:
     """Every measurement that was not used, and why; none if nothing was used at all."""
     used = flags(fix, "used", "measurement")
@@ -175,24 +210,26 @@ def rejected(fix: xr.Dataset, max_rows: int) -> Table:
 
 
 def candidates(fix: xr.Dataset, max_rows: int) -> Table:
-    """The positions that the search considered, solution first, then by residual rms."""
+    """The positions that the search considered, solution first, then by how well they fit."""
     chosen = np.flatnonzero(flags(fix, "candidate_is_solution", "candidate"))
     order = [*chosen.tolist(), *words.other_candidates(fix).tolist()]
     lat_deg = column(fix, "candidate_latitude_deg", "candidate")
     lon_deg = column(fix, "candidate_longitude_deg", "candidate")
-    rms = column(fix, "candidate_rms", "candidate")
+    misfit_name = words.misfit_name(fix)
+    misfit = column(fix, misfit_name, "candidate")
     notes = strings(fix, "candidate_note", "candidate")
     rows = [
         (
             words.place(float(lat_deg[i]), float(lon_deg[i])),
             words.length(words.candidate_distance_m(fix, i)),
-            words.quantity(float(rms[i]), unit(fix, "candidate_rms")),
+            words.quantity(float(misfit[i]), unit(fix, misfit_name)),
             notes[i] or ("the solution" if i in chosen else ""),
         )
         for i in order
     ]
     kept, note = cut(rows, max_rows)
-    columns = ("Position", "From the fix", "Residual scale", "Note")
+    title = "Chi-square above" if misfit_name == "candidate_cost" else "Residual scale"
+    columns = ("Position", "From the fix", title, "Note")
     return Table("Candidate positions", columns, kept, (False, True, True, False), note)
 
 

@@ -49,10 +49,15 @@ def fix_html(fix: xr.Dataset, figures: Mapping[str, Figure]) -> str:
             "Measurements",
             [
                 pictures.get("residuals", ""),
-                stack(html_table(content.satellites(fix, MAX_ROWS)), cards(html_table(rejected))),
+                stack(
+                    pictures.get("doppler", ""),
+                    html_table(content.satellites(fix, MAX_ROWS)),
+                    cards(html_table(rejected)),
+                ),
             ],
         ),
         ("Where the satellites stood", [pictures.get("sky", ""), pictures.get("earth", "")]),
+        ("Antenna", [cards(html_table(content.beams(fix, MAX_ROWS)))]),
         ("Other positions", [cards(html_table(content.candidates(fix, MAX_ROWS)))]),
     ]
     return page(fix, words.fix_sentences(fix), sections)
@@ -87,8 +92,12 @@ def fix_captions(fix: xr.Dataset) -> dict[str, tuple[str, str]]:
         ),
         "residuals": (
             f"Residuals over time. {words.use_sentence(fix)} {words.chi_square_sentence(fix)}",
-            "Measured minus predicted, with the band of three standard deviations that was "
-            "assumed. Triangles mark rejected measurements outside their lane.",
+            _residual_caption(fix),
+        ),
+        "doppler": (
+            "Doppler residuals over time.",
+            "Doppler of the same receiver: measured minus predicted, with the band of three "
+            "standard deviations that was assumed.",
         ),
         "sky": (
             f"Sky plot, north up and east right, of {names}.",
@@ -102,6 +111,19 @@ def fix_captions(fix: xr.Dataset) -> dict[str, tuple[str, str]]:
             "satellites. Land: Natural Earth.",
         ),
     }
+
+
+def _residual_caption(fix: xr.Dataset) -> str:
+    if "beam_id" in fix:
+        return (
+            "Measured minus predicted: as amplitude over its standard deviation, and in decibels, "
+            "which scatter the more the nearer a power is to the noise. Bands: three standard "
+            "deviations."
+        )
+    return (
+        "Measured minus predicted, with the band of three standard deviations that was assumed. "
+        "Triangles mark rejected measurements outside their lane."
+    )
 
 
 def sky_captions(sky: xr.Dataset) -> dict[str, tuple[str, str]]:

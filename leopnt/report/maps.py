@@ -21,7 +21,6 @@ from leopnt.report.reading import (
     has_position,
     measurements_by_satellite,
     number,
-    unit,
     vector,
 )
 
@@ -127,10 +126,9 @@ def _note_candidates(axes: Axes, fix: xr.Dataset) -> None:
     if not len(others):
         return
     away = words.length(words.candidate_distance_m(fix, int(others[0])))
-    rms = column(fix, "candidate_rms", "candidate")[others[0]]
     note = (
         f"{words.counted(len(others), 'other candidate')} off this map: best {away} away, "
-        f"rms {words.quantity(float(rms), unit(fix, 'candidate_rms'))}"
+        f"{words.candidate_misfit(fix, int(others[0]))}"
     )
     axes.annotate(
         note,
@@ -325,11 +323,10 @@ def _draw_candidates(axes: Axes, positions: np.ndarray) -> None:
 def _name_on_earth(
     axes: Axes, fix: xr.Dataset, tracks: list[tuple[str, np.ndarray]], positions: np.ndarray
 ) -> None:
-    """Candidates by their residual rms, satellites by their names."""
-    rms = column(fix, "candidate_rms", "candidate")[words.other_candidates(fix)].tolist()
-    rms_unit = unit(fix, "candidate_rms")
-    labels = ["fix", *(f"rms {words.quantity(value, rms_unit)}" for value in rms)]
-    colors = [style.FIX_COLOR, *[style.REJECTED_COLOR] * len(rms)]
+    """Candidates by how well they fit, satellites by their names."""
+    others = words.other_candidates(fix).tolist()
+    labels = ["fix", *(words.candidate_misfit(fix, i) for i in others)]
+    colors = [style.FIX_COLOR, *[style.REJECTED_COLOR] * len(others)]
     named = tracks[:MAX_NAMED]
     points = np.concatenate([*(track for _, track in tracks), positions])
     place_labels(

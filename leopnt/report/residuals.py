@@ -11,6 +11,8 @@ from leopnt.report.reading import column, flags, measurements_by_satellite, numb
 
 MAX_LANES = 18
 LANE_IN = 0.72
+LOWEST_IN = 2.3
+"""Few lanes share at least this height, so that the label of the axis fits."""
 CROWDED = 3000
 """Above this number of points in a lane they are drawn small, and as one image inside an SVG."""
 MAX_VALUES = 6
@@ -31,6 +33,21 @@ def residual_figure(fix: xr.Dataset) -> Figure | None:
         return _lanes(fix, lanes) if len(lanes) <= MAX_LANES else _together(fix)
 
 
+def doppler_figure(fix: xr.Dataset) -> Figure | None:
+    """As `residual_figure`, for Doppler that stands beside other measurements; None without."""
+    if not fix.sizes.get("doppler"):
+        return None
+    names = ("time_s", "satellite_id", "residual", "sigma", "residual_rms")
+    beside = xr.Dataset({name: fix[f"doppler_{name}"].variable for name in names})
+    beside = beside.rename(doppler="measurement")
+    beside = beside.assign(used=beside["residual"].notnull())
+    beside = beside.assign(normalized_residual=beside["residual"] / beside["sigma"])
+    reference = text(fix, "doppler_reference_epoch")
+    return residual_figure(
+        beside.assign_attrs(measurement_type="doppler", reference_epoch=reference)
+    )
+
+
 def _time_label(fix: xr.Dataset) -> str:
     reference = text(fix, "reference_epoch")
     return f"Time since {words.clock(reference)} UTC [s]" if reference else "Time [s]"
@@ -49,7 +66,7 @@ def _time_limits(time_s: np.ndarray) -> tuple[float, float]:
 
 
 def _lanes(fix: xr.Dataset, lanes: list[tuple[str, np.ndarray]]) -> Figure:
-    figure = style.new_figure(1.37 + LANE_IN * len(lanes))
+    figure = style.new_figure(1.37 + max(LANE_IN * len(lanes), LOWEST_IN))
     axes = style.axes_with_margins(figure, 0.95, 1.35, 0.62, 0.70)
     limits = _time_limits(column(fix, "time_s", "measurement"))
     half = _half_lane(fix)

@@ -196,9 +196,21 @@ def distance_between(
 
 def other_candidates(fix: xr.Dataset) -> np.ndarray:
     """Indices of the candidates that are not the solution, best first."""
-    rms = column(fix, "candidate_rms", "candidate")
-    order = np.argsort(np.where(np.isfinite(rms), rms, np.inf), kind="stable")
+    misfit = column(fix, misfit_name(fix), "candidate")
+    order = np.argsort(np.where(np.isfinite(misfit), misfit, np.inf), kind="stable")
     return order[~flags(fix, "candidate_is_solution", "candidate")[order]]
+
+
+def misfit_name(fix: xr.Dataset) -> str:
+    """The variable that ranks candidates: their residual rms, or how much worse they fit."""
+    return "candidate_cost" if "candidate_cost" in fix else "candidate_rms"
+
+
+def candidate_misfit(fix: xr.Dataset, index: int) -> str:
+    """How well a candidate fits: `rms 5.5 Hz`, or `chi-square +120`."""
+    name = misfit_name(fix)
+    value = quantity(float(column(fix, name, "candidate")[index]), unit(fix, name))
+    return f"chi-square +{value}" if name == "candidate_cost" else f"rms {value}"
 
 
 def candidate_distance_m(fix: xr.Dataset, index: int) -> float:
@@ -219,12 +231,15 @@ def ambiguity_sentence(fix: xr.Dataset) -> str:
     if not len(others):
         return "The search found no other position."
     best = int(others[0])
-    rms_unit = unit(fix, "candidate_rms")
-    rms = float(column(fix, "candidate_rms", "candidate")[best])
     sentence = f"The search found {counted(len(others), 'other position')}; the best"
     if has_position(fix):
         sentence += f" lies {length(candidate_distance_m(fix, best))} away and"
-    sentence += f" has a residual rms of {quantity(rms, rms_unit)}"
+    name = misfit_name(fix)
+    misfit = quantity(float(column(fix, name, "candidate")[best]), unit(fix, name))
+    if name == "candidate_cost":
+        sentence += f" has a chi-square {misfit} higher"
+    else:
+        sentence += f" has a residual rms of {misfit}"
     note = strings(fix, "candidate_note", "candidate")[best]
     return f"{sentence} ({note})." if note else f"{sentence}."
 

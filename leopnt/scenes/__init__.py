@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from leopnt.scenes.downlink import Downlink, antenna_gain, isotropic_cn0_dbhz, snr_of_cn0
     from leopnt.scenes.fix_settings import FixSettings, load_fix_file
     from leopnt.scenes.nine_d_scene import SlotLinks, slot_links, slot_links_in_parts
+    from leopnt.scenes.power_fix_settings import PowerFixSettings
+    from leopnt.scenes.power_scene import PowerLogScene, load_power_scene
     from leopnt.scenes.receiver_pose import body_rotation
     from leopnt.scenes.satellite_choice import AbstractChoice, AllInView, Highest, Spread
     from leopnt.scenes.satellite_file import AbstractSatelliteFile, read_satellite_file
@@ -29,6 +31,8 @@ _HOME = {
     "FixSettings": "fix_settings",
     "Highest": "satellite_choice",
     "Place": "sky_scene",
+    "PowerFixSettings": "power_fix_settings",
+    "PowerLogScene": "power_scene",
     "SceneSettings": "study_settings",
     "SkyScene": "sky_scene",
     "SlotLinks": "nine_d_scene",
@@ -42,6 +46,7 @@ _HOME = {
     "isotropic_cn0_dbhz": "downlink",
     "load_doppler_scene": "doppler_scene",
     "load_fix_file": "fix_settings",
+    "load_power_scene": "power_scene",
     "load_sky_scene": "sky_scene",
     "read_satellite_file": "satellite_file",
     "scene_problems": "study_checks",
@@ -61,6 +66,8 @@ __all__ = [
     "FixSettings",
     "Highest",
     "Place",
+    "PowerFixSettings",
+    "PowerLogScene",
     "SceneSettings",
     "SkyScene",
     "SlotLinks",
@@ -74,6 +81,7 @@ __all__ = [
     "isotropic_cn0_dbhz",
     "load_doppler_scene",
     "load_fix_file",
+    "load_power_scene",
     "load_sky_scene",
     "read_satellite_file",
     "scene_problems",

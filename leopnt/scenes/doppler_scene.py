@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import NamedTuple
+from typing import Protocol, SupportsIndex, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
@@ -22,14 +22,20 @@ from leopnt.constants import (
     SPEED_OF_LIGHT_MPS,
     WGS84_SEMI_MAJOR_M,
 )
-from leopnt.epochs import Epoch, TimeScale
 from leopnt.errors import LeopntError
-from leopnt.io.measurements import Labels, MeasurementTable, Progress, read_measurements
-from leopnt.orbits.sgp4 import DAY_S
+from leopnt.io.measurements import MeasurementTable, Progress, read_measurements
 from leopnt.scenes.doppler_checks import check_log
 from leopnt.scenes.doppler_log import DopplerLog
-from leopnt.scenes.fix_settings import FixFile, FixSettings, load_fix_file
-from leopnt.scenes.satellite_file import read_satellite_file
+from leopnt.scenes.fix_settings import FixSettings, load_fix_file
+from leopnt.scenes.fix_tables import FixFile
+from leopnt.scenes.log_rows import (
+    SatelliteRows,
+    log_times,
+    satellites_of_columns,
+    satellites_of_file,
+    time_columns,
+    truth_ecef,
+)
 
 _SPIN = np.array([0.0, 0.0, EARTH_ROTATION_RADPS])
 _LARGEST_VELOCITY_MISFIT = 0.03
@@ -47,7 +53,7 @@ class DopplerScene:
         truth_ecef_m: surveyed position, or None.
     """
 
-    file: FixFile
+    file: FixFile[FixSettings]
     given: DopplerLog
     at_reception: bool
     truth_ecef_m: Float[np.ndarray, "3"] | None
@@ -79,23 +85,35 @@ def load_doppler_scene(path: str | Path, progress: Progress | None = None) -> Do
     Raises:
         LeopntError: anything in settings or files that cannot be right, with its place.
     """
-    return doppler_scene(load_fix_file(path), progress)
+    file = load_fix_file(path)
+    if not isinstance(file.settings, FixSettings):
+        raise LeopntError(
+            f"{path}: [measurement] type = {file.settings.measurement.type!r}; a Doppler scene "
+            "needs 'doppler'."
+        )
+    return doppler_scene(FixFile(file.path, file.text, file.settings), progress)
 
 
-def doppler_scene(file: FixFile, progress: Progress | None = None) -> DopplerScene:
+def doppler_scene(file: FixFile[FixSettings], progress: Progress | None = None) -> DopplerScene:
     """As `load_doppler_scene`, for settings already read."""
     settings = file.settings
     table = _read_log(file, progress)
-    time_s, reference = _times(settings, table)
+    measurement, columns = settings.measurement, settings.measurement.columns
+    time_s, reference = log_times(
+        columns, table, measurement.reference_epoch, measurement.time_scale
+    )
+    labels = table.labels[columns.satellite]
     if settings.satellites is None:
-        satellites = _satellites_of_columns(settings, table)
+        states = columns.sat_pos_ecef_m, columns.sat_vel_ecef_mps
+        satellites = satellites_of_columns(table, labels, *states)
     else:
-        satellites = _satellites_of_file(file, table, reference, time_s)
+        assert reference is not None  # the settings were checked
+        satellites = satellites_of_file(file, settings.satellites, table, labels, reference, time_s)
     given = DopplerLog(
         time_s=time_s,
         satellites=satellites.names,
         sat_index=satellites.sat_index,
-        doppler_hz=table.numbers[settings.measurement.columns.doppler_hz],
+        doppler_hz=table.numbers[columns.doppler_hz],
         sat_pos_ecef_m=satellites.pos_ecef_m,
         sat_vel_ecef_mps=satellites.vel_ecef_mps,
         carrier_hz=_carriers(settings, table, satellites),
@@ -108,40 +126,18 @@ def doppler_scene(file: FixFile, progress: Progress | None = None) -> DopplerSce
     check_log(given)
     if settings.satellites is None:
         require_ecef_velocity(given)
-    at_reception = settings.satellites is not None or settings.measurement.states_at == "reception"
-    return DopplerScene(file, given, at_reception, truth_ecef(settings))
-
-
-def truth_ecef(settings: FixSettings) -> Float[np.ndarray, "3"] | None:
-    """Surveyed position of the settings [m], or None."""
-    truth = settings.truth
-    if truth is None:
-        return None
-    if truth.ecef_m is not None:
-        return np.array(truth.ecef_m)
-    assert truth.latitude_deg is not None  # the settings were checked
-    assert truth.longitude_deg is not None
-    assert truth.height_m is not None
-    return place_ecef(truth.latitude_deg, truth.longitude_deg, truth.height_m)
-
-
-def place_ecef(latitude_deg: float, longitude_deg: float, height_m: float):
-    """ECEF position [m] of a place in degrees."""
-    from leopnt.frames.geodetic import geodetic_to_ecef
-
-    radians = np.radians([latitude_deg, longitude_deg])
-    return np.asarray(geodetic_to_ecef(radians[0], radians[1], np.float64(height_m)))
+    at_reception = settings.satellites is not None or measurement.states_at == "reception"
+    return DopplerScene(file, given, at_reception, truth_ecef(settings.truth))
 
 
 # The log
 
 
-def _read_log(file: FixFile, progress: Progress | None) -> MeasurementTable:
+def _read_log(file: FixFile[FixSettings], progress: Progress | None) -> MeasurementTable:
     columns = file.settings.measurement.columns
-    numbers = [columns.doppler_hz, columns.carrier_hz, columns.sigma_hz, columns.time_unix_s]
+    numbers = [columns.doppler_hz, columns.carrier_hz, columns.sigma_hz]
+    numbers += time_columns(columns)
     numbers += [*(columns.sat_pos_ecef_m or ()), *(columns.sat_vel_ecef_mps or ())]
-    if columns.time_utc is None and columns.time_unix_s is None:
-        numbers.append(columns.time_s or "time_s")
     return read_measurements(
         file.resolve(file.settings.measurement.file),
         numbers=[name for name in numbers if name is not None],
@@ -151,46 +147,7 @@ def _read_log(file: FixFile, progress: Progress | None) -> MeasurementTable:
     )
 
 
-def _times(settings: FixSettings, table: MeasurementTable) -> tuple[np.ndarray, Epoch | None]:
-    """Seconds since the reference epoch, and that epoch where the date is known."""
-    measurement, columns = settings.measurement, settings.measurement.columns
-    if columns.time_utc is not None:
-        epoch = table.instants[columns.time_utc]
-        return epoch.since(epoch[0]), epoch[0]
-    if columns.time_unix_s is not None:
-        epoch = _unix_epochs(table, columns.time_unix_s)
-        return epoch.since(epoch[0]), epoch[0]
-    time_s = table.numbers[columns.time_s or "time_s"]
-    if measurement.reference_epoch is None:
-        return time_s, None
-    try:
-        return time_s, Epoch.from_iso(
-            measurement.reference_epoch, TimeScale(measurement.time_scale)
-        )
-    except LeopntError as error:
-        raise LeopntError(f"{settings_place('reference_epoch')}: {error}") from None
-
-
-def settings_place(name: str) -> str:
-    """How messages name a key of `[measurement]`."""
-    return f"[measurement] {name}"
-
-
-def _unix_epochs(table: MeasurementTable, name: str) -> Epoch:
-    unix_s = table.numbers[name]
-    if np.min(unix_s) < 8e7 or np.max(unix_s) > 8e9:  # 1972-07 and 2223
-        row = int(np.argmin(unix_s)) if np.min(unix_s) < 8e7 else int(np.argmax(unix_s))
-        hint = " It looks like milliseconds." if unix_s[row] > 1e11 else ""
-        raise table.error(
-            row,
-            f"column {name!r}: {unix_s[row]!r} is no Unix time in seconds (1.7e9 is 2023).{hint}",
-        )
-    whole = np.floor(unix_s)
-    seconds = whole.astype(np.int64).astype("M8[s]")
-    return Epoch.from_datetime64(seconds) + (unix_s - whole)
-
-
-def _carriers(settings: FixSettings, table: MeasurementTable, satellites: _Satellites):
+def _carriers(settings: FixSettings, table: MeasurementTable, satellites: SatelliteRows):
     measurement = settings.measurement
     if measurement.columns.carrier_hz is not None:
         return table.numbers[measurement.columns.carrier_hz]
@@ -217,67 +174,6 @@ def _sigmas(settings: FixSettings, table: MeasurementTable) -> np.ndarray | None
     if measurement.columns.sigma_hz is not None:
         return table.numbers[measurement.columns.sigma_hz]
     return None if measurement.sigma_hz is None else np.full(len(table), measurement.sigma_hz)
-
-
-# Satellites
-
-
-class _Satellites(NamedTuple):
-    names: tuple[str, ...]
-    sat_index: np.ndarray
-    pos_ecef_m: np.ndarray
-    vel_ecef_mps: np.ndarray
-    age_s: np.ndarray | None
-
-
-def _satellites_of_columns(settings: FixSettings, table: MeasurementTable) -> _Satellites:
-    columns = settings.measurement.columns
-    labels = table.labels[columns.satellite]
-    assert columns.sat_pos_ecef_m is not None  # the settings were checked
-    assert columns.sat_vel_ecef_mps is not None
-    pos_m = np.stack([table.numbers[name] for name in columns.sat_pos_ecef_m], axis=1)
-    vel_mps = np.stack([table.numbers[name] for name in columns.sat_vel_ecef_mps], axis=1)
-    return _Satellites(labels.names, labels.index, pos_m, vel_mps, None)
-
-
-def _satellites_of_file(
-    file: FixFile, table: MeasurementTable, reference: Epoch | None, time_s: np.ndarray
-) -> _Satellites:
-    """States at reception, and the age of the elements at the middle of the log."""
-    settings = file.settings
-    assert settings.satellites is not None  # the settings were checked
-    assert reference is not None
-    catalog = read_satellite_file(file.resolve(settings.satellites.file))
-    labels = table.labels[settings.measurement.columns.satellite]
-    found = _found(table, labels, catalog)
-    epoch, middle = reference + time_s, reference + 0.5 * (time_s[0] + time_s[-1])
-    pos_m, vel_mps = np.empty((len(table), 3)), np.empty((len(table), 3))
-    for label, index in enumerate(found):
-        rows = np.flatnonzero(labels.index == label)
-        state = catalog.states(index, epoch[rows], settings.satellites.max_age_days * DAY_S)
-        pos_m[rows], vel_mps[rows] = state.pos_ecef_m, state.vel_ecef_mps
-    age_s = np.array([catalog.age_s(index, middle) for index in found])
-    names = tuple(catalog.names[index] for index in found)
-    return _Satellites(names, labels.index, pos_m, vel_mps, age_s)
-
-
-def _found(table: MeasurementTable, labels: Labels, catalog) -> list[int]:
-    """Index in the catalogue of every satellite of the log; complains with the first line."""
-    found = []
-    for label, name in enumerate(labels.names):
-        try:
-            found.append(catalog.find(name))
-        except LeopntError as error:
-            row = int(np.argmax(labels.index == label))
-            raise table.error(row, str(error)) from None
-    for label, index in enumerate(found):
-        if index in found[:label]:
-            first, second = labels.names[found.index(index)], labels.names[label]
-            raise LeopntError(
-                f"{table.source}: satellites {first!r} and {second!r} are the same object, "
-                f"{catalog.names[index]}."
-            )
-    return found
 
 
 # States
@@ -315,7 +211,24 @@ def states_at_transmission(
     return pos_m, sat_vel_ecef_mps - tau_s * acceleration
 
 
-def require_ecef_velocity(log: DopplerLog) -> None:
+@runtime_checkable
+class LoggedStates(Protocol):
+    """Rows of a log with a satellite state each."""
+
+    @property
+    def time_s(self) -> np.ndarray: ...
+    @property
+    def sat_index(self) -> np.ndarray: ...
+    @property
+    def sat_pos_ecef_m(self) -> np.ndarray: ...
+    @property
+    def sat_vel_ecef_mps(self) -> np.ndarray: ...
+    def where(self, measurement: SupportsIndex) -> str:
+        """How to name a row in a message."""
+        ...
+
+
+def require_ecef_velocity(log: LoggedStates) -> None:
     """Refuse velocity columns that are not the derivative of the position columns.
 
     Catches inertial velocities (0.5 km/s off in LEO), swapped columns and times in another unit:

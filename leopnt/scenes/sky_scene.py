@@ -13,7 +13,7 @@ from jaxtyping import Float
 from leopnt.epochs import Epoch
 from leopnt.errors import LeopntError, did_you_mean
 from leopnt.orbits.sgp4 import DAY_S
-from leopnt.scenes.doppler_scene import place_ecef
+from leopnt.scenes.log_rows import place_ecef
 from leopnt.scenes.satellite_file import AbstractSatelliteFile, TableFile, read_satellite_file
 
 MAX_EPOCHS = 200_000

@@ -10,7 +10,7 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import Field
 
-from leopnt.scenes.fix_settings import (
+from leopnt.scenes.fix_tables import (
     CARRIER,
     HEIGHT,
     Carrier,

@@ -36,8 +36,29 @@ def no_truth_no_candidates():
     return fix.drop_vars(known)
 
 
+def one_satellite():
+    fix = make_fix().drop_dims("satellite")
+    return fix.isel(measurement=fix["satellite_id"].values == fix["satellite_id"].values[0])
+
+
+def powers_and_doppler():
+    """Powers by beam, and Doppler of the same receiver."""
+    fix = make_fix()
+    doppler = {
+        f"doppler_{name}": ("doppler", fix[name].values, fix[name].attrs)
+        for name in ("time_s", "satellite_id", "residual", "sigma")
+    }
+    beams = np.array([str(i % 52) for i in range(fix.sizes["measurement"])])
+    level = np.linspace(-165.0, -125.0, fix.sizes["measurement"])
+    fix = fix.assign(doppler_residual_rms=fix["residual_rms"], **doppler)
+    fix = fix.assign(beam_id=("measurement", beams), predicted=("measurement", level))
+    return fix.assign_attrs(measurement_type="power")
+
+
 FIXES = {
     "usual": make_fix,
+    "one satellite": one_satellite,
+    "powers and Doppler": powers_and_doppler,
     "many satellites": many_satellites,
     "unequal weights": unequal_weights,
     "no truth, no candidates": no_truth_no_candidates,
@@ -229,3 +250,10 @@ def test_a_hundred_thousand_measurements_stay_a_small_picture(fix):
     )
     sizes = {name: len(style.svg_bytes(figure)) for name, figure in fix_figures(long).items()}
     assert max(sizes.values()) < 600_000, sizes
+
+
+def test_doppler_beside_powers_has_a_figure_of_its_own():
+    figures = fix_figures(powers_and_doppler())
+    assert "doppler" not in fix_figures(make_fix())
+    assert figures["doppler"].axes[0].get_ylabel() == "Residual (observed minus predicted) [Hz]"
+    assert figures["residuals"].axes[1].get_xlabel() == "Predicted power [dBW]"

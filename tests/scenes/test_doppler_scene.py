@@ -13,10 +13,10 @@ from leopnt.orbits.sgp4 import propagate
 from leopnt.scenes.doppler_log import DopplerLog
 from leopnt.scenes.doppler_scene import (
     load_doppler_scene,
-    place_ecef,
     require_ecef_velocity,
     states_at_transmission,
 )
+from leopnt.scenes.log_rows import place_ecef
 
 STATES = """
 sat_pos_ecef_m = ["x", "y", "z"]

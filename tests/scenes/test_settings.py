@@ -4,7 +4,8 @@ import pytest
 from pydantic import Field
 
 from leopnt.errors import LeopntError
-from leopnt.scenes.fix_settings import OUTPUT_FORMATS, FixSettings, carrier_hint, load_fix_file
+from leopnt.scenes.fix_settings import FixSettings, load_fix_file
+from leopnt.scenes.fix_tables import OUTPUT_FORMATS, carrier_hint
 from leopnt.scenes.settings import SettingsTable, field_problems, listed, read_toml
 
 LOG = "time_s,satellite,doppler_hz\n1,A,5\n"
@@ -77,7 +78,7 @@ latitude_deg = 22.0
 """
     planted = [
         "titel: unknown key. Did you mean 'title'?",
-        "[measurement] type = 'dopler': expected 'doppler'. Did you mean 'doppler'?",
+        "[measurement] type = 'dopler': expected 'doppler' or 'power'. Did you mean 'doppler'?",
         "nolog.csv: no such file.",
         "[measurement] carrier_hz = '1626 MHz': expected the transmitted carrier in Hz, 1e+07 to",
         "[measurement.columns] dopler_hz: unknown key. Did you mean 'doppler_hz'? Accepted: time",

@@ -18,8 +18,9 @@ from leopnt.methods.doppler_fix.options import (
 )
 from leopnt.methods.doppler_fix.result import DopplerFix
 from leopnt.methods.doppler_fix.solve import fix
-from leopnt.scenes.doppler_scene import DopplerScene, place_ecef
+from leopnt.scenes.doppler_scene import DopplerScene
 from leopnt.scenes.fix_settings import FixSettings
+from leopnt.scenes.log_rows import place_ecef
 
 _FIELDS = {
     "position": "rx_pos_ecef_m",
