@@ -3,6 +3,7 @@
 import importlib
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -74,6 +75,14 @@ def test_help_names_the_commands_and_the_exit_codes(capsys):
     assert code == 0
     assert all(f"\n  {name} " in out for name in ("fix", "sky", "doctor"))
     assert "Exit codes: 0 done, 1 not solved or not complete, 2 bad input" in out
+
+
+@pytest.mark.parametrize("command", ["fix", "sky", "run", "reproduce"])
+def test_help_gives_its_example_on_a_line_of_its_own(capsys, command):
+    code, out, _ = run(capsys, command, "--help")
+    assert code == 0
+    assert "\\b" not in out
+    assert re.search(rf"^\s*(Example: )?leopnt {command} ", out, re.MULTILINE)
 
 
 def test_the_version_is_that_of_the_package(capsys):

@@ -35,13 +35,13 @@ def list_studies(as_json: bool, debug: bool) -> int:
 @study_options
 @session.common_options
 def reproduce(name: str, out: Path | None, quiet: bool, debug: bool, **how) -> int:
-    r"""Run the catalogue study NAME (see `leopnt list`) and judge it against published numbers.
+    """Run the catalogue study NAME (see `leopnt list`) and judge it against published numbers.
 
     Exit code 1: chunks failed, or a number differs and no reason is known.
 
     \b
     Example: leopnt reproduce pvt/matched
-    """
+    """  # noqa: D301  click needs the control character itself
     session.use_compilation_cache()
     from leopnt.studies import catalog_study
 

@@ -62,7 +62,7 @@ def study_options(command: Callable) -> Callable:
 @study_options
 @session.common_options
 def run(file: Path, out: Path | None, dry_run: bool, quiet: bool, debug: bool, **how) -> int:
-    r"""Run the study that FILE (TOML) describes, or go on with it.
+    """Run the study that FILE (TOML) describes, or go on with it.
 
     Each chunk of trials is kept as soon as it is done: run the same command again after an
     interruption of any kind, and nothing is computed twice. Exit code 1: some chunks failed, or a
@@ -70,7 +70,7 @@ def run(file: Path, out: Path | None, dry_run: bool, quiet: bool, debug: bool, *
 
     \b
     Example: leopnt run study.toml --workers 2
-    """
+    """  # noqa: D301  click needs the control character itself
     session.use_compilation_cache()
     from leopnt.studies import load_study
 

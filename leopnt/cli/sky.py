@@ -65,14 +65,14 @@ class Duration(click.ParamType):
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON, nothing else.")
 @session.common_options
 def sky(file: Path, out: Path | None, formats, as_json: bool, quiet: bool, debug: bool, **where):
-    r"""Show what of FILE (TLE, OMM or SP3) is up over a place and time.
+    """Show what of FILE (TLE, OMM or SP3) is up over a place and time.
 
     Prints the satellites that rise above the mask, with DOP; writes JSON, NetCDF, figures and a
     report into --out.
 
     \b
     Example: leopnt sky gps.tle --place "Hong Kong" --duration 2h --out out/sky
-    """
+    """  # noqa: D301  click needs the control character itself
     session.use_compilation_cache()
     with session.collected_warnings(quiet=quiet, debug=debug) as sentences:
         dataset = _look(file, where, quiet)
