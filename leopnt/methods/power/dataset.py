@@ -243,7 +243,7 @@ def _attributes(solution: PowerSolution, title: str, input_file: str, input_text
     }
     attributes = fix_attributes(
         title=title,
-        status=str(PowerStatus[solution.status]).split(";")[0],  # what follows names an attribute
+        status=str(PowerStatus[solution.status]),
         converged=solution.ok,
         measured=("power", "dBW"),
         reference_epoch=solution.log.reference_epoch,

@@ -12,5 +12,5 @@ class PowerStatus(eqx.Enumeration):
     insufficient_beams = "fewer usable beams than the unknowns need"
     off_earth = "the direction misses the Earth: no height by the published formulas"
     weak_geometry = "the beams' powers do not determine the position (ill-conditioned)"
-    ambiguous = "another position fits about as well; see second_cost"
+    ambiguous = "another position fits about as well"
     invalid_input = "the powers are not finite where a beam was transmitted"
