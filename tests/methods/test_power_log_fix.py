@@ -139,10 +139,19 @@ def test_a_turned_earth_turns_the_fix(epoch, free, evidence):
     assert there.height_m == pytest.approx(free.height_m, abs=0.05)
 
 
-def test_a_wrong_level_stretches_the_range_by_1_15_percent_per_tenth_of_a_decibel(epoch, free):
+def test_a_wrong_level_stretches_the_range_by_1_15_percent_per_tenth_of_a_decibel(
+    epoch, free, evidence
+):
     louder = fix_log(one_epoch(epoch + 0.1, AXES), ANTENNA, FREE)
     # Noise is left as it was: the folds differ by less than the tolerance.
-    np.testing.assert_allclose(louder.range_m / free.range_m, 10.0 ** (-0.1 / 20.0), rtol=1e-5)
+    evidence(
+        "methods.power.log_model",
+        "range by a level 0.1 dB too high, relative",
+        "10^(-0.1/20)",
+        "closed form",
+        achieved=np.max(np.abs(louder.range_m / free.range_m * 10.0 ** (0.1 / 20.0) - 1.0)),
+        tolerance=1e-5,
+    )
 
 
 def plain_cost(place, log, height_m, sigma_m):
@@ -225,11 +234,19 @@ def test_beams_that_are_not_in_the_log_count_as_not_transmitted(scene, epoch):
     assert np.linalg.norm(part.position_ecef_m - place) < 1e-4 * part.bound.position_m
 
 
-def test_an_unknown_level_is_found():
+def test_an_unknown_level_is_found(evidence):
     quiet = draw_powers(with_doppler(), ANTENNA, MUNICH_M, jax.random.key(3), level_db=-17.0)
     fix = fix_log(quiet, ANTENNA, LEVEL)
     assert fix.ok
-    assert abs(fix.level_db + 17.0) < 4.0 * fix.level_sigma_db
+    evidence(
+        "methods.power.log_options",
+        "level of one log, solved for beside the position",
+        "4 sigma of the level that was drawn",
+        "monte carlo",
+        achieved=abs(fix.level_db + 17.0),
+        tolerance=4.0 * fix.level_sigma_db,
+        unit="dB",
+    )
     wrong = fix_log(without_doppler(quiet), ANTENNA, KNOWN)
     assert wrong.chi2.p_value < 1e-6
 
@@ -267,10 +284,18 @@ def test_doppler_finds_the_offset_of_the_receiver_and_sharpens_the_position(muni
     assert fix.chi2.dof == munich.chi2.dof + 30 - 1
 
 
-def test_a_start_far_away_does_no_harm(munich):
+def test_a_start_far_away_does_no_harm(munich, evidence):
     given = dataclasses.replace(KNOWN, start_ecef_m=np.array([6378e3, 0.0, 0.0]))
     again = fix_log(munich.log, ANTENNA, given)
-    assert np.linalg.norm(again.position_ecef_m - munich.position_ecef_m) < 0.1
+    evidence(
+        "methods.power.log_start",
+        "a fix from a wrong start 5000 km away beside the search",
+        "the fix without it",
+        "invariance",
+        achieved=np.linalg.norm(again.position_ecef_m - munich.position_ecef_m),
+        tolerance=0.1,
+        unit="m",
+    )
 
 
 STATUSES = {
