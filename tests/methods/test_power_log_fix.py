@@ -263,9 +263,7 @@ def test_a_level_far_from_its_prior_does_not_mislead_the_search(seed):
 def test_powers_that_the_antenna_cannot_send_are_refused():
     log = measured(rows())
     loud = dataclasses.replace(log, power_dbw=log.power_dbw + 30.0)
-    with pytest.raises(
-        LeopntError, match=r"at most -12\d\.\d dBW .* dBm \(subtract 30"
-    ):
+    with pytest.raises(LeopntError, match=r"at most -12\d\.\d dBW .* dBm \(subtract 30"):
         fix_log(loud, ANTENNA, KNOWN)
 
 
