@@ -8,6 +8,7 @@ import pytest
 from leopnt.errors import LeopntError
 from leopnt.inference.status import Status
 from leopnt.methods import pace
+from leopnt.methods.pace.positioning import is_near
 
 CAPABILITY = "methods.pace.slots"
 SYSTEM = pace.PaceSystem()
@@ -129,6 +130,12 @@ def test_a_mismatch_too_large_for_a_local_bound_is_refused():
     for bound in (pace.slotted_position_bound, pace.position_bound_ignoring_slots):
         with pytest.raises(LeopntError, match="mismatch too large for a local bound"):
             bound(late, STARTS_S)
+
+
+def test_a_fix_beyond_a_satellite_is_not_near():
+    to_sat = np.asarray(IN_SLOTS.sat_pos_m[2] - IN_SLOTS.user_pos_m)
+    assert is_near(IN_SLOTS, jnp.asarray(0.5 * to_sat))
+    assert not is_near(IN_SLOTS, jnp.asarray(1.5 * to_sat))
 
 
 def test_slots_that_make_no_sense_are_refused(untyped):
