@@ -36,7 +36,8 @@ _MAX_STEPS = 120
 _SHRINK = 0.1
 _LONGEST = 2.0
 _LEAST_SHARE = 1e-6
-_ROUNDING = 1e-13
+_RESOLVED = 2e-14
+_ROUNDING = 2e-12
 
 
 class PerAntennaLimit(eqx.Module):
@@ -274,7 +275,9 @@ def _update(channel, omega, mu, limits) -> LimitedMseBeams:
         new = _towards(at, state.at, state.target)
         product = new.multiplier * new.unused
         near = jnp.all(jnp.abs(product - state.target) < 0.5 * state.target)
-        last = len(allowed) * state.target <= 0.5 * GAP * unit
+        # F holds what rounding leaves of the limits; a smaller t cannot be told from 0.
+        least = _RESOLVED * jnp.max(new.multiplier * allowed)
+        last = state.target <= jnp.maximum(0.5 * GAP * unit / len(allowed), least)
         target = jnp.where(near & ~last, _SHRINK * state.target, state.target)
         # A matrix that rounding makes indefinite ends the search at the last good point.
         lost = ~jnp.all(jnp.isfinite(product))
@@ -289,7 +292,8 @@ def _update(channel, omega, mu, limits) -> LimitedMseBeams:
     error = [_weighted_error(channel, omega, mu, w) for w in (beams, found.beams)]
     # Of W(z): q = error - z F.
     gap = error[0] - error[1] + found.multiplier @ found.unused
-    finished = jnp.abs(gap) <= GAP * unit + _ROUNDING * error[1]
+    rounding = _ROUNDING * (error[1] + found.multiplier @ allowed)
+    finished = jnp.abs(gap) <= GAP * unit + rounding
     status = Status.where(finished, Status.converged, Status.max_iterations)
     return LimitedMseBeams(beams, found.multiplier[:-1], found.multiplier[-1], gap, status)
 
