@@ -17,7 +17,6 @@ from jax.scipy.linalg import cho_factor, cho_solve
 from jaxtyping import Array, Complex, Float, Int
 
 from leopnt.errors import LeopntError
-from leopnt.inference.small_hermitian import factor, solve_lower, solve_upper
 from leopnt.inference.status import Status
 from leopnt.methods.pace._beam_inputs import (
     check_above_zero,
@@ -299,21 +298,26 @@ def _update(channel, omega, mu, limits) -> LimitedMseBeams:
 
 
 def _lagrangian(channel, omega, mu, allowed):
-    """Function of z: beams W = Z^-1 M (I + M^H Z^-1 M)^-1 D, F = allowed - used, and dF/dz."""
+    """Function of z: beams W, F = allowed - used, and dF/dz.
+
+    With K = Z^-1/2 M, M = H^H diag(sqrt(omega) |mu|), and [K; I] = [Q1; Q2] R, W is
+    Z^-1/2 K (I + K^H K)^-1 D = Z^-1/2 Q1 Q2^H D, and (A + Z)^-1 = Z^-1/2 (I - Q1 Q1^H) Z^-1/2.
+    """
     size = jnp.sqrt(mu.real**2 + mu.imag**2)
     turn = jnp.where(size > 0, jnp.conj(mu) / jnp.where(size > 0, size, 1.0), 0.0)
     mixed = jnp.conj(channel.T) * (jnp.sqrt(omega) * size)[None, :]
-    root = jnp.diag(jnp.sqrt(omega) * turn)
+    root = (jnp.sqrt(omega) * turn)[None, :]
+    num_ant, num_user = mixed.shape
 
     def at(z) -> _At:
-        spread = mixed / (z[:-1] + z[-1])[:, None]
-        low = factor(jnp.eye(len(omega)) + jnp.conj(mixed.T) @ spread)
-        beams = spread @ solve_upper(low, solve_lower(low, root))
+        small = jax.lax.rsqrt(z[:-1] + z[-1])[:, None]
+        turned, _ = jnp.linalg.qr(jnp.concatenate([small * mixed, jnp.eye(num_user)]))
+        upper, lower = turned[:num_ant], turned[num_ant:]
+        beams = small * (upper @ jnp.conj(lower.T)) * root
         used = _row_powers(beams)
-        half = solve_lower(low, jnp.conj(spread.T))
-        # (A + Z)^-1, by the matrix inversion lemma.
-        inverse = jnp.diag(1.0 / (z[:-1] + z[-1])) - jnp.conj(half.T) @ half
-        inner = 2.0 * (inverse * (beams @ jnp.conj(beams.T)).T).real
+        rest = jnp.eye(num_ant) - upper @ jnp.conj(upper.T)
+        scaled = small * beams
+        inner = 2.0 * (rest * (scaled @ jnp.conj(scaled.T)).T).real
         side = jnp.sum(inner, axis=1)
         slope = jnp.block([[inner, side[:, None]], [side[None, :], jnp.sum(side)[None, None]]])
         return _At(z, beams, allowed - jnp.append(used, jnp.sum(used)), slope)
