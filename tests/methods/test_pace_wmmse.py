@@ -118,6 +118,65 @@ def test_the_sum_rate_never_decreases(evidence):
     )
 
 
+def with_two_users_at_one_place(snr, seed):
+    channel = np.sqrt(snr) * random_channel(np.random.default_rng(seed), 4, 16)
+    channel[2] = channel[3]
+    return channel
+
+
+@pytest.mark.parametrize("snr", [1.0, 1e2, 1e4])
+def test_users_at_one_place_get_the_rates_of_the_iteration_on_antenna_matrices(snr, evidence):
+    worst, drop = 0.0, 0.0
+    for seed in range(6):
+        channel = with_two_users_at_one_place(snr, seed)
+        _, expected = full_wmmse(channel, 1.0, 1.0, stop=-1.0, limit=15)
+        found = np.asarray(HISTORY(np.pad(channel, ((0, 0), (0, 48))), 1.0, 1.0, 60))
+        worst = max(worst, np.max(np.abs(found[:16] / np.array(expected) - 1)))
+        drop = max(drop, np.max(-np.diff(found) / found[1:]))
+    evidence(
+        CAPABILITY,
+        f"sum rates of 15 updates, two users of one channel, SNR {snr:g}",
+        "NumPy iteration with N x N eigenproblems and bisection",
+        "implementation",
+        achieved=worst,
+        tolerance=1e-9,
+    )
+    evidence(
+        CAPABILITY,
+        f"largest relative decrease, two users of one channel, SNR {snr:g}",
+        "monotone objective, 6 starts of 60 iterations",
+        "closed form",
+        achieved=max(drop, 0.0),
+        tolerance=1e-9,
+    )
+
+
+@pytest.mark.parametrize("apart", [0.0, 1e-6])
+@pytest.mark.parametrize("snr", [1e2, 1e4, 1e6])
+def test_users_at_one_place_keep_the_power_and_get_the_rate_reported(snr, apart):
+    for seed in range(4):
+        channel = with_two_users_at_one_place(snr, seed)
+        channel[2] += apart * channel[0]
+        reached = 0.0
+        for most in (1, 2, 4, 8, 16, 5000):
+            found = solve(channel, 1.0, 1.0, Stop(1e-6, most))
+            beams = np.asarray(found.beams)
+            assert np.sum(np.abs(beams) ** 2) < 1 + 1e-12
+            assert float(found.sum_rate_bpshz) >= reached
+            reached = float(found.sum_rate_bpshz)
+            np.testing.assert_allclose(rates(channel, beams).sum(), reached, rtol=1e-9)
+        assert reached > float(found.start_rate_bpshz)
+
+
+def test_an_update_that_rounding_makes_worse_is_dropped_and_said():
+    # With equal channels at 60 dB the reduced matrix is singular to rounding after some updates.
+    found = [solve(with_two_users_at_one_place(1e6, k), 1.0, 1.0, Stop(1e-12)) for k in range(10)]
+    ends = {Status[one.status] for one in found}
+    assert Status[Status.stalled] in ends
+    assert ends <= {"", Status[Status.stalled]}
+    assert all(one.sum_rate_bpshz > one.start_rate_bpshz for one in found)
+
+
 def test_history_is_the_iteration_on_antenna_matrices_from_the_same_random_start():
     start, channel = STARTS()[1], channels()[2]
     begin = channel.conj().T @ np.asarray(start)

@@ -27,8 +27,8 @@ from leopnt.methods.pace._beam_inputs import (
     check_same_users,
 )
 from leopnt.methods.pace.gain_prior import AbstractGainPrior
-from leopnt.methods.pace.weighted_mse import regularized
-from leopnt.methods.pace.wmmse import TILE, Stop, Wmmse
+from leopnt.methods.pace.weighted_mse import regularized, within_power
+from leopnt.methods.pace.wmmse import TILE, Stop, Wmmse, fell_by, how_ended
 
 _LN2 = float(np.log(2.0))
 
@@ -151,6 +151,7 @@ class _State(NamedTuple):
     rate: Float[Array, ""]
     iterations: Int[Array, ""]
     going: Array
+    fell: Array
 
 
 def _solve(belief: ChannelBelief, power_w, noise_w, stop: Stop) -> Wmmse:
@@ -173,22 +174,27 @@ def _solve(belief: ChannelBelief, power_w, noise_w, stop: Stop) -> Wmmse:
         sent = jnp.where(on[:, None], found.image / jnp.where(on, scale, 1.0)[:, None], 0.0)
         wanted, total = powers(sent)
         rate = _promised(wanted, total)
-        moving = jnp.abs(rate - state.rate) > stop.relative_change * rate
+        count, change = state.iterations + 1, rate - state.rate
+        moving = change > stop.relative_change * rate
+        fell = fell_by(change, state.rate, stop)
         mixing = scale[:, None] * found.inverse
-        return _State(wanted, total, mixing, found.multiplier, rate, state.iterations + 1, moving)
+        new = _State(wanted, total, mixing, found.multiplier, rate, count, moving, fell)
+        stay = state._replace(iterations=count, going=moving, fell=fell)
+        return jax.tree.map(lambda x, y: jnp.where(change >= 0, x, y), new, stay)
 
     def unfinished(state: _State):
         return state.going & (state.iterations < stop.max_iterations)
 
     size = jnp.trace(gram).real
-    wanted, total = powers(gram / jnp.sqrt(jnp.where(size > 0, size, 1.0)))
+    matched = jnp.eye(len(gram), dtype=complex) / jnp.sqrt(jnp.where(size > 0, size, 1.0))
+    wanted, total = powers(gram @ matched)
     start = _promised(wanted, total)
-    none = jnp.zeros_like(gram)
-    first = _State(wanted, total, none, jnp.asarray(0.0), start, jnp.asarray(0), jnp.asarray(True))
+    zero, count, yes = jnp.asarray(0.0), jnp.asarray(0), jnp.asarray(True)
+    first = _State(wanted, total, matched, zero, start, count, yes, ~yes)
     end = jax.lax.while_loop(unfinished, step, first)
-    settled = Status.where(end.going, Status.max_iterations, Status.converged)
+    settled = how_ended(end.going, end.fell)
     return Wmmse(
-        beams=jnp.sqrt(power_w) * (jnp.conj(scaled.T) @ end.mixing),
+        beams=within_power(jnp.sqrt(power_w) * (jnp.conj(scaled.T) @ end.mixing), power_w),
         rates_bpshz=-jnp.log1p(-end.wanted / end.total) / _LN2,
         sum_rate_bpshz=end.rate / _LN2,
         start_rate_bpshz=start / _LN2,

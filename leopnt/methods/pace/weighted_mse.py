@@ -16,6 +16,8 @@ POWER_TOLERANCE = 1e-11
 
 _FLOOR = 1e-14
 _MAX_STEPS = 40
+_LEAST_SHARE = 0.1
+"""What a step leaves of the multiplier: far below the root, users of one channel are singular."""
 
 
 class Regularized(NamedTuple):
@@ -67,7 +69,17 @@ def weighted_mse_beams(
     scale = jnp.sqrt(omega) * size
     found = regularized(channel @ jnp.conj(channel.T), scale, root)
     mixing = scale[:, None] * found.inverse * turn[None, :]
-    return WeightedMseBeams(jnp.conj(channel.T) @ mixing, found.multiplier)
+    return WeightedMseBeams(within_power(jnp.conj(channel.T) @ mixing, 1.0), found.multiplier)
+
+
+def within_power(beams, power_w):
+    """Beams (..., ant, user), scaled down to a power that rounding has made them exceed.
+
+    Between users of one direction, mixtures are large and cancel; what is left of that shows here.
+    NumPy in, NumPy out.
+    """
+    share = (beams.real**2 + beams.imag**2).sum(axis=(-2, -1), keepdims=True) / power_w
+    return beams * (1.0 + (share - 1.0) * (share > 1.0)) ** -0.5
 
 
 def regularized(
@@ -77,7 +89,9 @@ def regularized(
 
     The power is p(x) = tr(Y^H A Y); x = 0 where p(0) <= 1. 1 / sqrt(p) is concave and increasing:
     Newton steps on it, started anywhere, are below the root after one step and rise to it from
-    there. The start, sum(scale^2), is the multiplier itself once WMMSE has converged.
+    there. The start, sum(scale^2), is the multiplier itself once WMMSE has converged. A step goes
+    down by a factor of 10 at most: where users share a direction, A is singular, and the power
+    computed at an x far below the root would be rounding alone.
 
     Args:
         gram: H H^H of the scaled channel.
@@ -95,7 +109,7 @@ def regularized(
 
     def step(state):
         x, trial, count = state
-        x = jnp.maximum(x + _newton(trial), floor)
+        x = jnp.maximum(jnp.maximum(x + _newton(trial), _LEAST_SHARE * x), floor)
         return x, _at(a, root, x), count + 1
 
     # The first step evaluates the start; in a loop the unrolled algebra is compiled only once.

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
-from jaxtyping import Array, Complex, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Bool, Complex, Float, Int, PRNGKeyArray
 
 from leopnt.errors import LeopntError
 from leopnt.inference.batch import batch_map
@@ -23,12 +23,13 @@ from leopnt.methods.pace._beam_inputs import (
     check_channel,
     check_powers,
 )
-from leopnt.methods.pace.weighted_mse import Regularized, regularized
+from leopnt.methods.pace.weighted_mse import Regularized, regularized, within_power
 
 TILE = 125
 """Problems that advance together; they stop together too, so a larger tile waits longer."""
 
 _LN2 = float(np.log(2.0))
+_ROUNDING = 1e-12
 
 
 class Stop(NamedTuple):
@@ -79,6 +80,7 @@ class _State(NamedTuple):
     rate: Float[Array, ""]
     iterations: Int[Array, ""]
     going: Array
+    fell: Array
 
 
 def wmmse_beams(
@@ -90,8 +92,9 @@ def wmmse_beams(
     """Beams that maximize the sum rate of one satellite's users (a local maximum), from MRT.
 
     Iterates mu_u = conj(h_u^T w_u) / (sum_m |h_u^T w_m|^2 + 1), omega_u = 1 / Psi_u and the W
-    of `weighted_mse_beams`; the sum rate never decreases. A user whose weight reaches zero stays
-    off. A user with a zero channel is off from the start.
+    of `weighted_mse_beams`; the sum rate never decreases: an update that rounding makes worse (at
+    high SNR, with users of one direction) is dropped and ends the search. A user whose weight
+    reaches zero stays off. A user with a zero channel is off from the start.
 
     Args:
         channel: rows h_u^T, received = h^T x.
@@ -196,7 +199,7 @@ def wmmse_history(
     """Sum rate [bit/s/Hz] of the start and after each of `num_iterations` updates of W.
 
     The objective sum_u ln(omega_u) - omega_u Psi_u is ln(2) times the sum rate minus the number of
-    users.
+    users. Updates are shown as they are, also one that rounding makes worse.
 
     Args:
         channel, power_w, noise_w: see `wmmse_beams`.
@@ -207,7 +210,7 @@ def wmmse_history(
     mixing = jnp.eye(num_user, dtype=complex) if start is None else start
     _check_starts(mixing[None], num_user)
     gram = _gram(channel, power_w, noise_w)
-    first = _links_of_mixing(gram, mixing)
+    first = _links(gram @ _of_unit_power(gram, mixing))
 
     def step(links, _):
         after = _links_after(*_update(gram, links))
@@ -219,10 +222,11 @@ def wmmse_history(
 
 def _from_mixing(gram, stop: Stop, mixing) -> Wmmse:
     """Result whose `beams` hold the mixture B of W = zeta H^H B: antennas do not enter here."""
-    start = _links_of_mixing(gram, mixing)
-    end = _iterate(gram, start, stop)
+    mixing = _of_unit_power(gram, mixing)
+    start = _links(gram @ mixing)
+    end = _iterate(gram, start, mixing, stop)
     total = end.links.wanted + end.links.interference + 1.0
-    settled = Status.where(end.going, Status.max_iterations, Status.converged)
+    settled = how_ended(end.going, end.fell)
     return Wmmse(
         beams=end.mixing,
         rates_bpshz=_rates(end.links) / _LN2,
@@ -256,21 +260,36 @@ def _mapped(function, gram, shared, tile: int, threads: int | None):
     return jax.tree.map(lambda leaf: leaf.reshape(*lead, *leaf.shape[1:]), found)
 
 
-def _iterate(gram, start: _Links, stop: Stop) -> _State:
+def _iterate(gram, start: _Links, mixing, stop: Stop) -> _State:
     def step(state: _State) -> _State:
         scale, found = _update(gram, state.links)
         after = _links_after(scale, found)
         rate = _sum_rate(after)
-        moving = jnp.abs(rate - state.rate) > stop.relative_change * rate
+        count, change = state.iterations + 1, rate - state.rate
+        moving = change > stop.relative_change * rate
+        fell = fell_by(change, state.rate, stop)
         mixing = scale[:, None] * found.inverse
-        return _State(after, mixing, found.multiplier, rate, state.iterations + 1, moving)
+        new = _State(after, mixing, found.multiplier, rate, count, moving, fell)
+        stay = state._replace(iterations=count, going=moving, fell=fell)
+        return jax.tree.map(lambda x, y: jnp.where(change >= 0, x, y), new, stay)
 
     def unfinished(state: _State):
         return state.going & (state.iterations < stop.max_iterations)
 
-    none, zero = jnp.zeros_like(gram), jnp.asarray(0.0)
-    first = _State(start, none, zero, _sum_rate(start), jnp.asarray(0), jnp.asarray(True))
+    rate, zero, yes = _sum_rate(start), jnp.asarray(0.0), jnp.asarray(True)
+    first = _State(start, mixing, zero, rate, jnp.asarray(0), yes, ~yes)
     return jax.lax.while_loop(unfinished, step, first)
+
+
+def fell_by(change, rate, stop: Stop) -> Bool[Array, ""]:
+    """Whether an update lowers the rate (or is not finite) by more than the stop and rounding."""
+    return ~(change >= -jnp.maximum(stop.relative_change, _ROUNDING) * rate)
+
+
+def how_ended(going: Bool[Array, ""], fell: Bool[Array, ""]) -> Status:
+    """Stalled where the last update was dropped and more than rounding."""
+    settled = Status.where(fell, Status.stalled, Status.converged)
+    return Status.where(going, Status.max_iterations, settled)
 
 
 def _links_after(scale: Float[Array, " user"], found: Regularized) -> _Links:
@@ -300,14 +319,13 @@ def _gram(channel, power_w, noise_w):
 
 def _beams(channel, power_w, noise_w, mixing):
     """W = sqrt(power) Hs^H B in physical units."""
-    return power_w / noise_w**0.5 * (channel.conj().mT @ mixing)
+    return within_power(power_w / noise_w**0.5 * (channel.conj().mT @ mixing), power_w)
 
 
-def _links_of_mixing(gram, mixing) -> _Links:
-    """Links of W = zeta H^H B at unit power."""
-    received = gram @ mixing
-    power = jnp.sum((jnp.conj(mixing) * received).real)
-    return _links(received / jnp.sqrt(jnp.where(power > 0, power, 1.0)))
+def _of_unit_power(gram, mixing):
+    """B of W = zeta H^H B, with zeta in it."""
+    power = jnp.sum((jnp.conj(mixing) * (gram @ mixing)).real)
+    return mixing / jnp.sqrt(jnp.where(power > 0, power, 1.0))
 
 
 def _links(received: Complex[Array, "user user"]) -> _Links:
