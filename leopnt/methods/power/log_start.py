@@ -74,7 +74,7 @@ def start_positions(
     """
     sweep = largest_sweep(log)
     scene, powers = _sphere(log, antenna, options, sweep)
-    table = amplitude_table(scene, lowest_rad=_LOWEST_RAD)
+    table = amplitude_table(scene, lowest_rad=_LOWEST_RAD, transmitted=powers.transmitted)
     starts = (
         starts_of(scene, powers, NUM_DIRECTIONS, table)
         if _knows_level(options)
