@@ -13,9 +13,11 @@ from leopnt.methods.power import (
     HeightPrior,
     PowerLogOptions,
     PowerStatus,
+    Shell,
     amplitude_table,
     fix_log,
     log_bound,
+    ml_fix,
     power_scene,
 )
 
@@ -75,11 +77,24 @@ def test_fix_and_bound_are_those_of_the_whole_pattern(full, part, log, evidence)
     np.testing.assert_allclose(bound, plain, rtol=1e-9)
 
 
-def test_one_beam_alone_is_that_beam_of_all(full, part, log):
+def test_an_epoch_of_the_known_beams_has_the_fix_of_the_whole_pattern(full, part, log):
+    sent = np.isin(np.arange(52), log.beam)
+    power = np.full((1, 52), np.nan)
+    power[0, log.beam] = log.power_dbw
+    earth_m = float(np.linalg.norm(MUNICH_M)) - 520.0
+    shell = Shell(earth_m, float(np.linalg.norm(log.sat_pos_ecef_m[0])) - earth_m)
+    scenes = (power_scene(one, shell=shell) for one in (part, full))
+    given, whole = (ml_fix(scene, power, transmitted=sent) for scene in scenes)
+    assert bool(given.ok[0])
+    np.testing.assert_allclose(given.range_m, whole.range_m, rtol=1e-9)
+    np.testing.assert_allclose(given.bound.position_m, whole.bound.position_m, rtol=1e-9)
+
+
+def test_one_beam_alone_is_that_beam_of_all(part):
     u, v = 0.31, -0.22
-    for antenna in (ANTENNA, full, part):
-        alone = jax.jit(jax.vmap(lambda k, own=antenna: own.eirp_w_of_beam(k, u, v)))
-        np.testing.assert_allclose(alone(np.arange(52)), antenna.eirp_w(u, v), rtol=1e-12)
+    for antenna in (ANTENNA, part):
+        alone = jax.vmap(lambda beam, own=antenna: own.eirp_w_of_beam(beam, u, v))(np.arange(52))
+        np.testing.assert_allclose(alone, antenna.eirp_w(u, v), rtol=1e-12)
 
 
 def test_reverse_derivatives_of_a_known_beam_are_finite_beside_unknown_ones(part, log):
