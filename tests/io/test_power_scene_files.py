@@ -1,21 +1,16 @@
 """Pattern files of all kinds, attitudes and sigmas per beam that settings of a power fix name."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
+from pattern_files import antenna, write_csv, write_grd, write_mat
 
 from leopnt.errors import LeopntError
 from leopnt.methods.power.from_file import power_log, power_options
-from leopnt.methods.power.log_model import priors_of
+from leopnt.methods.power.log_model import EllipsoidHeight, priors_of
 from leopnt.noise.folded import FoldedAmplitude
 from leopnt.noise.rician import Rician
 from leopnt.scenes.pattern_files import read_pattern
 from leopnt.scenes.power_scene import load_power_scene
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "io"))
-from pattern_files import antenna, write_csv, write_grd, write_mat
 
 U, V = 0.13, 0.07
 SETTINGS = """
@@ -122,6 +117,7 @@ def test_noise_and_an_unknown_height_become_options(tmp_path):
     assert isinstance(options.noise, Rician)
     assert options.height.sigma_m == np.inf
     prior = priors_of(power_log(scene), scene.beams.antenna, options)[0]
+    assert isinstance(prior, EllipsoidHeight)
     assert float(prior.weight_per_m) == 0.0
     assert "height_sigma_m = nan: expected" in refused(tmp_path, estimate="height_sigma_m = nan")
     message = refused(tmp_path, measurement='noise = "noncoherent"')
