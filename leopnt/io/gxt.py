@@ -5,7 +5,7 @@
     coordinates = lonlat       longitude; latitude in degrees, or: uv, direction cosines
     [beam A]                   name
     peak = 114.2; 22.3         where the level is 0 dB
-    [contour]                  of the beam above, in any number
+    `[contour]`                of the beam above, in any number
     level = -3                 decibels below the peak
     P1 = 112.0; 20.1           corners in order, the last one joined to the first
     P2 = 116.3; 20.4

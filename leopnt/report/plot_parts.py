@@ -17,6 +17,9 @@ MAX_DRAWN = 5000
 """Points of one series, and places of one map, that are drawn; more are thinned evenly."""
 WIDE_RATIO = 30.0
 """Values that spread over more than this get a logarithmic axis."""
+_PREFIXED = re.compile(r"\[(s|bit/s|Hz)\]$")
+_SMALL = (("", 1.0), ("m", 1e3), ("u", 1e6), ("n", 1e9), ("p", 1e12))
+_LARGE = (("G", 1e-9), ("M", 1e-6), ("k", 1e-3), ("", 1.0))
 
 
 def drawn_variables(study: xr.Dataset, entry: Mapping[str, Any], *dims: str) -> list[str]:
@@ -54,6 +57,21 @@ def common_label(units: list[str]) -> str:
     return "Error [m]" if units == ["m"] else f"Value [{', '.join(u or '1' for u in units)}]"
 
 
+def readable(label: str, values: Sequence[np.ndarray]) -> tuple[str, float]:
+    """A label with the prefix of its unit that the values need, and what to multiply them with.
+
+    `Delay bound [s]` of some 1e-10 becomes `Delay bound [ps]`, times 1e12.
+    """
+    found = _PREFIXED.search(label)
+    sizes = np.concatenate([np.abs(one[np.isfinite(one)]) for one in values])
+    if not found or not np.any(sizes > 0.0):
+        return label, 1.0
+    largest = float(sizes.max())
+    choices = _SMALL if found[1] == "s" else _LARGE
+    prefix, factor = next(((p, f) for p, f in choices if largest * f >= 1.0), choices[-1])
+    return label[: found.start()] + f"[{prefix}{found[1]}]", factor
+
+
 def is_geometric(values: np.ndarray) -> bool:
     """Whether positive values spread widely, and evenly on a logarithmic scale."""
     found = np.unique(values[np.isfinite(values)])
@@ -88,7 +106,7 @@ def series_look(variable: int, family: int, has_families: bool) -> Look:
     marker = family if variable == 0 else None
     if has_families:
         return Look(family, line, marker)
-    return Look((0, INK, 1, 2)[variable % 4], line, marker)
+    return Look((0, INK, 1, 2, 3, 5, 6)[variable % 7], line, marker)
 
 
 def legend_keys(names: list[str], members: list[str], series: list[Series]) -> tuple[Key, ...]:

@@ -4,6 +4,7 @@ Which plots a study has stands in its attribute `plots`; a plot whose variables 
 no number is left out.
 """
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,6 +20,7 @@ from leopnt.report.plot_parts import (
     is_wide,
     legend_keys,
     name_and_title,
+    readable,
     series_look,
     spread_text,
     thinned,
@@ -90,10 +92,14 @@ def _sweep(study: xr.Dataset, entry: Mapping[str, Any]) -> Plot | None:
             order = order[thinned(len(order))]
             series.append(Series(label, first.values[order], values[order], look))
     labels = [long_name(study, name) for name in names]
+    of_y, factor = readable(
+        str(entry.get("y_label") or y_label(study, names)), [one.y for one in series]
+    )
+    series = [dataclasses.replace(one, y=factor * one.y) for one in series]
     return Plot(
         *name_and_title(entry),
         x=Axis(first.label, is_geometric(first.values), first.categories),
-        y=Axis(str(entry.get("y_label") or y_label(study, names)), wants_log_y(entry, series)),
+        y=Axis(of_y, wants_log_y(entry, series)),
         caption=_sweep_caption(study, entry, others, len(families) - len(members), random),
         alternative=_sweep_alternative(study, names, first),
         series=tuple(series),

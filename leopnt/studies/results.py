@@ -30,6 +30,7 @@ _UNITS = {
     "km": "km",
     "db": "dB",
     "dbw": "dBW",
+    "dbm": "dBm",
 }
 _WORDS = {"snr": "SNR", "esn0": "E/N0"}
 """Parameters whose name is an abbreviation."""

@@ -124,4 +124,9 @@ def test_offsets_that_make_no_sense_are_refused():
     system = pace.PaceSystem(array=UniformPlanarArray(1, 1))
     links = pace.links_of(SCENE, system)
     with pytest.raises(LeopntError, match=r"offset_hz: got shape \(\); accepted: \(sub,\)"):
-        pace.squinted_channels(links, system, 3.0)
+        pace.squinted_channels(links, system, np.asarray(3.0))
+    for bad in ([np.nan, 0.0], [np.inf, 0.0]):
+        with pytest.raises(LeopntError, match="offset_hz holds NaN or infinity"):
+            pace.squinted_channels(links, system, jnp.asarray(bad))
+    with pytest.raises(LeopntError, match=r"offset_hz = -1\.27e\+10: expected above minus the"):
+        pace.squinted_channels(links, system, np.array([0.0, -12.7e9]))

@@ -6,6 +6,7 @@ import pytest
 
 from leopnt.errors import LeopntError
 from leopnt.methods.pace.gain_prior import CircularGain, KnownModulus
+from leopnt.methods.pace.robust_beams import belief_of_gains
 
 CAPABILITY = "methods.pace.gain_prior"
 ESTIMATES = np.array([0.3 - 0.9j, 1.4 + 0.2j, 0.05j])
@@ -63,3 +64,9 @@ def test_refuses_what_it_cannot_use_in_words():
         KnownModulus(-1.0)
     with pytest.raises(LeopntError, match="estimate holds NaN"):
         CircularGain(1.0).belief(jnp.asarray([np.nan + 0j]), 1.0)
+    one = jnp.ones(1, complex)
+    for prior in (CircularGain(1.0), KnownModulus(1.0)):
+        with pytest.raises(LeopntError, match=r"error_variance = -0\.5: expected 0 or more"):
+            prior.belief(one, -0.5)
+        with pytest.raises(LeopntError, match=r"error_variance = -2: expected 0 or more"):
+            belief_of_gains(one, jnp.asarray([-2.0]), one[:, None], prior)

@@ -188,8 +188,12 @@ def test_a_batch_gives_what_single_runs_give():
     two = jax.tree.map(lambda *x: jnp.stack(x), belief(), belief(0.1 * RELATIVE, 1e-20, 2))
     many = jax.tree.map(lambda x: x[jnp.arange(8 * DRAWS) % 2], two)
     found = robust_wmmse_batch(many, POWER_W, NOISE_W)
-    single = SOLVE(belief(), POWER_W, NOISE_W, Stop())
-    np.testing.assert_allclose(found.rates_bpshz[0], single.rates_bpshz, rtol=1e-9)
+    for i, one in enumerate((belief(), belief(0.1 * RELATIVE, 1e-20, 2))):
+        single = SOLVE(one, POWER_W, NOISE_W, Stop())
+        np.testing.assert_allclose(found.rates_bpshz[i], single.rates_bpshz, rtol=1e-9)
+        scale = np.max(np.abs(single.beams))
+        np.testing.assert_allclose(found.beams[i], single.beams, atol=1e-9 * scale)
+        assert found.iterations[i] == single.iterations
     true = rates(channels()[2], found.beams[1], NOISE_W)
     assert np.all(true >= found.rates_bpshz[1] * (1 - 1e-9))
 

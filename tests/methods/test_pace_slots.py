@@ -8,6 +8,7 @@ import pytest
 from leopnt.errors import LeopntError
 from leopnt.inference.status import Status
 from leopnt.methods import pace
+from leopnt.methods.pace.positioning import is_near
 
 CAPABILITY = "methods.pace.slots"
 SYSTEM = pace.PaceSystem()
@@ -110,7 +111,7 @@ def test_a_clock_whose_drift_is_ignored_moves_the_fix_as_the_response_says(evide
     assert drift[7, 1] == pytest.approx(-55e-9, abs=5e-10)
     assert np.linalg.norm(found) == pytest.approx(DRIFT_BIAS_M, rel=0.01)
     half = bias_m(pace.position_bound_ignoring_slots(IN_SLOTS, 1e-4 * STARTS_S), IN_SLOTS)
-    np.testing.assert_allclose(half, 1e-4 * found, atol=1e-2 * np.linalg.norm(1e-4 * found))
+    np.testing.assert_allclose(half, 1e-4 * found, atol=float(1e-6 * np.linalg.norm(found)))
 
 
 DRIFT_BIAS_M = 11.2
@@ -121,6 +122,20 @@ def test_satellites_taken_where_they_were_move_the_fix_by_kilometers():
     found = pace.position_bound_ignoring_slots(IN_SLOTS, STARTS_S, assumed)
     assert found.status == Status.converged
     assert np.linalg.norm(bias_m(found, IN_SLOTS)) > 1e3
+
+
+def test_a_mismatch_too_large_for_a_local_bound_is_refused():
+    # Clocks that differ by seconds put the fix beyond the satellites, or nowhere.
+    late = eqx.tree_at(lambda p: p.clock_bias_s, IN_SLOTS, jnp.arange(8.0) ** 2)
+    for bound in (pace.slotted_position_bound, pace.position_bound_ignoring_slots):
+        with pytest.raises(LeopntError, match="mismatch too large for a local bound"):
+            bound(late, STARTS_S)
+
+
+def test_a_fix_beyond_a_satellite_is_not_near():
+    to_sat = np.asarray(IN_SLOTS.sat_pos_m[2] - IN_SLOTS.user_pos_m)
+    assert is_near(IN_SLOTS, jnp.asarray(0.5 * to_sat))
+    assert not is_near(IN_SLOTS, jnp.asarray(1.5 * to_sat))
 
 
 def test_slots_that_make_no_sense_are_refused(untyped):

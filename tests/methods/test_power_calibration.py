@@ -10,6 +10,7 @@ from power_log_cases import ANTENNA, MUNICH_M, SATELLITE, ephemeris, measured, r
 from study_sizes import study_size
 
 from leopnt.errors import LeopntError
+from leopnt.inference import Status
 from leopnt.methods.power import (
     CalibratedBeams,
     HeightPrior,
@@ -187,6 +188,29 @@ def test_what_remains_is_the_sigma_of_the_calibration(calibration):
     np.testing.assert_array_equal(remaining[known], calibration.total_sigma_db[known])
     assert np.all(remaining[~known] == 1.0)
     PowerLogOptions(sigma_cal_db=remaining)
+
+
+def test_beams_far_below_the_noise_are_left_alone(blank):
+    loud = [dataclasses.replace(log, noise_w=1000.0 * log.noise_w) for log in blank]
+    found = calibrate_beams(drawn(loud, 0), ANTENNA)
+    assert found.status == Status.converged
+    assert 0 < found.calibrated.sum() < 45
+    z = (found.total_db - BIAS_DB)[found.calibrated] / found.total_sigma_db[found.calibrated]
+    assert np.all(np.abs(z) < 5.0)
+    assert np.all(found.total_sigma_db[found.calibrated] < 3.0)
+
+
+def test_a_calibration_without_an_end_is_not_applied(calibration):
+    lost = dataclasses.replace(calibration, status=Status.max_iterations)
+    with pytest.raises(LeopntError, match="the calibration has no result"):
+        lost.apply(ANTENNA)
+
+
+def test_biases_are_those_of_one_satellite(blank):
+    places = drawn(blank, 0)
+    other = places[1]._replace(log=dataclasses.replace(places[1].log, satellites=("OTHER",)))
+    with pytest.raises(LeopntError, match=r"their logs hold 2 satellites \(.*OTHER.*\)"):
+        calibrate_beams([places[0], other], ANTENNA)
 
 
 def test_what_cannot_be_calibrated_is_refused(blank):

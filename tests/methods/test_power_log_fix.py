@@ -22,6 +22,7 @@ from power_plain import plain_amplitudes
 from scipy.optimize import minimize
 from study_sizes import study_size
 
+from leopnt.errors import LeopntError
 from leopnt.methods.power import (
     NO_PRIOR,
     HeightPrior,
@@ -249,6 +250,61 @@ def test_an_unknown_level_is_found(evidence):
     )
     wrong = fix_log(without_doppler(quiet), ANTENNA, KNOWN)
     assert wrong.chi2.p_value < 1e-6
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_a_level_far_from_its_prior_does_not_mislead_the_search(seed):
+    quiet = draw_powers(with_doppler(), ANTENNA, MUNICH_M, jax.random.key(seed), level_db=-14.0)
+    fix = fix_log(quiet, ANTENNA, dataclasses.replace(EVERY, level_sigma_db=10.0))
+    assert fix.ok
+    assert np.all(np.abs(fix.error_enu_m(MUNICH_M)) < 5.0 * fix.sigma_enu_m)
+
+
+def test_powers_that_the_antenna_cannot_send_are_refused():
+    log = measured(rows())
+    loud = dataclasses.replace(log, power_dbw=log.power_dbw + 30.0)
+    with pytest.raises(LeopntError, match=r"at most -12\d\.\d dBW .* dBm \(subtract 30"):
+        fix_log(loud, ANTENNA, KNOWN)
+
+
+def test_a_blocked_beam_is_a_poor_fit():
+    log = measured(rows())
+    strongest = int(np.argmax(log.power_dbw))
+    power = log.power_dbw - 10.0 * (np.arange(log.num_rows) == strongest)
+    fix = fix_log(dataclasses.replace(log, power_dbw=power), ANTENNA, KNOWN)
+    assert fix.status == PowerStatus.poor_fit
+    assert not fix.ok
+    assert np.all(np.isfinite(fix.position_ecef_m))
+
+
+def two_satellites():
+    """The log of one satellite, and the same from the other side of the Earth."""
+    log = measured(rows())
+    twice = {
+        name: np.concatenate([getattr(log, name)] * 2)
+        for name in ("time_s", "beam", "power_dbw", "carrier_hz", "noise_w")
+    }
+    return dataclasses.replace(
+        log,
+        **twice,
+        satellites=("ONE", "TWO"),
+        sat_index=np.repeat([0, 1], log.num_rows),
+        sat_pos_ecef_m=np.concatenate([log.sat_pos_ecef_m, -log.sat_pos_ecef_m]),
+        sat_vel_ecef_mps=np.concatenate([log.sat_vel_ecef_mps, -log.sat_vel_ecef_mps]),
+        axes_ecef=np.concatenate([log.axes_ecef, log.axes_ecef * np.array([-1.0, 1.0, -1.0])]),
+    )
+
+
+def test_a_satellite_behind_the_earth_is_not_believed():
+    assert not fix_log(two_satellites(), ANTENNA, KNOWN).ok
+
+
+def test_biases_of_beams_are_those_of_one_satellite():
+    with pytest.raises(LeopntError, match=r"biases of beams are those of .* has 2"):
+        fix_log(two_satellites(), ANTENNA, dataclasses.replace(KNOWN, sigma_cal_db=0.3))
+    sigma = HeightPrior(0.0, jnp.asarray(-1000.0))
+    with pytest.raises(LeopntError, match=r"height\.sigma_m = -1000 m: expected a number above 0"):
+        fix_log(measured(rows()), ANTENNA, dataclasses.replace(KNOWN, height=sigma))
 
 
 def test_beams_that_take_turns_are_not_taken_for_one_epoch(evidence):

@@ -18,7 +18,7 @@ from synthetic_studies import (
     make_study,
 )
 
-from leopnt.report.plot_parts import MAX_DRAWN, is_geometric
+from leopnt.report.plot_parts import MAX_DRAWN, is_geometric, readable
 from leopnt.report.plots import color_limits, map_cells, map_points_deg
 from leopnt.report.study_layout import MAX_CDF_LINES, study_plots
 from leopnt.report.study_points import evenly_chosen, lower_first
@@ -65,6 +65,22 @@ def test_colors_never_tell_series_apart_alone(study):
         by_color = {key.look.color: key.look.marker for key in plot.keys if key.look.color >= 0}
         if plot.name in ("error", "time"):
             assert len(set(by_color.values())) == len(by_color)
+
+
+@pytest.mark.parametrize(
+    ("label", "largest", "expected"),
+    [
+        ("Delay bound [s]", 3.5e-10, ("Delay bound [ps]", 1e12)),
+        ("Time [s]", 2e-6, ("Time [us]", 1e6)),
+        ("Time [s]", 120.0, ("Time [s]", 1.0)),
+        ("Sum rate [bit/s]", 1.7e7, ("Sum rate [Mbit/s]", 1e-6)),
+        ("Doppler [Hz]", 0.5, ("Doppler [Hz]", 1.0)),
+        ("Error [m]", 1e-9, ("Error [m]", 1.0)),
+        ("Time [s]", 0.0, ("Time [s]", 1.0)),
+    ],
+)
+def test_units_take_the_prefix_that_their_values_need(label, largest, expected):
+    assert readable(label, [np.array([np.nan, 0.5 * largest]), np.array([-largest])]) == expected
 
 
 def test_sweep_is_sorted_by_its_parameter(study):

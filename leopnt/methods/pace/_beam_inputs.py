@@ -83,6 +83,14 @@ def check_above_zero(**named) -> None:
             )
 
 
+def check_not_negative(**named) -> None:
+    """Refuse what is not finite, or below zero; numbers or arrays."""
+    check_finite_values(**named)
+    for name, value in named.items():
+        if not isinstance(value, Tracer) and not np.all(np.asarray(value) >= 0):
+            raise LeopntError(f"{name} = {float(np.min(np.asarray(value))):g}: expected 0 or more.")
+
+
 def check_between_zero_and_one(**named) -> None:
     """Refuse what is not above 0 and below 1."""
     check_above_zero(**named)

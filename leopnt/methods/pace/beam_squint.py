@@ -6,6 +6,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jaxtyping import Array, Complex, Float
 
 from leopnt.antennas.steering import UniformPlanarArray, dirichlet_power
@@ -28,7 +29,6 @@ def array_at(array: UniformPlanarArray, ratio: Float[Array, ""] | float) -> Unif
     return eqx.tree_at(lambda a: a.spacing_wavelengths, array, spacing)
 
 
-@jax.jit
 def squinted_channels(
     links: Links, system: PaceSystem, offset_hz: Float[Array | np.ndarray, " sub"]
 ) -> Complex[Array, "sub sat user ant"]:
@@ -42,9 +42,16 @@ def squinted_channels(
     Args:
         links: `links_of` a scene.
         offset_hz: f of each subcarrier, such as `subcarrier_offsets_hz`, or a thinned set of it.
+
+    Raises:
+        LeopntError: offsets that are not finite, or down to -f_c.
     """
     _check_offsets(offset_hz, system.carrier_hz)
+    return _squinted_channels(links, system, jnp.asarray(offset_hz))
 
+
+@jax.jit
+def _squinted_channels(links: Links, system: PaceSystem, offset_hz):
     def at(offset):
         array = array_at(system.array, 1.0 + offset / system.carrier_hz)
         turns = offset * links.delay_s
@@ -52,7 +59,7 @@ def squinted_channels(
         gain = links.channel_gain * (jnp.cos(phase) + 1j * jnp.sin(phase))
         return gain[..., None] * jax.vmap(jax.vmap(array.steering))(links.az_rad, links.el_rad)
 
-    return jax.vmap(at)(jnp.asarray(offset_hz))
+    return jax.vmap(at)(offset_hz)
 
 
 def squint_power(
@@ -77,3 +84,10 @@ def _check_offsets(offset_hz, carrier_hz) -> None:
     check_above_zero(carrier_hz=carrier_hz)
     if jnp.ndim(offset_hz) != 1:
         raise LeopntError(f"offset_hz: got shape {jnp.shape(offset_hz)}; accepted: (sub,).")
+    if isinstance(offset_hz, Tracer) or isinstance(carrier_hz, Tracer):
+        return
+    least = float(np.min(np.asarray(offset_hz), initial=np.inf))
+    if not least > -float(carrier_hz):
+        raise LeopntError(
+            f"offset_hz = {least:g}: expected above minus the carrier, {-float(carrier_hz):g} Hz."
+        )

@@ -11,13 +11,15 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jaxtyping import Array, Complex, Float, Inexact
 
 from leopnt.antennas.elements import SineElement
-from leopnt.antennas.steering import UniformPlanarArray, dirichlet_power
+from leopnt.antennas.steering import UniformPlanarArray, dirichlet, dirichlet_power
 from leopnt.errors import LeopntError
+from leopnt.methods.pace._beam_inputs import check_finite_values
 from leopnt.methods.pace.beams import AbstractPilotBeam
-from leopnt.methods.pace.downlink import CHANNEL, snr
+from leopnt.methods.pace.downlink import CHANNEL, check_identifiable, snr
 from leopnt.methods.pace.links import Links
 from leopnt.methods.pace.scene import PaceScene
 from leopnt.methods.pace.system import PaceSystem
@@ -44,8 +46,9 @@ class PilotPhase(eqx.Module):
 
     def __check_init__(self):
         carrier = self.carrier_hz
-        if isinstance(carrier, int | float | np.ndarray) and not carrier > 0:
+        if not isinstance(carrier, Tracer) and not np.all(np.asarray(carrier) > 0):
             raise LeopntError(f"carrier_hz = {float(carrier):g}: expected a number above 0.")
+        check_finite_values(reference_symbol=self.reference_symbol)
 
 
 def middle_symbol(grid: OfdmGrid) -> float:
@@ -90,7 +93,11 @@ def efim_with_rate(
     for the reason of `efim_closed_form`: what angles and gain take away are the means of the
     slopes. Its first two rows and columns are the EFIM of a known rate, those of
     `efim_closed_form` in a narrow band.
+
+    Raises:
+        LeopntError: fewer than three symbols, or one subcarrier.
     """
+    check_rate_identifiable(grid)
     information = 2.0 * jnp.asarray(snr, float)
     covariance = slope_covariance(grid, phase)
     wide = jnp.broadcast_to(covariance, (*information.shape, 3, 3))
@@ -103,6 +110,7 @@ def rate_eliminated(efim: Float[Array, "*link 3 3"]) -> Float[Array, "*link 2 2"
     Nu loses the factor 1 + 4 d^2 sl 180 / ((L^2 - 1)(L^2 - 4)) in a narrow band: none at the middle
     symbol, 16 at the first or last of many.
     """
+    _check_rate_information(efim[..., 2, 2])
     across = efim[..., :2, 2]
     return efim[..., :2, :2] - across[..., :, None] * across[..., None, :] / efim[..., 2:, 2:]
 
@@ -119,6 +127,7 @@ def efim_of_links_with_rate(
 
     `[:, u]` is the `information` of `problem_of_information`, hence of all position bounds.
     """
+    check_rate_identifiable(system.downlink)
     power_w = scene.sat_power_w / system.downlink.num_sub
     towards = jax.vmap(lambda az, el: beam.power_towards(system.array, az, el, power_w))(
         links.az_rad, links.el_rad
@@ -144,6 +153,7 @@ def channel_fim_with_rate(
 
     As `channel_fim`, with weights 1, l (1 + e k), k and (l - l_0)^2 in place of 1, l and k.
     """
+    check_rate_identifiable(grid)
     steering = array.steering_derivatives(az_rad, el_rad)
     c, c_az, c_el = (beamformer.T @ x for x in steering)
     amplitude, slope = element.amplitude(el_rad), element.slope(el_rad)
@@ -170,7 +180,26 @@ def channel_fim_with_rate(
 
 def fim_without_rate(fim: Float[Array, "7 7"]) -> Float[Array, "6 6"]:
     """Information about `CHANNEL` with the rate unknown: for `channel_efim`."""
+    _check_rate_information(fim[6, 6])
     return fim[:6, :6] - fim[:6, 6:] * fim[6:, :6] / fim[6, 6]
+
+
+def check_rate_identifiable(grid: OfdmGrid) -> None:
+    """Refuse a downlink that cannot tell Doppler and rate (two symbols), or delay."""
+    if grid.num_symbol < 3:
+        raise LeopntError(
+            f"num_symbol = {grid.num_symbol}: Doppler rate is not identifiable; expected 3 or more "
+            "symbols."
+        )
+    check_identifiable(grid)
+
+
+def _check_rate_information(value) -> None:
+    if not isinstance(value, Tracer) and not np.all(np.asarray(value) > 0):
+        raise LeopntError(
+            f"information about the Doppler rate is {float(np.min(np.asarray(value))):g}: it is "
+            "not identifiable; expected numbers above 0."
+        )
 
 
 def kept_in_subcarrier(
@@ -191,13 +220,33 @@ def snr_with_leakage(
 ) -> Float[Array, "*link"]:
     """SNR after integration of a receiver that takes what leaks between subcarriers as noise.
 
-        SNR q / (1 + (1 - q) SNR / (L K)),   q = `kept_in_subcarrier`
+        SNR q / (1 + (1 - s2) SNR / (L K))
+        q = `kept_in_subcarrier`,   s2 = sin(2 pi nu T) / (K sin(2 pi nu T / K))
 
-    for `efim_closed_form` and `efim_with_rate`. It saturates at L K q / (1 - q), whatever the
+    for `efim_closed_form` and `efim_with_rate`. It saturates at L K q / (1 - s2), whatever the
     power. A receiver that knows the leakage (`LEAKING_MODEL`) loses nothing.
+
+    Doppler and delay are read off the phases, and leakage is not circular: of its power 1 - q, the
+    phases get (1 - s2) / 2 in place of (1 - q) / 2, twice as much where little leaks. Derivation:
+    D(d) is what leaks over d subcarriers, t the pilots. What subcarriers k and k' leak into each
+    other holds t[k'] t[k]^* and its conjugate, so that phases which change slowly over k see
+
+        sum_d |D(d)|^2 - Re sum_d D(d) D(-d) e^(-2 i arg D(0)) = (1 - q) - (s2 - q),   d not 0
+
+    For random pilots with E t^2 = 0, such as QPSK, while little leaks. Exact for the Doppler; the
+    far edges of the band leak into each other, which makes the variance of the delay smaller: by
+    6 % at K = 128, 1 % at K = 1024.
+
+    Args:
+        snr: without leakage.
+        doppler_hz: what the receiver has not removed.
     """
     kept = kept_in_subcarrier(doppler_hz, grid)
-    return snr * kept / (1.0 + (1.0 - kept) * snr / grid.num_sample)
+    turn = 4.0 * jnp.pi * doppler_hz * grid.symbol_s / grid.num_sub
+    middle = 0.5 * (grid.num_sub - 1) * turn
+    kernel = dirichlet(grid.num_sub, turn)
+    straight = kernel.real * jnp.cos(middle) + kernel.imag * jnp.sin(middle)
+    return snr * kept / (1.0 + (1.0 - straight) * snr / grid.num_sample)
 
 
 def _slope_means(grid: OfdmGrid, phase: PilotPhase) -> Float[Array, "3"]:

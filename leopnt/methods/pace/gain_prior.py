@@ -10,7 +10,11 @@ import jax.numpy as jnp
 from jax.scipy.special import i0e, i1e
 from jaxtyping import Array, Complex, Float
 
-from leopnt.methods.pace._beam_inputs import check_above_zero, check_finite_values
+from leopnt.methods.pace._beam_inputs import (
+    check_above_zero,
+    check_finite_values,
+    check_not_negative,
+)
 
 
 class GainBelief(NamedTuple):
@@ -33,7 +37,8 @@ class AbstractGainPrior(eqx.Module):
 
         Args:
             estimate: g_hat.
-            error_variance: E|n|^2, n circular Gaussian; `unit` / N for PACE (see `pace_channels`).
+            error_variance: E|n|^2, 0 or more, n circular Gaussian; `unit` / N for PACE (see
+                `pace_channels`).
         """
 
 
@@ -52,7 +57,8 @@ class CircularGain(AbstractGainPrior):
         check_above_zero(power=self.power)
 
     def belief(self, estimate, error_variance):
-        check_finite_values(estimate=estimate, error_variance=error_variance)
+        check_finite_values(estimate=estimate)
+        check_not_negative(error_variance=error_variance)
         power, noise = (jnp.broadcast_to(x, estimate.shape) for x in (self.power, error_variance))
         share = power / (power + noise)
         return GainBelief(share * estimate, share * noise)
@@ -76,7 +82,8 @@ class KnownModulus(AbstractGainPrior):
         check_above_zero(modulus=self.modulus)
 
     def belief(self, estimate, error_variance):
-        check_finite_values(estimate=estimate, error_variance=error_variance)
+        check_finite_values(estimate=estimate)
+        check_not_negative(error_variance=error_variance)
         size = jnp.sqrt(estimate.real**2 + estimate.imag**2)
         turn = jnp.where(size > 0, estimate / jnp.where(size > 0, size, 1.0), 0.0)
         # Without an error the concentration is infinite; 1e300 is as good.

@@ -81,7 +81,7 @@ def position_bound_kernel(problem: PositionProblem) -> PositionBound:
     b = jnp.einsum("sai,sab,sbj->ij", local.jacobian, middle, local.jacobian)
     half, is_regular = solve_spd(local.hessian, b)
     mcrb, _ = solve_spd(local.hessian, half.T)
-    is_local = is_regular & (status == Status.converged) & _is_near(problem, point)
+    is_local = is_regular & (status == Status.converged) & is_near(problem, point[:3])
     crb, _ = inverse_spd(normal_matrix(believed.jacobian, inverse_of_pairs(noise)))
     bias = point - truth
     nan = jnp.where(is_local, 1.0, jnp.nan)
@@ -201,6 +201,7 @@ def condition_number(problem: PositionProblem) -> float:
     return float(value[-1] / value[0]) if value[0] > 0 else float("inf")
 
 
-def _is_near(problem: PositionProblem, point: Float[Array, "5"]) -> Bool[Array, ""]:
+def is_near(problem: PositionProblem, bias_m: Float[Array, "3"]) -> Bool[Array, ""]:
+    """Whether a biased position lies on the same side of every satellite as the true one."""
     true = problem.user_pos_m[None, :] - problem.sat_pos_m
-    return jnp.all(jnp.sum((true + point[None, :3]) * true, axis=1) > 0.0)
+    return jnp.all(jnp.sum((true + bias_m[None, :]) * true, axis=1) > 0.0)

@@ -15,6 +15,7 @@ from leopnt.errors import LeopntError
 from leopnt.inference.least_squares import LevenbergMarquardt
 from leopnt.inference.misspecified import MisspecifiedBound, misspecified_bound
 from leopnt.inference.model import Model
+from leopnt.inference.status import Status
 from leopnt.methods.pace.motion import SceneMotion, circular_arcs
 from leopnt.methods.pace.position_model import (
     FREE,
@@ -28,6 +29,7 @@ from leopnt.methods.pace.position_model import (
 )
 from leopnt.methods.pace.position_problem import PositionProblem
 from leopnt.methods.pace.position_search import true_mean
+from leopnt.methods.pace.positioning import check_geometry, is_near
 from leopnt.methods.pace.scene import PaceScene, numbers
 
 _SOLVER = LevenbergMarquardt(tolerance=1e-5)
@@ -98,13 +100,19 @@ def slotted_position_bound(problem: PositionProblem, start_s: ArrayLike) -> Miss
     Args:
         problem: of a scene in slots (`scene_in_slots`).
         start_s: of each satellite's slot.
+
+    Raises:
+        LeopntError: as `position_bound`.
     """
+    check_geometry(problem)
     truth, links, shared = links_of_problem(problem)
     slotted = SlottedLink(links, _starts(start_s, problem.sat_pos_m.shape[0]))
     mean = slotted_mean(problem, start_s)
-    return misspecified_bound(
+    found = misspecified_bound(
         SLOTTED_MODEL, truth, slotted, mean, problem.covariance, FREE, shared=shared, solver=_SOLVER
     )
+    _check_local(found, problem, problem)
+    return found
 
 
 def position_bound_ignoring_slots(
@@ -117,11 +125,36 @@ def position_bound_ignoring_slots(
         start_s: of each satellite's slot.
         assumed: where the user takes the satellites to be; default: where they are in their slots,
             so that only the drift of the clock is left out.
+
+    A bias of kilometers is still local, and is returned: the fix lies on the same side of every
+    satellite as the user.
+
+    Raises:
+        LeopntError: as `position_bound`.
     """
-    truth, links, shared = links_of_problem(problem if assumed is None else assumed)
+    believed = problem if assumed is None else assumed
+    check_geometry(believed)
+    truth, links, shared = links_of_problem(believed)
     mean = slotted_mean(problem, start_s)
-    return misspecified_bound(
+    found = misspecified_bound(
         POSITION_MODEL, truth, links, mean, problem.covariance, FREE, shared=shared, solver=_SOLVER
+    )
+    _check_local(found, problem, believed)
+    return found
+
+
+def _check_local(
+    found: MisspecifiedBound, problem: PositionProblem, assumed: PositionProblem
+) -> None:
+    """Refuse a search that failed, and a fix beyond a satellite."""
+    bias_m = found.theta.user_pos_m - assumed.user_pos_m
+    if found.status == Status.converged and bool(is_near(assumed, bias_m)):
+        return
+    why = Status[found.status] or "the likelihood has no maximum near the truth"
+    raise LeopntError(
+        f"mismatch too large for a local bound: {why}. The offsets spread over "
+        f"{float(jnp.ptp(problem.freq_offset_hz)):.3g} Hz and "
+        f"{float(jnp.ptp(problem.clock_bias_s)):.3g} s."
     )
 
 

@@ -72,7 +72,13 @@ class BeamCalibration:
     status: Status
 
     def apply(self, antenna: AbstractBeams) -> CalibratedBeams:
-        """The antenna with these biases; beams that were not calibrated take the common term."""
+        """The antenna with these biases; beams that were not calibrated take the common term.
+
+        Raises:
+            LeopntError: the solver did not converge.
+        """
+        if self.status != Status.converged:
+            raise LeopntError(f"the calibration has no result: {Status[self.status]}.")
         return CalibratedBeams(antenna, np.where(self.calibrated, self.total_db, self.common_db))
 
     def remaining_sigma_db(self, uncalibrated_db: float) -> Float[np.ndarray, " beam"]:
@@ -145,15 +151,17 @@ def calibrate_beams(
         weakest_db: beams whose sigma would be above it by the predicted powers are left alone.
 
     Raises:
-        LeopntError: no place, no beam that can be calibrated; as `check_power_log`.
+        LeopntError: no place, logs of more than one satellite, no beam that can be calibrated; as
+            `check_power_log`.
     """
     check_positive("dB", weakest_db=weakest_db)
     if not places:
         raise LeopntError("places: none; expected one or more.")
+    _check_one_satellite(places)
     options = PowerLogOptions(rx_gain_dbi=rx_gain_dbi, noise=noise or FoldedAmplitude(1.0))
     parts = [_amplitudes(place, antenna, options) for place in places]
     predicted, measured, beam = (np.concatenate(x) for x in zip(*parts, strict=True))
-    chosen = _told(predicted, beam, antenna.num_beams, weakest_db)
+    chosen = _told(predicted, beam, antenna.num_beams, weakest_db, options.noise)
     if not np.any(chosen):
         raise LeopntError(
             f"places: no beam's bias would be known to weakest_db = {weakest_db:g} dB; give more "
@@ -174,9 +182,25 @@ def _amplitudes(place: KnownPlace, antenna: AbstractBeams, options: PowerLogOpti
     return predicted, np.asarray(data.observations)[:count], np.asarray(place.log.beam)
 
 
-def _told(predicted, beam, num_beams: int, weakest_db: float) -> Bool[np.ndarray, " beam"]:
-    """Beams whose bias has information enough: sigma = (20/ln 10) / sqrt(sum A^2)."""
-    square = np.bincount(beam, predicted**2, num_beams)
+def _check_one_satellite(places: Sequence[KnownPlace]) -> None:
+    heard = {one.log.satellites[i] for one in places for i in np.unique(one.log.sat_index)}
+    if len(heard) > 1:
+        raise LeopntError(
+            f"places: their logs hold {len(heard)} satellites ({', '.join(sorted(heard)[:5])}); "
+            "biases are those of one satellite: calibrate each by itself (`PowerLog.rows`)."
+        )
+
+
+def _told(
+    predicted, beam, num_beams: int, weakest_db: float, noise: AbstractNoise
+) -> Bool[np.ndarray, " beam"]:
+    """Beams whose bias has information enough: sigma = (20/ln 10) / sqrt(sum A^2 J).
+
+    J is the information of the noise per amplitude: 1 far above it, about 2 A^2 far below, where
+    the sign of the amplitude is lost.
+    """
+    amplitude = jnp.asarray(predicted)
+    square = np.bincount(beam, np.asarray(noise.whiten(amplitude, amplitude)) ** 2, num_beams)
     return square * weakest_db**2 > (2.0 * DB_PER_NEPER) ** 2
 
 

@@ -40,6 +40,12 @@ LOG_SOLVER = LevenbergMarquardt(tolerance=1e-6, max_iterations=60, damping=1e-3)
 STRONG = 3.0
 """Rows whose predicted amplitude is above this, in sigmas of the noise, enter the residual test."""
 
+POOR_FIT = 1e-6
+"""A chi-square less likely than this: noise, priors or the antenna are not what they are said."""
+
+HIDDEN_RAD = np.radians(1.0)
+"""A satellite farther below the horizon of the solution than this cannot have been heard."""
+
 
 class Alternative(NamedTuple):
     """Another end of the search: position, and twice its negative log-likelihood above the best."""
@@ -71,7 +77,8 @@ class PowerSolution:
         predicted_dbw, residual_db: (obs,) residual = measured - predicted.
         whitened: (obs,) residual amplitude in sigmas of the noise.
         doppler_residual_hz: of the Doppler rows, empty without.
-        chi2: of the whitened residuals of rows above the noise (`STRONG`), Doppler and priors.
+        chi2: of the whitened residuals of rows above the noise (`STRONG`), Doppler and priors; the
+            status is `poor_fit` where it is less likely than `POOR_FIT`.
         second_cost: twice the log-likelihood ratio to the next best position; infinity for none.
         alternatives: other positions that the search ended at, best first.
     """
@@ -207,13 +214,15 @@ def _assemble(log, antenna, options, ends: list[Estimate]) -> PowerSolution:
     second = alternatives[0].cost_above if alternatives else np.inf
     enough = num_equations(log, options) >= 2 + len(options.unknowns)
     weak = bound.condition > WEAK_CONDITION or bool(np.ptp(log.power_dbw) < EQUAL_DB)
-    status = _status(best.status, enough, weak, float(np.max(found.el_rad[:count])), second)
+    amplitude = np.asarray(found.amplitude)[:count]
+    measured = np.sqrt(2.0 * 10.0 ** (0.1 * log.power_dbw) / log.noise_w)
+    chi2 = _chi_square(log, options, found, measured - amplitude)
+    ended = _ended(best.status, enough, weak, np.asarray(found.el_rad)[:count])
+    status = _judged(second, chi2) if ended == PowerStatus.ok else ended
     lost = status in (PowerStatus.insufficient_beams, PowerStatus.invalid_input)
     blank = np.nan if lost else 1.0
     place, axes = blank * np.asarray(theta.rx_pos_ecef_m), np.asarray(found.enu_axes)
     covariance = blank * np.asarray(best.covariance_of("rx_pos_ecef_m"))
-    amplitude = np.asarray(found.amplitude)[:count]
-    measured = np.sqrt(2.0 * 10.0 ** (0.1 * log.power_dbw) / log.noise_w)
     predicted_dbw = 10.0 * np.log10(0.5 * log.noise_w * amplitude**2)
     return PowerSolution(
         log=log,
@@ -241,7 +250,7 @@ def _assemble(log, antenna, options, ends: list[Estimate]) -> PowerSolution:
         residual_db=log.power_dbw - predicted_dbw,
         whitened=measured - amplitude,
         doppler_residual_hz=np.asarray(found.doppler_residual_hz),
-        chi2=_chi_square(log, options, found, measured - amplitude),
+        chi2=chi2,
         second_cost=float(second),
         alternatives=alternatives,
     )
@@ -283,7 +292,8 @@ def _sigma(best: Estimate, name: str) -> float:
     return float(best.sigma_of(name)[0]) if name in best.unknowns.names else 0.0
 
 
-def _status(ended: Status, enough: bool, weak: bool, highest: float, second: float) -> PowerStatus:
+def _ended(ended: Status, enough: bool, weak: bool, el_rad: np.ndarray) -> PowerStatus:
+    """Whether there is a position at all, seen by the satellites."""
     if not enough or ended == Status.too_few_measurements:
         return PowerStatus.insufficient_beams
     if ended == Status.not_finite:
@@ -292,6 +302,13 @@ def _status(ended: Status, enough: bool, weak: bool, highest: float, second: flo
         return PowerStatus.weak_geometry
     if ended != Status.converged:
         return PowerStatus.not_converged
-    if highest < 0.0:
+    if np.max(el_rad) < 0.0 or np.min(el_rad) < -HIDDEN_RAD:
         return PowerStatus.off_earth
-    return PowerStatus.ambiguous if second < AMBIGUITY_COST else PowerStatus.ok
+    return PowerStatus.ok
+
+
+def _judged(second: float, chi2: ChiSquare) -> PowerStatus:
+    """Whether the position may be believed."""
+    if second < AMBIGUITY_COST:
+        return PowerStatus.ambiguous
+    return PowerStatus.poor_fit if chi2.p_value < POOR_FIT else PowerStatus.ok

@@ -89,9 +89,15 @@ def check_against(options: PowerLogOptions, log: PowerLog, antenna: AbstractBeam
     """Refuse options that do not go with a log.
 
     Raises:
-        LeopntError: a frequency offset without Doppler, sigmas for another number of beams, more
-            than one height.
+        LeopntError: a frequency offset without Doppler, sigmas for another number of beams, biases
+            of beams with more than one satellite, more than one height.
     """
+    num_sat = len(np.unique(log.sat_index))
+    if options.has_bias and num_sat > 1:
+        raise LeopntError(
+            f"sigma_cal_db: the biases of beams are those of one satellite, and the log has "
+            f"{num_sat}; fix each satellite by itself (`PowerLog.rows`), or take 0."
+        )
     if "freq_offset_hz" in options.unknowns and log.doppler is None:
         raise LeopntError("unknowns: 'freq_offset_hz' needs Doppler rows; the log has none.")
     shape = np.shape(options.sigma_cal_db)
@@ -100,3 +106,8 @@ def check_against(options: PowerLogOptions, log: PowerLog, antenna: AbstractBeam
     for name in ("mean_m", "sigma_m"):
         if np.shape(getattr(options.height, name)):
             raise LeopntError(f"height.{name} has an axis; expected one number for one receiver.")
+    if not float(options.height.sigma_m) > 0.0:
+        raise LeopntError(
+            f"height.sigma_m = {float(options.height.sigma_m):g} m: expected a number above 0; "
+            "infinity for no prior."
+        )

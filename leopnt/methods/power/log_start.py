@@ -10,6 +10,7 @@ from jaxtyping import Float, Int
 
 from leopnt.antennas.beams import AbstractBeams
 from leopnt.constants import WGS84_FLATTENING, WGS84_SEMI_MAJOR_M
+from leopnt.errors import LeopntError
 from leopnt.inference.nearest import nearest_apart
 from leopnt.methods.power.fingerprints import (
     APART,
@@ -20,7 +21,12 @@ from leopnt.methods.power.fingerprints import (
 )
 from leopnt.methods.power.geometry import Shell, range_of_gamma
 from leopnt.methods.power.inputs import Powers, powers_of_beams
-from leopnt.methods.power.link import PowerScene, amplitude_of_power, cosines
+from leopnt.methods.power.link import (
+    PowerScene,
+    amplitude_of_power,
+    cosines,
+    power_of_amplitude,
+)
 from leopnt.methods.power.log import PowerLog
 from leopnt.methods.power.log_options import PowerLogOptions
 
@@ -30,6 +36,7 @@ SWEEP_S = 5.0
 NUM_DIRECTIONS = 3
 _LOWEST_RAD = np.radians(2.0)
 _INSIDE_LIMB = 0.999
+_IMPLAUSIBLE_DB = 15.0
 
 
 class Sweep(NamedTuple):
@@ -71,10 +78,16 @@ def start_positions(
     The nearest fingerprints of the largest sweep, on the sphere below the satellite at the height
     that is believed; the mirror of the first in the plane in which the satellite moves over
     ground; the user's own, first.
+
+    Raises:
+        LeopntError: powers far above what the antenna gives anywhere on the Earth.
     """
     sweep = largest_sweep(log)
     scene, powers = _sphere(log, antenna, options, sweep)
     table = amplitude_table(scene, lowest_rad=_LOWEST_RAD, transmitted=powers.transmitted)
+    strongest = float(np.max(np.asarray(table.amplitude)[:, np.asarray(powers.transmitted)[0]]))
+    strongest_dbw = float(power_of_amplitude(scene, jnp.asarray(strongest)))
+    _check_level(log, options, powers, strongest_dbw)
     starts = (
         starts_of(scene, powers, NUM_DIRECTIONS, table)
         if _knows_level(options)
@@ -117,7 +130,21 @@ def starts_by_shape(scene: PowerScene, powers: Powers, table: AmplitudeTable) ->
 
 
 def _knows_level(options: PowerLogOptions) -> bool:
-    return "level_db" not in options.unknowns or bool(np.isfinite(options.level_sigma_db))
+    """Whether absolute fingerprints may be compared: a prior on the level may be decibels off."""
+    return "level_db" not in options.unknowns
+
+
+def _check_level(log: PowerLog, options: PowerLogOptions, powers: Powers, strongest_dbw) -> None:
+    """Refuse powers that the antenna cannot send anywhere on the Earth, whatever the noise."""
+    sigma_db = options.level_sigma_db if "level_db" in options.unknowns else 0.0
+    allowed_db = _IMPLAUSIBLE_DB + 5.0 * (sigma_db + float(np.max(options.sigma_cal_db)))
+    loudest = float(np.max(np.where(powers.transmitted, powers.power_dbw, -np.inf)))
+    if loudest > strongest_dbw + allowed_db:
+        raise LeopntError(
+            f"{log.source or 'power_dbw'}: the strongest power is {loudest:.1f} dBW, and the "
+            f"antenna gives at most {strongest_dbw:.1f} dBW on the Earth; dBm (subtract 30), or "
+            "another gain or level?"
+        )
 
 
 def _sphere(

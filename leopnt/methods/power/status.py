@@ -13,4 +13,5 @@ class PowerStatus(eqx.Enumeration):
     off_earth = "the direction misses the Earth: no height by the published formulas"
     weak_geometry = "the beams' powers do not determine the position (ill-conditioned)"
     ambiguous = "another position fits about as well"
+    poor_fit = "the residuals are larger than noise, priors and antenna explain (chi-square)"
     invalid_input = "the powers are not finite where a beam was transmitted"
