@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Float, Int
 
 from leopnt.antennas._eirp import check_floor_db, element_power, floored, floored_gradient
 from leopnt.antennas._inputs import check_between, check_count, check_finite, check_positive
@@ -29,6 +29,9 @@ DB_PER_NEPER = 10.0 / np.log(10.0)
 
 Cosine = Float[Array, ""] | float
 """A direction cosine."""
+
+Beam = Int[Array | np.ndarray, ""] | int
+"""0-based number of a beam."""
 
 
 class EirpGradient(NamedTuple):
@@ -57,6 +60,10 @@ class AbstractBeams(eqx.Module):
     @abc.abstractmethod
     def eirp_w_gradient(self, u: Cosine, v: Cosine) -> EirpGradient:
         """EIRP [W] and its derivatives, in closed form."""
+
+    def eirp_w_of_beam(self, beam: Beam, u: Cosine, v: Cosine) -> Float[Array, ""]:
+        """EIRP [W] of one beam; where the others are not known it has derivatives all the same."""
+        return self.eirp_w(u, v)[beam]
 
     def eirp_dbw(self, u: Cosine, v: Cosine) -> Float[Array, " beam"]:
         """EIRP [dBW] of every beam."""
@@ -115,6 +122,13 @@ class SeparableBeams(AbstractBeams):
         return (
             from_db(jnp.asarray(self.peak_dbw)) * element * ((x * y) ** 2 + from_db(self.floor_db))
         )
+
+    def eirp_w_of_beam(self, beam: Beam, u: Cosine, v: Cosine) -> Float[Array, ""]:
+        def of_beams(own):
+            return own.beam_u, own.beam_v, own.peak_dbw
+
+        alone = [jnp.asarray(every)[beam][None] for every in of_beams(self)]
+        return eqx.tree_at(of_beams, self, alone).eirp_w(u, v)[0]
 
     def eirp_w_gradient(self, u: Cosine, v: Cosine) -> EirpGradient:
         x, by_x = self._axis(self.taper_x, u, self.beam_u)
@@ -302,29 +316,44 @@ class GriddedBeams(AbstractBeams):
         return self.coefficients_w.shape[0]
 
     def eirp_w(self, u: Cosine, v: Cosine) -> Float[Array, " beam"]:
-        patch, (weight_u, _), (weight_v, _) = self._around(u, v)
+        return self._eirp_w(u, v, 0, self.num_beams)
+
+    def eirp_w_of_beam(self, beam: Beam, u: Cosine, v: Cosine) -> Float[Array, ""]:
+        return self._eirp_w(u, v, beam, 1)[0]
+
+    def _eirp_w(self, u, v, first, count: int):
+        """EIRP of some beams, from the first on."""
+        patch, (weight_u, _), (weight_v, _), known = self._around(u, v, first, count)
         power = jnp.einsum("kab,a,b->k", patch, weight_u, weight_v)
-        return floored(power, self.floor_w, self.element_exponent, u, v)
+        eirp = floored(power, self.floor_w, self.element_exponent, u, v)
+        # Last, so that unknown beams leave the derivatives of known ones finite.
+        return jnp.where(known, eirp, jnp.nan)
 
     def eirp_w_gradient(self, u: Cosine, v: Cosine) -> EirpGradient:
-        patch, (weight_u, slope_u), (weight_v, slope_v) = self._around(u, v)
+        around = self._around(u, v, 0, self.num_beams)
+        patch, (weight_u, slope_u), (weight_v, slope_v), known = around
         power = jnp.einsum("kab,a,b->k", patch, weight_u, weight_v)
         by_u = jnp.einsum("kab,a,b->k", patch, slope_u, weight_v) / self.step_u
         by_v = jnp.einsum("kab,a,b->k", patch, weight_u, slope_v) / self.step_v
         cut = (self.floor_w, self.element_exponent, u, v)
-        return EirpGradient(*floored_gradient(power, by_u, by_v, *cut))
+        found = floored_gradient(power, by_u, by_v, *cut)
+        return EirpGradient(*(jnp.where(known, one, jnp.nan) for one in found))
 
-    def _around(self, u, v):
-        """The 4 x 4 coefficients around a direction and the splines' weights on both axes."""
+    def _around(self, u, v, first, count: int):
+        """Of some beams: the 4 x 4 coefficients around a direction, and which are known there.
+
+        Between them the splines' weights on both axes.
+        """
         _, nodes_u, nodes_v = self.coefficients_w.shape
         at_u, of_u = cubic_weights((jnp.asarray(u) - self.first_u) / self.step_u, nodes_u - 3)
         at_v, of_v = cubic_weights((jnp.asarray(v) - self.first_v) / self.step_v, nodes_v - 3)
         whole = jnp.asarray(self.coefficients_w)
-        patch = jax.lax.dynamic_slice(whole, (0, at_u, at_v), (self.num_beams, 4, 4))
-        if self.is_known is not None:
-            known = jnp.asarray(self.is_known)[:, at_u, at_v]
-            patch = jnp.where(known[:, None, None], patch, jnp.nan)
-        return patch, of_u, of_v
+        corner = (jnp.asarray(first, at_u.dtype), at_u, at_v)
+        patch = jax.lax.dynamic_slice(whole, corner, (count, 4, 4))
+        if self.is_known is None:
+            return patch, of_u, of_v, jnp.ones(count, bool)
+        known = jax.lax.dynamic_slice(jnp.asarray(self.is_known), corner, (count, 1, 1))
+        return patch, of_u, of_v, known[:, 0, 0]
 
 
 def sampled_beams(

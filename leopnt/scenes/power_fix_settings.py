@@ -42,7 +42,9 @@ from leopnt.scenes.settings import SettingsTable, table_of
 PowerUnknown = Literal["position", "level", "frequency_offset"]
 
 TwoCounts = Annotated[list[Annotated[int, Field(ge=1, le=1000)]], Field(min_length=2, max_length=2)]
+FourColumns = Annotated[list[ColumnName], Field(min_length=4, max_length=4)]
 Offset = Annotated[float, Field(ge=-200, le=200)]
+Sigma = Annotated[float, Field(ge=0, le=100)]
 
 _B52_ONLY = ("elements", "floor_db", "spacing_wavelengths")
 _B52_RINGS = 4
@@ -62,6 +64,11 @@ class PowerColumns(LogColumns):
     integration_s: ColumnName | None = column("each row's integration time in seconds")
     sat_pos_ecef_m: ThreeColumns | None = POSITION_COLUMNS
     sat_vel_ecef_mps: ThreeColumns | None = VELOCITY_COLUMNS
+    quaternion: FourColumns | None = Field(
+        default=None,
+        description="the names of four columns: a unit quaternion w, x, y, z that turns the axes "
+        "of the antenna into ECEF",
+    )
 
 
 class PowerMeasurementSettings(SettingsTable):
@@ -82,6 +89,10 @@ class PowerMeasurementSettings(SettingsTable):
         le=1e6,
         description="the receiver's noise temperature in kelvin, above 0 to 1000000",
     )
+    noise: Literal["coherent", "non-coherent"] = Field(
+        default="coherent",
+        description="'coherent' (a receiver that knows the carrier's phase) or 'non-coherent'",
+    )
     reference_epoch: str | None = REFERENCE_EPOCH
     time_scale: ScaleName = TIME_SCALE
     states_at: StatesAt = STATES_AT
@@ -95,7 +106,8 @@ class AntennaSettings(SettingsTable):
     file: str | None = Field(
         default=None,
         min_length=1,
-        description="a pattern file: CSV with columns u, v (or theta_deg, phi_deg), beam, eirp_dbw",
+        description="a pattern file: .csv with columns u, v (or theta_deg, phi_deg), beam, "
+        "eirp_dbw; .grd, .gxt or .mat",
     )
     elements: Annotated[
         list[Annotated[int, Field(ge=1, le=1000)]], Field(min_length=2, max_length=2)
@@ -120,8 +132,10 @@ class AntennaSettings(SettingsTable):
         description="decibels added to the EIRP, -200 to 200: a number, or a list of one per ring "
         "(B52) or beam (file)",
     )
-    attitude: Literal["orbit"] = Field(
-        default="orbit", description="'orbit': x along-track, z to the Earth's center"
+    attitude: Literal["orbit", "quaternion"] = Field(
+        default="orbit",
+        description="'orbit' (x along-track, z to the Earth's center) or 'quaternion' (columns of "
+        "the log)",
     )
 
 
@@ -158,13 +172,15 @@ class PowerEstimateSettings(SettingsTable):
     )
     height_m: Height = Field(default=0.0, description=HEIGHT)
     height_sigma_m: float = Field(
-        default=1000.0, gt=0, description="the standard deviation of height_m in metres, above 0"
+        default=1000.0,
+        gt=0,
+        allow_inf_nan=True,
+        description="the standard deviation of height_m in metres, above 0; inf for not known",
     )
-    eirp_sigma_db: float = Field(
+    eirp_sigma_db: Sigma | list[Sigma] | Annotated[str, Field(min_length=1)] = Field(
         default=0.0,
-        ge=0,
-        le=100,
-        description="the standard deviation of each beam's EIRP in dB, 0 to 100",
+        description="the standard deviation of each beam's EIRP in dB, 0 to 100: a number, a list "
+        "of one per beam, or a CSV file with columns beam, sigma_db",
     )
     level_sigma_db: float | None = Field(
         default=None,
@@ -238,6 +254,14 @@ def _antenna_problems(raw: dict[str, Any]) -> Iterator[str]:
         for name in _B52_ONLY:
             if name in antenna:
                 yield f"[antenna] {name}: goes with model = 'B52'; the pattern file has its own."
+    has_columns = "quaternion" in table_of(raw, "measurement", "columns")
+    if antenna.get("attitude") == "quaternion" and not has_columns:
+        yield (
+            "[antenna] attitude = 'quaternion': needs [measurement.columns] quaternion, four "
+            "columns of the log."
+        )
+    elif has_columns and antenna.get("attitude", "orbit") == "orbit":
+        yield "[measurement.columns] quaternion: goes with [antenna] attitude = 'quaternion'."
     offset = antenna.get("eirp_offset_db")
     if "model" in antenna and isinstance(offset, list) and len(offset) != _B52_RINGS:
         yield (

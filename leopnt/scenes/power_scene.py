@@ -18,7 +18,6 @@ from leopnt.constants import EARTH_ROTATION_RADPS
 from leopnt.epochs import Epoch
 from leopnt.errors import LeopntError, did_you_mean
 from leopnt.io.measurements import Labels, MeasurementTable, Progress, read_measurements
-from leopnt.io.pattern_csv import read_pattern_csv
 from leopnt.scenes.doppler_scene import (
     DopplerScene,
     doppler_scene,
@@ -39,9 +38,11 @@ from leopnt.scenes.log_rows import (
     time_columns,
     truth_ecef,
 )
+from leopnt.scenes.pattern_files import read_pattern
 from leopnt.scenes.power_fix_settings import AntennaSettings, PowerFixSettings
 
 DBM_PER_DBW = 30.0
+_UNIT = 1e-3
 _SPIN = np.array([0.0, 0.0, EARTH_ROTATION_RADPS])
 
 
@@ -62,6 +63,7 @@ class PowerRows:
         ephemeris_age_s: (sat,) age of each satellite's elements at the middle of the log, or None.
         source_line: (obs,) line in the file.
         source: name of the file.
+        quaternion: (obs, 4) from axes of the antenna to ECEF, or None for axes along the orbit.
     """
 
     time_s: Float[np.ndarray, " obs"]
@@ -77,6 +79,7 @@ class PowerRows:
     ephemeris_age_s: Float[np.ndarray, " sat"] | None
     source_line: Int[np.ndarray, " obs"]
     source: str
+    quaternion: Float[np.ndarray, "obs 4"] | None = None
 
     def where(self, measurement: SupportsIndex) -> str:
         """How to name a row in a message."""
@@ -110,6 +113,7 @@ class PowerLogScene:
         doppler: of the same receiver, or None.
         at_reception: the rows' states hold at reception; `states` moves them to transmission.
         truth_ecef_m: surveyed position, or None.
+        eirp_sigma_db: of each beam's EIRP, one number or one per beam.
     """
 
     file: FixFile[PowerFixSettings]
@@ -118,6 +122,7 @@ class PowerLogScene:
     doppler: DopplerScene | None
     at_reception: bool
     truth_ecef_m: Float[np.ndarray, "3"] | None
+    eirp_sigma_db: float | Float[np.ndarray, " beam"] = 0.0
 
     def states(self, rx_pos_ecef_m: Float[np.ndarray, "3"] | None = None) -> SentStates:
         """Satellite states at transmission.
@@ -165,6 +170,7 @@ def power_scene(file: FixFile[PowerFixSettings], progress: Progress | None = Non
         _doppler(file),
         settings.satellites is not None or settings.measurement.states_at == "reception",
         truth_ecef(settings.truth),
+        _eirp_sigma_db(file, beams),
     )
 
 
@@ -175,7 +181,7 @@ def named_beams(file: FixFile, antenna: AntennaSettings) -> NamedBeams:
     """The antenna of the settings.
 
     Raises:
-        LeopntError: the pattern file (`read_pattern_csv`), or offsets for another number of beams.
+        LeopntError: the pattern file (`read_pattern`), or offsets for another number of beams.
     """
     if antenna.file is not None:
         return _beams_of_file(file, antenna, antenna.file)
@@ -196,7 +202,7 @@ def named_beams(file: FixFile, antenna: AntennaSettings) -> NamedBeams:
 
 
 def _beams_of_file(file: FixFile, antenna: AntennaSettings, name: str) -> NamedBeams:
-    pattern = read_pattern_csv(file.resolve(name))
+    pattern = read_pattern(file.resolve(name))
     offset = antenna.eirp_offset_db
     if isinstance(offset, list) and len(offset) != len(pattern.beams):
         raise LeopntError(
@@ -214,6 +220,40 @@ def _beams_of_file(file: FixFile, antenna: AntennaSettings, name: str) -> NamedB
     return NamedBeams(model, pattern.beams, pattern.source)
 
 
+def _eirp_sigma_db(
+    file: FixFile[PowerFixSettings], beams: NamedBeams
+) -> float | Float[np.ndarray, " beam"]:
+    given, count = file.settings.estimate.eirp_sigma_db, len(beams.names)
+    if isinstance(given, str):
+        return _sigmas_of_file(file.resolve(given), beams)
+    if isinstance(given, list) and len(given) != count:
+        raise LeopntError(
+            f"[estimate] eirp_sigma_db: {len(given)} numbers; expected one, or {count}, one per "
+            f"beam of {beams.source}."
+        )
+    return np.asarray(given, float) if isinstance(given, list) else given
+
+
+def _sigmas_of_file(path: Path, beams: NamedBeams) -> Float[np.ndarray, " beam"]:
+    """One row per beam, in any order."""
+    table = read_measurements(path, numbers=("sigma_db",), labels=("beam",))
+    value, number = (
+        table.numbers["sigma_db"],
+        _beam_numbers(table, table.labels["beam"], "beam", beams),
+    )
+    if np.any(value < 0.0):
+        row = int(np.argmax(value < 0.0))
+        raise table.error(row, f"column 'sigma_db': {value[row]:g}; expected 0 or more.")
+    times = np.bincount(number, minlength=len(beams.names))
+    if np.any(times != 1):
+        beam = int(np.argmax(times != 1))
+        raise LeopntError(
+            f"{table.source}: beam {beams.names[beam]!r} has {times[beam]} rows; expected one for "
+            f"each beam of {beams.source}."
+        )
+    return value[np.argsort(number)]
+
+
 # The log
 
 
@@ -222,6 +262,7 @@ def _read_log(file: FixFile[PowerFixSettings], progress: Progress | None) -> Mea
     numbers = [_power_column(file.settings), columns.carrier_hz, columns.integration_s]
     numbers += time_columns(columns)
     numbers += [*(columns.sat_pos_ecef_m or ()), *(columns.sat_vel_ecef_mps or ())]
+    numbers += columns.quaternion or ()
     return read_measurements(
         file.resolve(file.settings.measurement.file),
         numbers=[name for name in numbers if name is not None],
@@ -264,7 +305,25 @@ def _rows(file: FixFile[PowerFixSettings], table: MeasurementTable, beams: Named
         ephemeris_age_s=satellites.age_s,
         source_line=table.line,
         source=table.source,
+        quaternion=_quaternions(table, columns.quaternion),
     )
+
+
+def _quaternions(table: MeasurementTable, names: list[str] | None):
+    """Unit quaternions of all rows, or None."""
+    if names is None:
+        return None
+    found = np.stack([table.numbers[name] for name in names], axis=1)
+    norm = np.linalg.norm(found, axis=1)
+    bad = np.abs(norm - 1.0) > _UNIT
+    if np.any(bad):
+        row = int(np.argmax(bad))
+        raise table.error(
+            row,
+            f"columns {', '.join(names)}: a quaternion of length {norm[row]:g}; expected w, x, y, "
+            "z of length 1.",
+        )
+    return found
 
 
 def _column_or(table: MeasurementTable, column: str | None, value: float | None):

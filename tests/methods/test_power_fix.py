@@ -358,6 +358,12 @@ def test_a_beam_that_was_not_sent_counts_for_nothing():
     other = ml_fix(SCENE, power, begin, transmitted=sent)
     np.testing.assert_array_equal(one.range_m, other.range_m)
     assert np.all(one.num_beams == 50)
+    u, v, d = (np.asarray(x)[7] for x in (one.u, one.v, one.range_m))
+    a = plain_amplitudes(np.arcsin(np.hypot(u, v)), np.arctan2(v, u), d)[sent]
+    y = np.sqrt(2 * 10 ** (power[7, sent] / 10) / (1.380649e-23 * 290 * 1000))
+    folded = np.sum((y - a) ** 2 - 2 * np.log1p(np.exp(-2 * y * a)))
+    height = one.height_m[7] / 1000.0
+    np.testing.assert_allclose(one.cost[7], folded + height**2, rtol=1e-6)
 
 
 def test_users_right_below_the_satellite_are_found():

@@ -81,6 +81,13 @@ def changed(name, row, value):
 BAD = {
     "it holds no power": lambda log: log.rows(np.arange(0)),
     r"beam has shape \(51,\)": lambda log: dataclasses.replace(log, beam=log.beam[:-1]),
+    "time_s is list; expected a NumPy array of real numbers": lambda log: dataclasses.replace(
+        log, time_s=log.time_s.tolist()
+    ),
+    "beam is float64; expected a NumPy array of integers": lambda log: dataclasses.replace(
+        log, beam=log.beam.astype(float)
+    ),
+    "power_dbw is complex128": lambda log: dataclasses.replace(log, power_dbw=log.power_dbw + 0j),
     "sat_index runs from 0 to 1; accepted: 0 to 0": changed("sat_index", 3, 1),
     "row 7: power_dbw of beam 7 is nan": changed("power_dbw", 7, np.nan),
     "row 7: power_dbw of beam 7 is inf": changed("power_dbw", 7, np.inf),

@@ -233,10 +233,11 @@ def _candidates(solution: PowerSolution) -> dict[str, Variable]:
 
 
 def _attributes(solution: PowerSolution, title: str, input_file: str, input_text: str) -> dict:
+    height_sigma_m = float(solution.options.height.sigma_m)
     provenance = {
         "method": "power",
         "unknowns": list(solution.options.unknowns),
-        "height_sigma_m": float(solution.options.height.sigma_m),
+        "height_sigma_m": height_sigma_m if np.isfinite(height_sigma_m) else None,
         "eirp_sigma_db": np.asarray(solution.options.sigma_cal_db).tolist(),
         "noise": type(solution.options.noise).__name__,
         "log": solution.log.source,

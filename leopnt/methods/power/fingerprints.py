@@ -52,6 +52,7 @@ def amplitude_table(
     elevation_step_rad: float = np.radians(1.0),
     azimuth_step_rad: float = np.radians(2.5),
     lowest_rad: float = np.radians(10.0),
+    transmitted: Bool[np.ndarray, "*user beam"] | None = None,
 ) -> AmplitudeTable:
     """Fingerprints of users at h = 0, by default 81 elevations times 144 azimuths.
 
@@ -59,6 +60,7 @@ def amplitude_table(
 
     Args:
         lowest_rad: elevation that the grid begins with; it ends at 90 degrees.
+        transmitted: False for beams that do not count; where those are not known, entries hold 0.
 
     Raises:
         LeopntError: steps that are not above zero, a lowest elevation of 90 degrees or more, an
@@ -72,18 +74,25 @@ def amplitude_table(
     )
     betas = 2.0 * np.pi * np.arange(_count(2.0 * np.pi, azimuth_step_rad))
     alpha, beta = np.meshgrid(alphas, betas / _count(2.0 * np.pi, azimuth_step_rad), indexing="ij")
-    return _covered(_table(scene, jnp.asarray(alpha.ravel()), jnp.asarray(beta.ravel())))
+    table = _table(scene, jnp.asarray(alpha.ravel()), jnp.asarray(beta.ravel()))
+    if transmitted is None:
+        return _covered(table, np.ones(scene.antenna.num_beams, bool))
+    return _covered(table, np.any(np.atleast_2d(transmitted), axis=0))
 
 
-def _covered(table: AmplitudeTable) -> AmplitudeTable:
-    """Entries whose beams are all known: measured patterns may cover part of the Earth."""
-    known = np.all(np.isfinite(np.asarray(table.amplitude)), axis=1)
+def _covered(table: AmplitudeTable, counts: Bool[np.ndarray, " beam"]) -> AmplitudeTable:
+    """Entries whose beams are known, of those that count: patterns may cover part of the Earth."""
+    finite = np.isfinite(np.asarray(table.amplitude))
+    known = np.all(finite[:, counts], axis=1)
     if not known.any():
         raise LeopntError(
             "the antenna is known in no direction of the fingerprint grid; expected patterns that "
-            "cover some of the Earth, all beams in the same directions."
+            "cover some of the Earth, all transmitted beams in the same directions."
         )
-    return table if known.all() else jax.tree.map(lambda leaf: leaf[known], table)
+    if finite.all():
+        return table
+    table = eqx.tree_at(lambda own: own.amplitude, table, jnp.where(finite, table.amplitude, 0.0))
+    return jax.tree.map(lambda leaf: leaf[known], table)
 
 
 def _count(span: float, step: float) -> int:
@@ -121,7 +130,8 @@ def starts_of(
     scene: PowerScene, powers: Powers, count: int = 2, table: AmplitudeTable | None = None
 ) -> Starts:
     """Directions to start from: the nearest fingerprint, then the nearest one elsewhere."""
-    table = amplitude_table(scene) if table is None else table
+    if table is None:
+        table = amplitude_table(scene, transmitted=np.asarray(powers.transmitted))
     y = amplitude_of_power(scene, jnp.asarray(powers.power_dbw))
     places = jnp.stack(cosines(table.gamma_rad, table.beta_rad), axis=1)
     mask = None if np.all(powers.transmitted) else powers.transmitted

@@ -241,12 +241,15 @@ def _ml_one(powers: Powers, start: Starts, prior: HeightPrior, setting: _Setting
     scene, noise, mask = setting.scene, setting.noise, jnp.asarray(powers.transmitted)
     y = jnp.where(mask, amplitude_of_power(scene, jnp.asarray(powers.power_dbw)), 1.0)
 
+    # Beams that were not sent stand in the sum as 1 where 1 is expected.
+    of_others = jnp.sum(~mask) * noise.nll(jnp.ones(()), jnp.ones(()))
+
     def sums(state):
         found = amplitudes(scene, *state)
         a = jnp.where(mask, found.amplitude, 1.0)
         score = noise.score(y, a)
         columns = [jnp.where(mask, column, 0.0) for column in found[1:]]
-        data_cost = noise.nll(y, a)
+        data_cost = noise.nll(y, a) - of_others
         return _with_prior(scene, prior, state, columns, score, data_cost, jnp.sum((y - a) ** 2))
 
     return _best(sums, powers, mask, start, prior, setting)

@@ -93,6 +93,8 @@ _SHAPES = {
 }
 """Fields with a row axis, and the shape of one row."""
 
+_INTEGERS = ("sat_index", "beam")
+
 
 def orbit_axes(
     sat_pos_ecef_m: Float[np.ndarray, "obs 3"],
@@ -139,11 +141,12 @@ def check_power_log(log: PowerLog, antenna: AbstractBeams) -> None:
     """Refuse a log that cannot be right, before anything is computed from it.
 
     Raises:
-        LeopntError: no rows, shapes, NaN, beams that the antenna has not, a beam twice at one time,
-            powers that no receiver reports, noise or carriers that are not above zero, positions
-            that are no satellite's in m, axes that are not orthonormal; Doppler without sigmas or
-            as `scenes.doppler_checks.check_log`.
+        LeopntError: no arrays, no rows, shapes, NaN, beams that the antenna has not, a beam twice
+            at one time, powers that no receiver reports, noise or carriers that are not above zero,
+            positions that are no satellite's in m, axes that are not orthonormal; Doppler without
+            sigmas or as `scenes.doppler_checks.check_log`.
     """
+    _check_kinds(log)
     _check_shapes(log)
     _check_finite(log)
     _check_beams(log, antenna)
@@ -154,6 +157,17 @@ def check_power_log(log: PowerLog, antenna: AbstractBeams) -> None:
         check_doppler_log(log.doppler)
         if log.doppler.sigma_hz is None:
             raise LeopntError("doppler: its sigma_hz is None; beside powers it needs its sigmas.")
+
+
+def _check_kinds(log: PowerLog) -> None:
+    for name in _SHAPES:
+        value, wanted = getattr(log, name), "iu" if name in _INTEGERS else "fiu"
+        if not hasattr(value, "dtype") or value.dtype.kind not in wanted:
+            found = getattr(value, "dtype", type(value).__name__)
+            raise LeopntError(
+                f"{name} is {found}; expected a NumPy array of "
+                f"{'integers' if name in _INTEGERS else 'real numbers'}."
+            )
 
 
 def _check_shapes(log: PowerLog) -> None:

@@ -63,16 +63,17 @@ class PowerShared(eqx.Module):
 
 def predict_amplitude(theta: PowerTheta, shared: PowerShared, link: PowerLink) -> Float[Array, ""]:
     """A / sqrt(N) of one row, A = sqrt(2 P), P raised by the level and the bias of the beam."""
-    every = received_amplitude(
+    antenna = shared.antenna
+    alone = received_amplitude(
         theta.rx_pos_ecef_m,
         jnp.asarray(link.sat_pos_ecef_m),
         jnp.asarray(link.axes_ecef),
-        shared.antenna.eirp_w,
+        lambda u, v: antenna.eirp_w_of_beam(link.beam, u, v)[None],
         jnp.asarray(link.wavelength_m),
         shared.rx_gain_dbi,
     )
     raised_db = theta.level_db + theta.beam_bias_db[link.beam]
-    return every[link.beam] * jnp.sqrt(from_db(raised_db) / link.noise_w)
+    return alone[0] * jnp.sqrt(from_db(raised_db) / link.noise_w)
 
 
 def row_noise(shared: PowerShared, link: PowerLink) -> AbstractNoise:

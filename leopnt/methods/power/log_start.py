@@ -84,7 +84,7 @@ def start_positions(
     """
     sweep = largest_sweep(log)
     scene, powers = _sphere(log, antenna, options, sweep)
-    table = amplitude_table(scene, lowest_rad=_LOWEST_RAD)
+    table = amplitude_table(scene, lowest_rad=_LOWEST_RAD, transmitted=powers.transmitted)
     strongest = float(np.max(np.asarray(table.amplitude)[:, np.asarray(powers.transmitted)[0]]))
     strongest_dbw = float(power_of_amplitude(scene, jnp.asarray(strongest)))
     _check_level(log, options, powers, strongest_dbw)
