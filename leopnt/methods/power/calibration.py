@@ -113,6 +113,12 @@ class CalibratedBeams(AbstractBeams):
     def eirp_w(self, u: Cosine, v: Cosine) -> Float[Array, " beam"]:
         return self.antenna.eirp_w(u, v) * from_db(jnp.asarray(self.bias_db))
 
+    def eirp_w_of_beam(
+        self, beam: Int[Array | np.ndarray, ""] | int, u: Cosine, v: Cosine
+    ) -> Float[Array, ""]:
+        bias_db = jnp.asarray(self.bias_db)[beam]
+        return self.antenna.eirp_w_of_beam(beam, u, v) * from_db(bias_db)
+
     def eirp_w_gradient(self, u: Cosine, v: Cosine) -> EirpGradient:
         factor = from_db(jnp.asarray(self.bias_db))
         return EirpGradient(*(x * factor for x in self.antenna.eirp_w_gradient(u, v)))
