@@ -113,7 +113,7 @@ def fix_ambiguities(
     Raises:
         LeopntError: shapes that do not match, a covariance that is not symmetric.
 
-    Source: [teunissen-1995].
+    Source: Teunissen, J. Geodesy 70 (1995) 65.
     """
     problem = _prepare(float_cycles, covariance)
     size = problem.floats.shape[-1]
@@ -196,6 +196,7 @@ def _prepare(float_cycles, covariance) -> _Problem:
     floats, cov = checked_problem(float_cycles, covariance)
     found = decorrelate(cov)
     finite = (np.abs(floats) < LARGEST_CYCLES).all(-1) & np.isfinite(cov).all((-2, -1))
+    finite = np.asarray(finite)
     usable = finite & found.regular
     whole = np.rint(np.where(usable[..., None], floats, 0.0))
     fraction = np.where(usable[..., None], floats - whole, 0.0)
@@ -232,15 +233,16 @@ def _search(problem: _Problem, num_last, max_nodes: int) -> TwoBest:
 
 
 def _original(problem: _Problem, z_integers) -> Int[np.ndarray, "*batch amb"]:
-    """a = Z^-T z, with what was taken off before added again."""
+    """Integers a = Z^-T z, with what was taken off before added again."""
     offset = np.einsum("...ji,...j->...i", problem.decorrelation.inverse, z_integers)
     return np.where(problem.usable[..., None], problem.whole + offset, NO_INTEGER)
 
 
 def _ratio(found: TwoBest, known) -> Float[np.ndarray, "*batch"]:
     best, second = np.moveaxis(found.squared_norms, -1, 0)
-    tiny = np.finfo(float).tiny
-    return np.where(known, second / np.maximum(np.where(known, best, 1.0), tiny), np.nan)
+    with np.errstate(divide="ignore", over="ignore"):
+        ratio = np.where(known, second, np.nan) / np.where(np.isfinite(best), best, np.nan)
+    return np.asarray(ratio)
 
 
 def _judge(problem: _Problem, found: TwoBest, success, acceptance: Acceptance):

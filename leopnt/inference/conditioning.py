@@ -37,7 +37,7 @@ def fixed_baseline(
         LeopntError: shapes that do not match, an ambiguity covariance that is not symmetric.
     """
     _, variances = conditional_variances(amb_covariance)
-    regular = np.isfinite(variances).all(-1)
+    regular = np.asarray(np.isfinite(variances).all(-1))
     miss = np.asarray(float_cycles, float) - np.asarray(integers)
     base, cov, cross = _checked(baseline, covariance, cross_covariance, miss.shape)
     safe = np.where(regular[..., None, None], np.asarray(amb_covariance), np.eye(miss.shape[-1]))

@@ -36,12 +36,12 @@ def bootstrap_integers(
     Raises:
         LeopntError: shapes that do not match, a covariance that is not symmetric.
 
-    Source: [teunissen-1998].
+    Source: Teunissen, J. Geodesy 72 (1998) 606.
     """
     floats, cov = checked_problem(float_cycles, covariance)
     lower, variances = conditional_variances(cov)
-    usable = np.isfinite(variances).all(-1) & (np.abs(floats) < LARGEST_CYCLES).all(-1)
-    usable = usable[..., None]
+    known = np.isfinite(variances) & (np.abs(floats) < LARGEST_CYCLES)
+    usable = known.all(-1, keepdims=True)
     whole = np.rint(np.where(usable, floats, 0.0))
     center = np.where(usable, floats - whole, 0.0)
     for i in reversed(range(floats.shape[-1])):

@@ -3,7 +3,8 @@
 NumPy with the problems along the last, contiguous axis: problems whose work is done leave, which a
 compiled kernel of fixed shape cannot do. No library factorization is called.
 
-Source: [teunissen-1995], [dejonge-1996]; the order of the swaps is our own.
+Source: Teunissen, J. Geodesy 70 (1995) 65; de Jonge and Tiberius, LGR Series 12, TU Delft (1996).
+The order of the swaps is our own.
 """
 
 from __future__ import annotations
@@ -21,6 +22,12 @@ PIVOT_FLOOR = 1e-14
 SYMMETRY = 1e-9
 """Largest difference across the diagonal, as a share of the two standard deviations."""
 
+_HALF = 0.5 + 1e-6
+"""Entries of L up to this stay, so that rounding does not move one to and fro."""
+
+_REFRESHES = 5
+"""Times a reduction is resumed from Z^T Q Z; Z is unimodular whenever it ends."""
+
 _GAIN = 1.0 - 1e-6
 """A swap must lower the later conditional variance below this share, so that the swaps end."""
 
@@ -29,8 +36,8 @@ class Decorrelation(NamedTuple):
     """z = Z^T a with covariance Z^T Q Z = L^T diag(d) L.
 
     d tends to fall along the ambiguities, the last being the most precise; the entries of L below
-    its unit diagonal are at most 1/2 in size. `regular` is False, and the numbers mean nothing (NaN
-    and the identity), where Q is not finite or not positive definite.
+    its unit diagonal are at most 1/2 (and 1e-6) in size. Where Q is not finite or not positive
+    definite `regular` is False and the numbers mean nothing (NaN, and the identity for Z).
     """
 
     transform: Int[np.ndarray, "*batch amb amb"]
@@ -54,7 +61,9 @@ def decorrelate(covariance: Float[Array | np.ndarray, "*batch amb amb"]) -> Deco
     flat = np.ascontiguousarray(np.moveaxis(cov.reshape(-1, size, size), 0, -1))
     lower, variances, regular = _factor(flat)
     columns = _columns(lower)
-    _reduce(columns, variances)
+    again = np.flatnonzero(_reduce(columns, variances) & regular)
+    for _ in range(_REFRESHES):
+        again = again[_refresh(flat, columns, variances, again)]
     out = np.ascontiguousarray(np.moveaxis(columns, -1, 0)).reshape(-1, size, 3, size)
     lower_z = np.moveaxis(out[:, :, 0], 1, 2)
     variances = np.where(regular[:, None], variances.T, np.nan)
@@ -63,7 +72,7 @@ def decorrelate(covariance: Float[Array | np.ndarray, "*batch amb amb"]) -> Deco
         inverse=out[:, :, 2].astype(np.int64).reshape(cov.shape),
         lower=np.where(regular[:, None, None], lower_z, np.nan).reshape(cov.shape),
         variances=variances.reshape(*batch, size),
-        regular=regular.reshape(batch),
+        regular=np.asarray(regular).reshape(batch),
     )
 
 
@@ -108,15 +117,15 @@ def conditional_variances(
 def _factor(cov: Float[np.ndarray, "amb amb problem"]):
     """L, d and whether all pivots are information; the identity stands in for other problems."""
     size = len(cov)
-    finite = np.isfinite(cov).all(axis=(0, 1))
+    finite = np.asarray(np.isfinite(cov).all(axis=(0, 1)))
     floor = PIVOT_FLOOR * np.where(finite, cov[range(size), range(size)], 1.0)
     rest = np.where(finite, cov, np.eye(size)[..., None])
     lower = np.zeros_like(rest)
     variances = np.empty((size, cov.shape[-1]))
-    regular = finite
+    regular: np.ndarray = finite
     for i in reversed(range(size)):
         good = rest[i, i] > np.maximum(floor[i], 0.0)
-        regular = regular & good
+        regular = np.asarray(regular & good)
         variances[i] = np.where(good, rest[i, i], 1.0)
         lower[i, i] = 1.0
         lower[i, :i] = rest[i, :i] / variances[i]
@@ -131,14 +140,32 @@ def _columns(lower: Float[np.ndarray, "amb amb problem"]) -> Float[np.ndarray, "
     return np.concatenate([np.swapaxes(lower, 0, 1), unit, unit], axis=1)
 
 
-def _reduce(columns: Float[np.ndarray, "amb three problem"], variances) -> None:
-    """Sweep until no problem swaps any more, then make L small; all in place."""
+def _refresh(cov, columns, variances, at) -> Bool[np.ndarray, " again"]:
+    """Factor Z^T Q Z anew, because swaps pile up rounding, and reduce on; says what changed."""
+    size = len(columns)
+    z = np.moveaxis(columns[:, size : 2 * size, at], -1, 0)
+    product = z @ np.moveaxis(cov[..., at], -1, 0) @ np.swapaxes(z, -1, -2)
+    lower, fresh, good = _factor(np.ascontiguousarray(np.moveaxis(product, 0, -1)))
+    part = np.ascontiguousarray(columns[..., at])
+    part[:, :size] = np.swapaxes(lower, 0, 1)
+    changed = _reduce(part, fresh) & good
+    at = at[good]
+    columns[..., at], variances[:, at] = part[..., good], fresh[:, good]
+    return changed
+
+
+def _reduce(
+    columns: Float[np.ndarray, "amb three problem"], variances
+) -> Bool[np.ndarray, " prob"]:
+    """Sweep until no problem swaps any more, then make L small; in place, says what changed."""
+    changed = np.zeros(columns.shape[-1], bool)
     moving = np.arange(columns.shape[-1])
     part, part_var = columns, variances
     while moving.size:
         swapped = np.zeros(moving.size, bool)
         for k in reversed(range(len(columns) - 1)):
             swapped |= _pair(part, part_var, k)
+        changed[moving] |= swapped
         if part is not columns:
             columns[..., moving], variances[..., moving] = part, part_var
         if swapped.sum() < 0.7 * moving.size:
@@ -147,16 +174,18 @@ def _reduce(columns: Float[np.ndarray, "amb three problem"], variances) -> None:
             part_var = np.ascontiguousarray(variances[..., moving])
     for i in range(1, len(columns)):
         for j in reversed(range(i)):
-            _gauss(columns, i, j)
+            changed |= _gauss(columns, i, j)
+    return changed
 
 
-def _gauss(columns, i: int, j: int) -> None:
-    """Take an integer multiple of ambiguity i from j < i, so that |L_ij| <= 1/2."""
+def _gauss(columns, i: int, j: int) -> Bool[np.ndarray, " prob"]:
+    """Take an integer multiple of ambiguity i from j < i, so that |L_ij| <= 1/2; says where."""
     size = len(columns)
-    mu = np.rint(columns[j, i])
+    mu = np.where(np.abs(columns[j, i]) > _HALF, np.rint(columns[j, i]), 0.0)
     if mu.any():
         columns[j, i : 2 * size] -= mu * columns[i, i : 2 * size]
         columns[i, 2 * size :] += mu * columns[j, 2 * size :]
+    return mu != 0.0
 
 
 def _pair(columns, variances, k: int) -> Bool[np.ndarray, " problem"]:

@@ -4,7 +4,8 @@ Depth first in the order of Schnorr and Euchner, the bound shrinking to the seco
 problem advances by one node per pass; problems whose search is complete leave. The few whose trees
 are large are finished one by one, thousands of nodes at a time, see `lambda_wide`.
 
-Source: [schnorr-euchner-1994]; the recursion of conditional estimates is of [dejonge-1996].
+Source: Schnorr and Euchner, Math. Programming 66 (1994) 181; the conditional estimates as in de
+Jonge and Tiberius, LGR Series 12, TU Delft (1996).
 """
 
 from __future__ import annotations
@@ -75,7 +76,8 @@ def search_two_best(
     )
     for start in range(0, count, _CROWD):
         crowd = slice(start, start + _CROWD)
-        _search(*(x[crowd] for x in flat), _Found(*(x[crowd] for x in found)), max_nodes)
+        tree = _Tree(*(x[crowd] for x in flat))
+        _search(tree, _Found(*(x[crowd] for x in found)), max_nodes)
     return TwoBest(
         found.integers.astype(np.int64).reshape(*batch, 2, size),
         found.norms.reshape(*batch, 2),
@@ -117,10 +119,10 @@ class _Tree:
                 setattr(self, name, value[chosen])
 
 
-def _search(floats, upper, weights, found: _Found, max_nodes: int) -> None:
-    tree = _Tree(floats, upper, weights)
-    running = np.ones(len(floats), bool)
-    for node in range(1, min(max_nodes, _PASSES_PER_LEVEL * tree.size) + 1):
+def _search(tree: _Tree, found: _Found, max_nodes: int) -> None:
+    running = np.ones(len(tree.problem), bool)
+    passes = min(max_nodes, _PASSES_PER_LEVEL * tree.size)
+    for node in range(1, passes + 1):
         ended = running & _visit(tree)
         if not ended.any():
             continue
@@ -131,12 +133,14 @@ def _search(floats, upper, weights, found: _Found, max_nodes: int) -> None:
             running = running[running]
             if not running.size:
                 return
-    _store(tree, running, found, node)
+    _store(tree, running, found, passes)
     for i, at in zip(np.flatnonzero(running), tree.problem[running], strict=True):
         one = (tree.integers[i], tree.norms[i])
-        rest = search_wide(tree.floats[i], tree.upper[i].T, tree.weights[i], *one, max_nodes - node)
+        rest = search_wide(
+            tree.floats[i], tree.upper[i].T, tree.weights[i], *one, max_nodes - passes
+        )
         found.integers[at], found.norms[at], more, found.complete[at] = rest
-        found.nodes[at] = node + more
+        found.nodes[at] = passes + more
 
 
 def _store(tree: _Tree, chosen, found: _Found, nodes: int) -> None:

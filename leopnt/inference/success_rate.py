@@ -19,9 +19,9 @@ def bootstrapped_success_rate(
     exact for bootstrapping in the order of the conditional variances d [cycles^2], and a lower
     bound for integer least squares. Those of `decorrelate` give the useful bound.
 
-    Source: [teunissen-1998].
+    Source: Teunissen, J. Geodesy 72 (1998) 606.
     """
-    return np.prod(erf(np.sqrt(0.125 / np.asarray(variances, float))), axis=-1)
+    return np.asarray(np.prod(erf(np.sqrt(0.125 / np.asarray(variances, float))), axis=-1))
 
 
 def adop_cycles(
@@ -34,10 +34,10 @@ def adop_cycles(
     Raises:
         LeopntError: no ambiguities, not square, not symmetric.
 
-    Source: [teunissen-odijk-1997].
+    Source: Teunissen and Odijk, Proc. ION GPS-97, 891.
     """
     _, variances = conditional_variances(covariance)
-    return np.exp(0.5 * np.mean(np.log(variances), axis=-1))
+    return np.asarray(np.exp(0.5 * np.mean(np.log(variances), axis=-1)))
 
 
 def adop_success_bound(
@@ -47,7 +47,7 @@ def adop_success_bound(
 
     It bounds bootstrapping only, not integer least squares.
     """
-    return erf(np.sqrt(0.125) / np.asarray(adop, float)) ** num_ambiguities
+    return np.asarray(erf(np.sqrt(0.125) / np.asarray(adop, float)) ** num_ambiguities)
 
 
 def success_rates_of_last(
