@@ -25,6 +25,12 @@ SYMMETRY = 1e-9
 _HALF = 0.5 + 1e-6
 """Entries of L up to this stay, so that rounding does not move one to and fro."""
 
+_EXACT = 2.0**53
+"""Integers below this are exact in double precision."""
+
+_LONG = 3.0
+"""Entries of L up to this may wait for the end of the reduction; longer ones lose digits."""
+
 _REFRESHES = 5
 """Times a reduction is resumed from Z^T Q Z; Z is unimodular whenever it ends."""
 
@@ -37,7 +43,7 @@ class Decorrelation(NamedTuple):
 
     d tends to fall along the ambiguities, the last being the most precise; the entries of L below
     its unit diagonal are at most 1/2 (and 1e-6) in size. Where Q is not finite or not positive
-    definite `regular` is False and the numbers mean nothing (NaN, and the identity for Z).
+    definite, in double precision, `regular` is False, d and L are NaN, and Z means nothing.
     """
 
     transform: Int[np.ndarray, "*batch amb amb"]
@@ -63,13 +69,18 @@ def decorrelate(covariance: Float[Array | np.ndarray, "*batch amb amb"]) -> Deco
     columns = _columns(lower)
     again = np.flatnonzero(_reduce(columns, variances) & regular)
     for _ in range(_REFRESHES):
-        again = again[_refresh(flat, columns, variances, again)]
+        changed, good = _refresh(flat, columns, variances, again)
+        regular[again[~good]] = False
+        again = again[changed & good]
     out = np.ascontiguousarray(np.moveaxis(columns, -1, 0)).reshape(-1, size, 3, size)
     lower_z = np.moveaxis(out[:, :, 0], 1, 2)
+    transform = np.moveaxis(out[:, :, 1], 1, 2).astype(np.int64)
+    inverse = out[:, :, 2].astype(np.int64)
+    regular &= (transform @ inverse == np.eye(size, dtype=np.int64)[None]).all(axis=(1, 2))
     variances = np.where(regular[:, None], variances.T, np.nan)
     return Decorrelation(
-        transform=np.moveaxis(out[:, :, 1], 1, 2).astype(np.int64).reshape(cov.shape),
-        inverse=out[:, :, 2].astype(np.int64).reshape(cov.shape),
+        transform=transform.reshape(cov.shape),
+        inverse=inverse.reshape(cov.shape),
         lower=np.where(regular[:, None, None], lower_z, np.nan).reshape(cov.shape),
         variances=variances.reshape(*batch, size),
         regular=np.asarray(regular).reshape(batch),
@@ -131,7 +142,7 @@ def _factor(cov: Float[np.ndarray, "amb amb problem"]):
         lower[i, :i] = rest[i, :i] / variances[i]
         rest[:i, :i] -= lower[i, :i, None] * rest[i, None, :i]
     lower = np.where(regular, lower, np.eye(size)[..., None])
-    return lower, np.where(regular, variances, 1.0), regular
+    return lower, np.where(regular, variances, 1.0), np.array(regular)
 
 
 def _columns(lower: Float[np.ndarray, "amb amb problem"]) -> Float[np.ndarray, "amb three problem"]:
@@ -140,18 +151,22 @@ def _columns(lower: Float[np.ndarray, "amb amb problem"]) -> Float[np.ndarray, "
     return np.concatenate([np.swapaxes(lower, 0, 1), unit, unit], axis=1)
 
 
-def _refresh(cov, columns, variances, at) -> Bool[np.ndarray, " again"]:
-    """Factor Z^T Q Z anew, because swaps pile up rounding, and reduce on; says what changed."""
+def _refresh(cov, columns, variances, at):
+    """Factor Z^T Q Z anew, because swaps pile up rounding, and reduce on.
+
+    Says what changed, and where Q has lost its meaning on the way: too nearly singular for Z.
+    """
     size = len(columns)
     z = np.moveaxis(columns[:, size : 2 * size, at], -1, 0)
     product = z @ np.moveaxis(cov[..., at], -1, 0) @ np.swapaxes(z, -1, -2)
     lower, fresh, good = _factor(np.ascontiguousarray(np.moveaxis(product, 0, -1)))
+    good = good & (np.abs(columns[:, size:, at]) < _EXACT).all(axis=(0, 1))
     part = np.ascontiguousarray(columns[..., at])
     part[:, :size] = np.swapaxes(lower, 0, 1)
-    changed = _reduce(part, fresh) & good
-    at = at[good]
-    columns[..., at], variances[:, at] = part[..., good], fresh[:, good]
-    return changed
+    changed = _reduce(part, fresh)
+    part[..., ~good] = _columns(np.eye(size)[..., None])
+    columns[..., at], variances[:, at] = part, fresh
+    return changed, good
 
 
 def _reduce(
@@ -188,19 +203,28 @@ def _gauss(columns, i: int, j: int) -> Bool[np.ndarray, " prob"]:
     return mu != 0.0
 
 
+def _shorten(columns, k: int, at: Int[np.ndarray, " swapped"]) -> None:
+    """Make column k of L small below the diagonal; without it swaps let rounding grow for ever."""
+    size = len(columns)
+    first = columns[k][:, at]
+    for i in range(k + 1, size):
+        mu = np.rint(first[i])
+        if i == k + 1 or np.abs(mu).max() > _LONG:
+            first[i : 2 * size] -= mu * columns[i, i : 2 * size][:, at]
+            columns[i, 2 * size :][:, at] += mu * first[2 * size :]
+    columns[k][:, at] = first
+
+
 def _pair(columns, variances, k: int) -> Bool[np.ndarray, " problem"]:
     """Decorrelate ambiguities k and k + 1 and swap them where that pays; says where."""
-    size = len(columns)
     low = columns[k, k + 1]
     low = low - np.rint(low)
     swap = variances[k] + low * low * variances[k + 1] < _GAIN * variances[k + 1]
     at = np.flatnonzero(swap)
     if not at.size:
         return swap
+    _shorten(columns, k, at)
     first, second = columns[k][:, at], columns[k + 1][:, at]
-    mu = np.rint(first[k + 1])
-    first[k + 1 : 2 * size] -= mu * second[k + 1 : 2 * size]
-    second[2 * size :] += mu * first[2 * size :]
     low, d_first, d_second = first[k + 1].copy(), variances[k, at], variances[k + 1, at]
     total = d_first + low * low * d_second
     eta, slope = d_first / total, d_second * low / total

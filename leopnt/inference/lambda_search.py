@@ -18,7 +18,7 @@ from jaxtyping import Bool, Float, Int
 from leopnt.errors import LeopntError
 from leopnt.inference.lambda_wide import search_wide
 
-MAX_NODES = 5_000_000
+MAX_NODES = 20_000_000
 """Nodes of the search tree after which a problem is given up, which the result says."""
 
 _CROWD = 2048

@@ -16,8 +16,8 @@ def bootstrapped_success_rate(
 
         P = prod_i (2 Phi(1 / (2 sqrt(d_i))) - 1)
 
-    exact for bootstrapping in the order of the conditional variances d [cycles^2], and a lower
-    bound for integer least squares. Those of `decorrelate` give the useful bound.
+    exact for bootstrapping in the order of the conditional variances d (cycles squared), and a
+    lower bound for integer least squares. Those of `decorrelate` give the useful bound.
 
     Source: Teunissen, J. Geodesy 72 (1998) 606.
     """
@@ -27,7 +27,7 @@ def bootstrapped_success_rate(
 def adop_cycles(
     covariance: Float[Array | np.ndarray, "*batch amb amb"],
 ) -> Float[np.ndarray, "*batch"]:
-    """Ambiguity dilution of precision det(Q)^(1 / (2 n)) [cycles], the same for every Z.
+    """Ambiguity dilution of precision det(Q)^(1 / (2 n)) in cycles, the same for every Z.
 
     NaN where Q is not positive definite.
 

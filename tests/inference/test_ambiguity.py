@@ -78,19 +78,21 @@ def test_fixes_follow_a_change_of_basis_and_integer_shifts(size, evidence):
     )
 
 
-def test_forty_strongly_correlated_ambiguities_are_resolved():
+@pytest.mark.parametrize(("code_m", "num", "rtol"), [(3.0, 2, 1e-6), (30.0, 1, 1e-4)])
+def test_forty_strongly_correlated_ambiguities_are_resolved(code_m, num, rtol):
+    # Condition numbers of 1e6 and 1e8: the norms lose as many digits.
     rng = np.random.default_rng(40)
-    cov, _, _ = double_differences(half_sky(rng, 3, 41), code_m=3.0)
+    cov, _, _ = double_differences(half_sky(rng, num, 41), code_m=code_m)
     floats = draw(rng, cov)
     found = fix_ambiguities(floats, cov)
     assert np.all(np.abs(floats).max(axis=1) > 1.0)  # cycles: rounding finds none of the vectors
-    assert status_names(found.status) == ["fixed"] * 3
+    assert status_names(found.status) == ["fixed"] * num
     np.testing.assert_array_equal(found.integers, 0)
-    for i in range(3):
+    for i in range(num):
         norms = [
             squared_norm(floats[i] - v[i], cov[i]) for v in (found.integers, found.second_best)
         ]
-        np.testing.assert_allclose(found.squared_norms[i], norms, rtol=1e-6)
+        np.testing.assert_allclose(found.squared_norms[i], norms, rtol=rtol)
 
 
 def test_a_search_that_hits_its_limit_says_so():

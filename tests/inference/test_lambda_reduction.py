@@ -59,6 +59,30 @@ def test_conditional_variances_are_those_of_the_normal_distribution():
     np.testing.assert_allclose(lower.T @ np.diag(variances) @ lower, cov[0], rtol=1e-9)
 
 
+@pytest.mark.parametrize(("size", "condition"), [(8, 1e12), (40, 1e12)])
+def test_nearly_singular_covariances_keep_their_determinant(size, condition):
+    # Without care, rounding in the swaps grows until nothing of Q is left.
+    rng = np.random.default_rng(size)
+    axes = np.linalg.qr(rng.normal(size=(3, size, size)))[0]
+    eigenvalues = np.geomspace(1.0, condition, size)
+    cov = (axes * eigenvalues[None, None, :]) @ axes.mT
+    found = decorrelate(0.5 * (cov + cov.mT))
+    unit = np.broadcast_to(np.eye(size, dtype=np.int64), cov.shape)
+    np.testing.assert_array_equal(found.transform @ found.inverse, unit)
+    logarithms = np.sum(np.log(found.variances), axis=-1)
+    np.testing.assert_allclose(logarithms, np.sum(np.log(eigenvalues)), atol=0.01)
+    # a reduced basis is no worse than this, and a random one is worse by orders
+    assert np.all(found.variances.max(-1) / found.variances.min(-1) < 1e3)
+
+
+def test_a_covariance_singular_to_working_precision_is_flagged():
+    # 1e-13 of the variance remains: above the floor of the pivots, but rounding once Z is applied.
+    row = np.array([1.0, np.sqrt(2.0), np.sqrt(3.0)]) * 1e6
+    found = decorrelate(np.outer(row, row) + 1e-30 * np.eye(3))
+    assert not found.regular
+    assert np.isnan(found.lower).all()
+
+
 def test_one_ambiguity_stays_as_it_is():
     found = decorrelate(np.array([[0.25]]))
     assert (found.transform, found.variances) == (np.array([[1]]), np.array([0.25]))
