@@ -31,6 +31,11 @@ _EXACT = 2.0**53
 _LONG = 3.0
 """Entries of L up to this may wait for the end of the reduction; longer ones lose digits."""
 
+_LONG_OF_FEW = 100.0
+"""The same of up to `_FEW` ambiguities, where rounding has less room to grow."""
+
+_FEW = 12
+
 _REFRESHES = 5
 """Times a reduction is resumed from Z^T Q Z; Z is unimodular whenever it ends."""
 
@@ -207,9 +212,10 @@ def _shorten(columns, k: int, at: Int[np.ndarray, " swapped"]) -> None:
     """Make column k of L small below the diagonal; without it swaps let rounding grow for ever."""
     size = len(columns)
     first = columns[k][:, at]
+    limit = _LONG if size > _FEW else _LONG_OF_FEW
     for i in range(k + 1, size):
         mu = np.rint(first[i])
-        if i == k + 1 or np.abs(mu).max() > _LONG:
+        if i == k + 1 or np.abs(mu).max() > limit:
             first[i : 2 * size] -= mu * columns[i, i : 2 * size][:, at]
             columns[i, 2 * size :][:, at] += mu * first[2 * size :]
     columns[k][:, at] = first
