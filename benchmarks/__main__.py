@@ -1,6 +1,7 @@
 """Run every benchmark: `python -m benchmarks` or `make bench`."""
 
 from benchmarks import (
+    lambda_search,
     nine_d_bounds,
     pace_beamforming,
     pace_bounds,
@@ -20,6 +21,7 @@ for module in (
     pace_beamforming,
     pace_bounds,
     power_fixes,
+    lambda_search,
 ):
     print(f"== {module.__name__}")
     module.main()
