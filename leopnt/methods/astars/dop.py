@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
-import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float
@@ -68,12 +68,10 @@ def surface_dop(
     )
 
 
-_KERNELS: dict[Axes, Callable] = {}
-
-
+@functools.lru_cache(maxsize=64)
 def _kernel_of(axes: Axes) -> Callable:
     """One kernel for each choice of axes, so that it is compiled once."""
-    return _KERNELS.setdefault(axes, jax.tree_util.Partial(_dop_one, axes))
+    return functools.partial(_dop_one, axes)
 
 
 def _dop_one(axes: Axes, sat_pos_ecef_m, surface_pos_ecef_m, visible) -> Dop:
