@@ -15,7 +15,7 @@ from jaxtyping import Array, Bool, Float
 
 from leopnt.inference.small_linear import solve_upper
 
-SQUARINGS = 10
+SQUARINGS = 6
 PIVOT_FLOOR = 1e-15
 
 
@@ -73,23 +73,37 @@ def inverse_root(root: Float[Array, "param param"]) -> Float[Array, "param param
 
 
 def condition(root: Float[Array, "param param"]) -> Float[Array, ""]:
-    """Ratio of the largest to the smallest singular value, to 3 parts in 1e4."""
+    """Ratio of the largest to the smallest singular value, to half a percent."""
     inverse = inverse_root(root)
     largest = _largest_eigenvalue(_product(root.T, root))
     return jnp.sqrt(largest * _largest_eigenvalue(_product(inverse, inverse.T)))
 
 
 def _largest_eigenvalue(matrix: Float[Array, "param param"]) -> Float[Array, ""]:
-    """tr(M^(p+1)) / tr(M^p) with p a power of 2; for p = 1024 within 1/(e p) whatever the gaps."""
-    unit = matrix / jnp.trace(matrix)
+    """tr(M^(p+1)) / tr(M^p) with p = 64, right to 1 part in 2 e p whatever the gaps."""
+    size = matrix.shape[0]
+    places = [(i, j) for i in range(size) for j in range(i, size)]
+    entries = [matrix[i, j] for i, j in places]
+
+    def at(power, i, j):
+        return power[places.index((min(i, j), max(i, j)))]
+
+    def unit(power):
+        trace = sum(at(power, i, i) for i in range(size))
+        return [x / trace for x in power]
 
     def square(_, power):
-        power = _product(power, power)
-        return power / jnp.trace(power)
+        product = [sum(at(power, i, k) * at(power, k, j) for k in range(size)) for i, j in places]
+        return unit(product)
 
-    power = jax.lax.fori_loop(0, SQUARINGS, square, unit)
-    return jnp.trace(matrix) * jnp.sum(power * unit)
+    power = jax.lax.fori_loop(0, SQUARINGS, square, unit(entries))
+    twice = [1.0 if i == j else 2.0 for i, j in places]
+    return sum((w * x * y for w, x, y in zip(twice, power, entries, strict=True)), jnp.zeros(()))
 
 
 def _product(a: Float[Array, "param param"], b: Float[Array, "param param"]):
-    return jnp.sum(a[:, :, None] * b[None, :, :], axis=1)
+    size = a.shape[0]
+    entry = [
+        [sum(a[i, k] * b[k, j] for k in range(size)) for j in range(size)] for i in range(size)
+    ]
+    return jnp.stack([jnp.stack(row) for row in entry])

@@ -118,9 +118,10 @@ def _linearized(
 
 
 def _has_twins(sat_pos_ecef_m, visible) -> Bool[Array, ""]:
-    """Two usable satellites in one place."""
-    found = jnp.asarray(False)
-    for i in range(1, sat_pos_ecef_m.shape[0]):
-        gap = jnp.max(jnp.abs(sat_pos_ecef_m[i:] - sat_pos_ecef_m[:-i]), axis=1)
-        found = found | jnp.any((gap < _SAME_PLACE_M) & visible[i:] & visible[:-i])
-    return found
+    """Two usable satellites in one place: the same x and y + z."""
+    found = jnp.ones((visible.size, visible.size), bool)
+    for x in (sat_pos_ecef_m[:, 0], sat_pos_ecef_m[:, 1] + sat_pos_ecef_m[:, 2]):
+        found = found & (jnp.abs(x[:, None] - x[None, :]) < _SAME_PLACE_M)
+    order = jnp.arange(visible.size)
+    both = visible[:, None] & visible[None, :] & (order[:, None] < order[None, :])
+    return jnp.any(found & both)
