@@ -20,6 +20,7 @@ from leopnt.methods.astars.status import AstarsStatus
 STEP_M = 1e-6
 MAX_ITERATIONS = 20
 MAX_CONDITION = 1e8
+_SUSPECT_CONDITION = 1e4
 _ROUNDING_M = 2e-8
 """Rounding of a misclosure at 6e7 m, with a margin."""
 _SAME_PLACE_M = 1e-3
@@ -84,7 +85,8 @@ def fix_ranges(
     end = jax.lax.while_loop(lambda state: state.running, step, begin)
     found, distance_m, misclosure_m = _linearized(sat_pos_ecef_m, range_m, root_weight, end.values)
     ratio = jnp.where(found.regular, condition(found.root), jnp.inf)
-    weak = ~(ratio <= MAX_CONDITION)
+    # A singular geometry is approached slowly: no convergence on the way there is its sign.
+    weak = ~(ratio <= jnp.where(end.converged, MAX_CONDITION, _SUSPECT_CONDITION))
     status = AstarsStatus.where(end.converged, AstarsStatus.ok, AstarsStatus.not_converged)
     status = AstarsStatus.where(weak, AstarsStatus.weak_geometry, status)
     twins = _has_twins(sat_pos_ecef_m, visible)
