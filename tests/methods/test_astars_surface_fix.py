@@ -117,7 +117,6 @@ def test_satellites_on_one_cone_are_a_weak_geometry():
     e = np.stack([0.8 * np.sin(az), 0.8 * np.cos(az), 0.6 * np.ones(6)], axis=-1) @ ENU
     found = ended(case.SURFACE_ECEF_M + 2.1e7 * e)
     assert found.status == AstarsStatus.weak_geometry
-    assert found.condition > 1e4
     assert np.all(np.isnan(found.surface_pos_ecef_m))
 
 

@@ -69,5 +69,5 @@ def two_step_covariance(
     return TwoStepCovariance(ranges + sync + aod, ranges, sync, aod)
 
 
-def _square(value: np.ndarray) -> Float[np.ndarray, "*batch 1 1"]:
-    return (value**2)[..., None, None]
+def _square(value: Numbers) -> Float[np.ndarray, "... 1 1"]:
+    return np.asarray(value)[..., None, None] ** 2

@@ -103,8 +103,10 @@ def surface_fix_one(
     roots = bancroft(sat_pos_ecef_m, range_m, visible)
     start = jnp.append(roots.rx_pos_ecef_m[0], -roots.clock_bias_m[0])
     below = _below_the_satellites(sat_pos_ecef_m, range_m, visible)
-    start = jnp.where(jnp.all(jnp.isfinite(start)), start, below)
-    found = fix_ranges(sat_pos_ecef_m, range_m, weight, visible, start)
+    rooted = jnp.all(jnp.isfinite(start))
+    found = fix_ranges(sat_pos_ecef_m, range_m, weight, visible, jnp.where(rooted, start, below))
+    # Neither a closed form nor an end of the iteration: nothing determines the surface.
+    lost = ~rooted & (found.status == AstarsStatus.not_converged)
     return SurfaceFix(
         found.values[:3],
         found.values[3],
@@ -114,7 +116,7 @@ def surface_fix_one(
         found.condition,
         found.num_iterations,
         found.step_m,
-        found.status,
+        AstarsStatus.where(lost, AstarsStatus.weak_geometry, found.status),
     )
 
 
