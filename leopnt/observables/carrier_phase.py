@@ -19,7 +19,7 @@ def carrier_phase(
     ionosphere_m: Number = 0.0,
     troposphere_m: Number = 0.0,
 ) -> Float[Array, ""]:
-    """Carrier phase [cycles] of one link; it grows with the range.
+    """Carrier phase of one link, in cycles; it grows with the range.
 
         lambda phi = |R3(omega tau) p_sat - p_rx| + b_rx - b_sat + lambda N - I + T
 
@@ -54,7 +54,7 @@ def carrier_phase_relayed(
     troposphere_m: Number = 0.0,
     surface_phase_cycles: Number = 0.0,
 ) -> Float[Array, ""]:
-    """Carrier phase [cycles] of one link by way of a surface.
+    """Carrier phase of one link by way of a surface, in cycles.
 
         lambda phi = |R3(omega tau) p_sat - p_S| + |p_rx - p_S| + ... + lambda phi_S
 

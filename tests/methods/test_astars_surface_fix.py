@@ -47,6 +47,7 @@ def test_weighted_fix_is_that_of_numpy(noisy, evidence):
     for i in range(40):
         x = np.append(case.SURFACE_ECEF_M, -56.0)
         root = np.sqrt(weight[i])[:, None]
+        a = design(satellites[i])
         for _ in range(6):
             a = design(satellites[i], x[:3])
             misfit = ranges[i] - (np.linalg.norm(satellites[i] - x[:3], axis=1) - x[3])

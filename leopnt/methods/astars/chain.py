@@ -130,7 +130,7 @@ def chain_one(
     # A direction may be 1e-6 off unit length: the part of r across e_i keeps it.
     across = jnp.maximum(jnp.sum(departure**2) - chi**2, 0.0)
     corrected_m = jnp.sqrt((surface.range_m - elos_m * chi) ** 2 + elos_m**2 * across)
-    start = surface.surface_pos_ecef_m
+    start = jnp.asarray(surface.surface_pos_ecef_m)
     receiver = receiver_fix_one(sat_pos_ecef_m, corrected_m, start, weight, visible)
     status = AstarsStatus.where(status == AstarsStatus.ok, receiver.status, status)
     blank = jnp.where(status == AstarsStatus.ok, 1.0, jnp.nan)

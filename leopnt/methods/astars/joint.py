@@ -179,17 +179,17 @@ def joint_fix_one(
 
 def _start(phases: RelayedPhases, known: Knowledge, place) -> tuple[AstarsTheta, Array]:
     """Surfaces by survey or LS-1; the receiver from direction and network time, or as given."""
-    links = phases.links
-    ones = jnp.ones_like(phases.range_m)
+    links, ranges = phases.links, jnp.asarray(phases.range_m)
+    satellites, ones = jnp.asarray(links.sat_pos_ecef_m), jnp.ones_like(ranges)
     surfaces, legs, good = [], [], jnp.asarray(True)
     for k in range(links.via.shape[-1]):
-        own = links.via[:, k] > 0.5
+        own = jnp.asarray(links.via)[:, k] > 0.5
         surveyed = jnp.isfinite(known.sigma_survey_m[k])
-        alone = surface_fix_one(links.sat_pos_ecef_m, phases.range_m, ones, own)
+        alone = surface_fix_one(satellites, ranges, ones, own)
         at = jnp.where(surveyed, known.surface_pos_ecef_m[k], alone.surface_pos_ecef_m)
         good = good & (surveyed | (alone.status == AstarsStatus.ok))
-        away = jnp.sqrt(jnp.sum((links.sat_pos_ecef_m - at[None, :]) ** 2, axis=1))
-        rest = jnp.where(own, phases.range_m - away, 0.0)
+        away = jnp.sqrt(jnp.sum((satellites - at[None, :]) ** 2, axis=1))
+        rest = jnp.where(own, ranges - away, 0.0)
         surfaces.append(at)
         legs.append(jnp.sum(rest) / jnp.maximum(jnp.sum(own), 1))
     surface, leg = jnp.stack(surfaces), jnp.stack(legs)
