@@ -1,0 +1,262 @@
+"""Surfaces, receiver and clock in one weighted least squares, and how well that can work."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jax.typing import ArrayLike
+from jaxtyping import Array, Float, Int
+
+from leopnt.constants import SPEED_OF_LIGHT_MPS
+from leopnt.errors import LeopntError
+from leopnt.inference.batch import DEFAULT_TILE
+from leopnt.inference.consistency import ChiSquare, chi_square
+from leopnt.inference.fisher import Information, fisher_information
+from leopnt.inference.least_squares import (
+    AbstractSolver,
+    Estimate,
+    GaussNewton,
+    LevenbergMarquardt,
+    solve,
+)
+from leopnt.inference.model import Data, predict
+from leopnt.inference.status import Status
+from leopnt.methods.astars.batches import over_batch
+from leopnt.methods.astars.inputs import broadcast, check_positions, common_shape
+from leopnt.methods.astars.joint_model import (
+    RELAYED_PHASES,
+    AstarsTheta,
+    Knowledge,
+    RelayedPhases,
+    RelayLink,
+)
+from leopnt.methods.astars.status import AstarsStatus
+from leopnt.methods.astars.surface_fix import surface_fix_one
+
+FREE = ("surface_pos_ecef_m", "rx_pos_ecef_m", "clock_bias_m")
+CLOSEST_START_M = 1.0
+"""A start is at least this far from its surface."""
+
+
+class JointFix(eqx.Module):
+    """A receiver, its clock and the surfaces. NaN where the status is not ok.
+
+    Attributes:
+        rx_pos_ecef_m, surface_pos_ecef_m, clock_bias_s: estimated.
+        covariance_m2: (3, 3) of the receiver, ECEF.
+        square_sum: squared residuals over their variances, knowledge included.
+        dof: equations (known ones included) minus unknowns.
+        estimate: what the engine returns, with the covariance of all unknowns.
+        status: `AstarsStatus[fix.status]` is the sentence.
+    """
+
+    rx_pos_ecef_m: Float[Array | np.ndarray, "*batch 3"]
+    surface_pos_ecef_m: Float[Array | np.ndarray, "*batch surface 3"]
+    clock_bias_s: Float[Array | np.ndarray, "*batch"]
+    covariance_m2: Float[Array | np.ndarray, "*batch 3 3"]
+    square_sum: Float[Array | np.ndarray, "*batch"]
+    dof: Int[Array | np.ndarray, "*batch"]
+    estimate: Estimate
+    status: AstarsStatus
+
+    def chi_square(self) -> ChiSquare:
+        """Do the residuals fit their sigmas? Of one fix, not of a batch."""
+        if np.ndim(self.dof):
+            raise LeopntError("chi_square: one fix at a time; this is a batch.")
+        return chi_square(float(self.square_sum), int(self.dof))
+
+
+def joint_fix(
+    phases: RelayedPhases,
+    known: Knowledge,
+    start_ecef_m: Float[ArrayLike, "*#batch 3"] | None = None,
+    *,
+    solver: AbstractSolver | None = None,
+    tile: int = DEFAULT_TILE,
+    threads: int | None = None,
+) -> JointFix:
+    """Everything at once: phases, directions, network time and survey, each with its sigma.
+
+        minimize  sum_i (L_i - |s_i - S| - |U - S| + c T_u)^2 / sigma_i^2
+                  + sum (t_1 . v)^2 / s_aod^2 + (t_2 . v)^2 / s_aod^2     v = (U - S) / |U - S|
+                  + (T_u - network)^2 / s_sync^2 + sum |S - survey|^2 / s_survey^2
+
+    over S, U and T_u; t_1, t_2 across the measured direction. Without a survey, and with one
+    surface, this is the two-step chain again: nothing is redundant.
+
+    Args:
+        phases: of one receiver or a batch, see `relayed_phases`.
+        known: see `knowledge`.
+        start_ecef_m: near the receiver; needed where no direction is known.
+        solver: default Gauss-Newton with a direction, Levenberg-Marquardt from `start_ecef_m`.
+
+    A surface that is not surveyed needs four satellites of its own. A surveyed one needs one.
+
+    Raises:
+        LeopntError: numbers of surfaces differ; no start and no direction.
+    """
+    surfaces = known.surface_pos_ecef_m.shape[-2]
+    if phases.links.via.shape[-1] != surfaces:
+        raise LeopntError(
+            f"known: tells of {surfaces} surfaces, the phases of {phases.links.via.shape[-1]}."
+        )
+    batch = _batch(phases, known)
+    if start_ecef_m is None:
+        if not np.all(np.any(np.isfinite(known.sigma_aod_rad), axis=-1)):
+            raise LeopntError("start_ecef_m: needed where no direction to the receiver is known.")
+        place = np.full((*batch, 3), np.nan)
+    else:
+        place = check_positions("start_ecef_m", start_ecef_m)
+        batch = common_shape(phases=batch, start_ecef_m=place.shape[:-1])
+        place = np.broadcast_to(place, (*batch, 3))
+    if solver is None:
+        solver = GaussNewton() if start_ecef_m is None else LevenbergMarquardt()
+    flat = [_spread(leaf, batch, tail) for leaf, tail in _leaves(phases, known)]
+    return over_batch(_kernel_of(solver), batch, *flat, place, tile=tile, threads=threads)
+
+
+def joint_bound(
+    phases: RelayedPhases,
+    theta: AstarsTheta,
+    known: Knowledge,
+    free: Sequence[str] = FREE,
+) -> Information:
+    """Fisher information about surfaces, receiver and clock: `.crb("rx_pos_ecef_m")` bounds U.
+
+    Args:
+        phases: the satellites and their sigmas; the measured ranges do not matter.
+        theta: where everything is.
+        known: its sigmas count; directions are taken at their true values.
+        free: what is not known exactly.
+
+    For one epoch, not a batch.
+    """
+    surfaces = jnp.asarray(theta.surface_pos_ecef_m)
+    offset = jnp.asarray(theta.rx_pos_ecef_m)[None, :] - surfaces
+    unit = offset / jnp.sqrt(jnp.sum(offset**2, axis=1))[:, None]
+    at_truth = eqx.tree_at(lambda k: k.departure, known, unit)
+    return fisher_information(RELAYED_PHASES, theta, phases.links, free, priors=(at_truth,))
+
+
+def joint_ranges(phases: RelayedPhases, theta: AstarsTheta) -> Float[Array, " link"]:
+    """Noise-free ranges of all satellites of one epoch."""
+    return predict(RELAYED_PHASES, theta, phases.links)
+
+
+def joint_fix_one(
+    phases: RelayedPhases,
+    known: Knowledge,
+    place: Float[Array, "3"],
+    solver: AbstractSolver,
+) -> JointFix:
+    """`joint_fix` of one epoch, unchecked and traceable; a NaN place means none is given."""
+    start, can_start = _start(phases, known, place)
+    data = Data(phases.links, phases.range_m)
+    found = solve(RELAYED_PHASES, start, data, FREE, solver=solver, priors=(known,))
+    theta = found.theta
+    offset = theta.rx_pos_ecef_m[None, :] - theta.surface_pos_ecef_m
+    ahead = jnp.sum(offset * known.departure, axis=1) > 0.0
+    wrong_side = jnp.any(jnp.isfinite(known.sigma_aod_rad) & ~ahead)
+    rows = (phases.range_m - predict(RELAYED_PHASES, theta, phases.links)) / phases.links.sigma_m
+    misfit = known.residual(theta)
+    status = _status(found.status, wrong_side, can_start)
+    blank = jnp.where(status == AstarsStatus.ok, 1.0, jnp.nan)
+    return JointFix(
+        blank * theta.rx_pos_ecef_m,
+        blank * theta.surface_pos_ecef_m,
+        blank * theta.clock_bias_m / SPEED_OF_LIGHT_MPS,
+        blank * found.covariance_of("rx_pos_ecef_m"),
+        blank * (jnp.sum(rows**2) + jnp.sum(misfit**2)),
+        rows.size + _num_known(known) - found.unknowns.size,
+        found,
+        status,
+    )
+
+
+def _start(phases: RelayedPhases, known: Knowledge, place) -> tuple[AstarsTheta, Array]:
+    """Surfaces by survey or LS-1; the receiver from direction and network time, or as given."""
+    links, ranges = phases.links, jnp.asarray(phases.range_m)
+    satellites, ones = jnp.asarray(links.sat_pos_ecef_m), jnp.ones_like(ranges)
+    surfaces, legs, good = [], [], jnp.asarray(True)
+    for k in range(links.via.shape[-1]):
+        own = jnp.asarray(links.via)[:, k] > 0.5
+        surveyed = jnp.isfinite(known.sigma_survey_m[k])
+        alone = surface_fix_one(satellites, ranges, ones, own)
+        at = jnp.where(surveyed, known.surface_pos_ecef_m[k], alone.surface_pos_ecef_m)
+        good = good & (surveyed | (alone.status == AstarsStatus.ok))
+        away = jnp.sqrt(jnp.sum((satellites - at[None, :]) ** 2, axis=1))
+        rest = jnp.where(own, ranges - away, 0.0)
+        surfaces.append(at)
+        legs.append(jnp.sum(rest) / jnp.maximum(jnp.sum(own), 1))
+    surface, leg = jnp.stack(surfaces), jnp.stack(legs)
+    used = jnp.sum(links.via, axis=0) > 0.5
+    synced = jnp.isfinite(known.sigma_sync_s)
+    bias_m = jnp.where(synced, SPEED_OF_LIGHT_MPS * known.clock_bias_s, 0.0)
+    k = jnp.argmax(jnp.isfinite(known.sigma_aod_rad) & used)
+    reach = jnp.maximum(leg[k] - bias_m, CLOSEST_START_M)
+    given = jnp.all(jnp.isfinite(place))
+    receiver = jnp.where(given, place, surface[k] + reach * known.departure[k])
+    offset = jnp.sqrt(jnp.sum((receiver[None, :] - surface) ** 2, axis=1))
+    clock = jnp.where(synced, bias_m, _clock(phases, receiver, jnp.where(used, leg - offset, 0.0)))
+    return AstarsTheta(surface, receiver, clock), good
+
+
+def _clock(phases: RelayedPhases, receiver, rest) -> Float[Array, ""]:
+    """Mean clock of all satellites with the receiver at its start."""
+    via = phases.links.via
+    direct = jnp.sum(via, axis=1) < 0.5
+    offset = phases.links.sat_pos_ecef_m - receiver[None, :]
+    away = jnp.sqrt(jnp.sum(offset**2, axis=1))
+    each = jnp.where(direct, phases.range_m - away, jnp.sum(via * rest[None, :], axis=1))
+    return jnp.mean(each)
+
+
+def _num_known(known: Knowledge) -> Int[Array, ""]:
+    survey = 3 * jnp.sum(jnp.isfinite(known.sigma_survey_m))
+    aod = 2 * jnp.sum(jnp.isfinite(known.sigma_aod_rad))
+    return survey + aod + jnp.isfinite(known.sigma_sync_s)
+
+
+def _status(ended: Status, wrong_side, can_start) -> AstarsStatus:
+    status = AstarsStatus.where(
+        ended == Status.converged, AstarsStatus.ok, AstarsStatus.not_converged
+    )
+    few = ended == Status.too_few_measurements
+    status = AstarsStatus.where(wrong_side, AstarsStatus.no_last_leg, status)
+    weak = (ended == Status.unobservable) | ~can_start
+    status = AstarsStatus.where(weak, AstarsStatus.weak_geometry, status)
+    return AstarsStatus.where(few, AstarsStatus.too_few_satellites, status)
+
+
+def _leaves(phases: RelayedPhases, known: Knowledge) -> list[tuple[np.ndarray, int]]:
+    """Arrays in the order of the kernel, and how many axes each has without a batch."""
+    links = phases.links
+    arrays = [(links.sat_pos_ecef_m, 2), (links.via, 2), (links.sigma_m, 1), (phases.range_m, 1)]
+    arrays += [(known.surface_pos_ecef_m, 2), (known.sigma_survey_m, 1), (known.departure, 2)]
+    arrays += [(known.sigma_aod_rad, 1), (known.clock_bias_s, 0), (known.sigma_sync_s, 0)]
+    return [(np.asarray(array), tail) for array, tail in arrays]
+
+
+def _batch(phases: RelayedPhases, known: Knowledge) -> tuple[int, ...]:
+    return common_shape(phases=phases.range_m.shape[:-1], known=known.clock_bias_s.shape)
+
+
+def _spread(leaf: np.ndarray, batch: tuple[int, ...], tail: int) -> np.ndarray:
+    shape = (*batch, *leaf.shape[leaf.ndim - tail :])
+    return broadcast("phases or known", leaf, shape)
+
+
+@functools.lru_cache(maxsize=64)
+def _kernel_of(solver: AbstractSolver):
+    """One kernel for each solver, so that it is compiled once."""
+    return functools.partial(_flat_one, solver)
+
+
+def _flat_one(solver: AbstractSolver, sat, via, sigma, range_m, *rest) -> JointFix:
+    *about, place = rest
+    phases = RelayedPhases(RelayLink(sat, via, sigma), range_m)
+    return joint_fix_one(phases, Knowledge(*about), place, solver)

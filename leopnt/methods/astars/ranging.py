@@ -1,0 +1,129 @@
+"""Position from ranges by Gauss-Newton: three unknowns, or four with a common offset."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int
+
+from leopnt.methods.astars.orthogonal import (
+    Orthogonal,
+    back_substitute,
+    cofactor_of,
+    condition,
+    orthogonalize,
+)
+from leopnt.methods.astars.status import AstarsStatus
+
+STEP_M = 1e-6
+MAX_ITERATIONS = 20
+MAX_CONDITION = 1e8
+_SUSPECT_CONDITION = 1e4
+_ROUNDING_M = 2e-8
+"""Rounding of a misclosure at 6e7 m, with a margin."""
+_SAME_PLACE_M = 1e-3
+
+
+class RangeFix(NamedTuple):
+    """Where Gauss-Newton ended.
+
+    values: position, then the offset if there is one. cofactor: (A^T W A)^-1. range_m: from the
+    satellites to the position. residual_m: measured minus predicted. condition: of W^(1/2) A.
+    """
+
+    values: Float[Array, " param"]
+    cofactor: Float[Array, "param param"]
+    range_m: Float[Array, " sat"]
+    residual_m: Float[Array, " sat"]
+    condition: Float[Array, ""]
+    num_iterations: Int[Array, ""]
+    step_m: Float[Array, ""]
+    status: AstarsStatus
+
+
+class _State(NamedTuple):
+    values: Float[Array, " param"]
+    step_m: Float[Array, ""]
+    iteration: Int[Array, ""]
+    running: Bool[Array, ""]
+    converged: Bool[Array, ""]
+
+
+def fix_ranges(
+    sat_pos_ecef_m: Float[Array, "sat 3"],
+    range_m: Float[Array, " sat"],
+    weight: Float[Array, " sat"],
+    visible: Bool[Array, " sat"],
+    start: Float[Array, " param"],
+) -> RangeFix:
+    """Solve L_i = |s_i - X| - b for (X, b), or L_i = |s_i - X| for X.
+
+        row [(X - s_i) / |s_i - X|, -1],   misclosure L_i - (|s_i - X| - b)
+
+    until a step is below 1 micrometer, or below what rounding leaves of it in a weak geometry.
+
+    Args:
+        weight: the variance of range i is sigma^2 / weight_i.
+        start: (X, b) or X; as many unknowns as it has entries.
+    """
+    root_weight = jnp.where(visible, jnp.sqrt(weight), 0.0)
+
+    def step(state: _State) -> _State:
+        found = _linearized(sat_pos_ecef_m, range_m, root_weight, state.values)[0]
+        move = jnp.where(found.regular, back_substitute(found), 0.0)
+        length = jnp.sqrt(jnp.sum(move * move))
+        floor = jnp.max(root_weight) * _ROUNDING_M / jnp.min(jnp.diag(found.root))
+        small = length < jnp.maximum(STEP_M, floor)
+        count = state.iteration + 1
+        on = found.regular & jnp.isfinite(length) & ~small & (count < MAX_ITERATIONS)
+        return _State(state.values + move, length, count, on, small & found.regular)
+
+    enough = jnp.sum(visible) >= start.size
+    begin = _State(start, jnp.asarray(jnp.inf), jnp.asarray(0), enough, jnp.asarray(False))
+    end = jax.lax.while_loop(lambda state: state.running, step, begin)
+    found, distance_m, misclosure_m = _linearized(sat_pos_ecef_m, range_m, root_weight, end.values)
+    ratio = jnp.where(found.regular, condition(found.root), jnp.inf)
+    # A singular geometry is approached slowly: no convergence on the way there is its sign.
+    weak = ~(ratio <= jnp.where(end.converged, MAX_CONDITION, _SUSPECT_CONDITION))
+    status = AstarsStatus.where(end.converged, AstarsStatus.ok, AstarsStatus.not_converged)
+    status = AstarsStatus.where(weak, AstarsStatus.weak_geometry, status)
+    twins = _has_twins(sat_pos_ecef_m, visible)
+    status = AstarsStatus.where(twins, AstarsStatus.duplicate_satellites, status)
+    status = AstarsStatus.where(enough, status, AstarsStatus.too_few_satellites)
+    blank = jnp.where(status == AstarsStatus.ok, 1.0, jnp.nan)
+    return RangeFix(
+        blank * end.values,
+        blank * cofactor_of(found.root),
+        blank * distance_m,
+        blank * misclosure_m,
+        ratio,
+        end.iteration,
+        end.step_m,
+        status,
+    )
+
+
+def _linearized(
+    sat_pos_ecef_m, range_m, root_weight, values
+) -> tuple[Orthogonal, Float[Array, " sat"], Float[Array, " sat"]]:
+    """Weighted rows, orthogonalized; distances and misclosures."""
+    offset = [values[i] - sat_pos_ecef_m[:, i] for i in range(3)]
+    distance_m = jnp.sqrt(sum(x * x for x in offset))
+    columns = [root_weight * x / distance_m for x in offset]
+    misclosure_m = range_m - distance_m
+    if values.size == 4:
+        columns.append(-root_weight)
+        misclosure_m = misclosure_m + values[3]
+    return orthogonalize(columns, root_weight * misclosure_m), distance_m, misclosure_m
+
+
+def _has_twins(sat_pos_ecef_m, visible) -> Bool[Array, ""]:
+    """Two usable satellites in one place: the same x and y + z."""
+    found = jnp.ones((visible.size, visible.size), bool)
+    for x in (sat_pos_ecef_m[:, 0], sat_pos_ecef_m[:, 1] + sat_pos_ecef_m[:, 2]):
+        found = found & (jnp.abs(x[:, None] - x[None, :]) < _SAME_PLACE_M)
+    order = jnp.arange(visible.size)
+    both = visible[:, None] & visible[None, :] & (order[:, None] < order[None, :])
+    return jnp.any(found & both)

@@ -1,0 +1,17 @@
+"""How a fix through a surface ended: each value is the sentence that the user reads."""
+
+import equinox as eqx
+
+
+class AstarsStatus(eqx.Enumeration):
+    """End of a fix. `AstarsStatus[status]` gives the sentence; empty means ok."""
+
+    ok = ""
+    not_converged = "the iteration limit was reached before the step became small"
+    too_few_satellites = "fewer usable satellites than unknowns"
+    duplicate_satellites = "two of the satellites stand in the same place"
+    weak_geometry = "the satellites do not determine the position (condition above 1e8)"
+    no_last_leg = (
+        "the distance from surface to receiver is not above zero: a network time of the wrong "
+        "sign, or wrong by more than the flight time"
+    )

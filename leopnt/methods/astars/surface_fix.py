@@ -1,0 +1,130 @@
+"""LS-1: where the surface is, and the clock lumped with the last leg, from phases relayed by it."""
+
+from __future__ import annotations
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jax.typing import ArrayLike
+from jaxtyping import Array, Bool, Float, Int
+
+from leopnt.constants import EARTH_EQUATORIAL_RADIUS_M
+from leopnt.inference.batch import DEFAULT_TILE
+from leopnt.inference.closed_form import bancroft
+from leopnt.methods.astars.batches import over_batch
+from leopnt.methods.astars.inputs import (
+    broadcast,
+    check_mask,
+    check_ranges,
+    check_satellites,
+    check_weights,
+    common_shape,
+)
+from leopnt.methods.astars.ranging import fix_ranges
+from leopnt.methods.astars.status import AstarsStatus
+
+
+class SurfaceFix(eqx.Module):
+    """A surface and the lumped clock. NaN where the status is not ok.
+
+    Attributes:
+        surface_pos_ecef_m: S.
+        lumped_clock_m: b = c T_u - |U - S|, T_u positive where the receiver's clock is slow.
+        cofactor: Q_4 = (A^T W A)^-1 of (S, b); sigma^2 Q_4 is their covariance.
+        range_m: r_i = |s_i - S|.
+        residual_m: L_i - (r_i - b).
+        condition: of the weighted design matrix.
+        num_iterations, step_m: steps taken, and the length of the last one.
+        status: `AstarsStatus[fix.status]` is the sentence.
+    """
+
+    surface_pos_ecef_m: Float[Array | np.ndarray, "*batch 3"]
+    lumped_clock_m: Float[Array | np.ndarray, "*batch"]
+    cofactor: Float[Array | np.ndarray, "*batch 4 4"]
+    range_m: Float[Array | np.ndarray, "*batch sat"]
+    residual_m: Float[Array | np.ndarray, "*batch sat"]
+    condition: Float[Array | np.ndarray, "*batch"]
+    num_iterations: Int[Array | np.ndarray, "*batch"]
+    step_m: Float[Array | np.ndarray, "*batch"]
+    status: AstarsStatus
+
+
+def surface_fix(
+    sat_pos_ecef_m: Float[ArrayLike, "*#batch sat 3"],
+    range_m: Float[ArrayLike, "*#batch sat"],
+    *,
+    weight: Float[ArrayLike, "*#batch sat"] | None = None,
+    visible: Bool[ArrayLike, "*#batch sat"] | None = None,
+    tile: int = DEFAULT_TILE,
+    threads: int | None = None,
+) -> SurfaceFix:
+    """Surface and lumped clock from four or more ranges relayed by one surface.
+
+        L_i = |s_i - S| + |U - S| - c T_u = r_i - b
+
+    Starts from Bancroft's closed form, at its root nearest the Earth's surface: a start at the
+    Earth's center fails for LEO. All that the ranges tell of the receiver is b.
+
+    Args:
+        sat_pos_ecef_m: at transmission, in the axes of the epoch of reception.
+        range_m: L, see `ranges_of_phases`.
+        weight: the variance of range i is sigma^2 / weight_i; default: ones.
+        visible: False marks padding.
+        tile, threads: of the batch, see `inference.batch_map`.
+
+    Raises:
+        LeopntError: bad satellites or ranges (`inputs`), fewer than four.
+
+    Source: [zhang-astars] eq. 13-18, with the signs corrected and b in place of a time.
+    """
+    satellites = check_satellites(sat_pos_ecef_m, 4)
+    ranges = check_ranges("range_m", range_m, satellites)
+    batch = common_shape(sat_pos_ecef_m=satellites.shape[:-2], range_m=ranges.shape[:-1])
+    shape = (*batch, satellites.shape[-2])
+    return over_batch(
+        surface_fix_one,
+        batch,
+        broadcast("sat_pos_ecef_m", satellites, (*shape, 3)),
+        broadcast("range_m", ranges, shape),
+        check_weights(weight, shape),
+        check_mask(visible, shape),
+        tile=tile,
+        threads=threads,
+    )
+
+
+def surface_fix_one(
+    sat_pos_ecef_m: Float[Array, "sat 3"],
+    range_m: Float[Array, " sat"],
+    weight: Float[Array, " sat"],
+    visible: Bool[Array, " sat"],
+) -> SurfaceFix:
+    """`surface_fix` of one set, unchecked and traceable: for kernels that others batch."""
+    roots = bancroft(sat_pos_ecef_m, range_m, visible)
+    start = jnp.append(roots.rx_pos_ecef_m[0], -roots.clock_bias_m[0])
+    below = _below_the_satellites(sat_pos_ecef_m, range_m, visible)
+    rooted = jnp.all(jnp.isfinite(start))
+    found = fix_ranges(sat_pos_ecef_m, range_m, weight, visible, jnp.where(rooted, start, below))
+    # Neither a closed form nor an end of the iteration: nothing determines the surface.
+    lost = ~rooted & (found.status == AstarsStatus.not_converged)
+    return SurfaceFix(
+        found.values[:3],
+        found.values[3],
+        found.cofactor,
+        found.range_m,
+        found.residual_m,
+        found.condition,
+        found.num_iterations,
+        found.step_m,
+        AstarsStatus.where(lost, AstarsStatus.weak_geometry, found.status),
+    )
+
+
+def _below_the_satellites(sat_pos_ecef_m, range_m, visible) -> Float[Array, "4"]:
+    """A start where Bancroft's quadratic has no real root: the mean sub-satellite direction."""
+    mean = jnp.sum(jnp.where(visible[:, None], sat_pos_ecef_m, 0.0), axis=0)
+    length = jnp.sqrt(jnp.sum(mean * mean))
+    ground = EARTH_EQUATORIAL_RADIUS_M * mean / jnp.where(length > 0, length, 1.0)
+    away = jnp.sqrt(jnp.sum((sat_pos_ecef_m - ground[None, :]) ** 2, axis=1))
+    count = jnp.maximum(jnp.sum(visible), 1)
+    return jnp.append(ground, jnp.sum(jnp.where(visible, away - range_m, 0.0)) / count)

@@ -1,0 +1,41 @@
+"""Numbers of the specification's worked case: five satellites, one surface, L1 phases."""
+
+import numpy as np
+
+WAVELENGTH_M = 299792458.0 / 1575.42e6
+SAT_POS_ECEF_M = np.array(
+    [
+        [-3425510.573, 26324709.273, -832600.209],
+        [10630663.277, 23715495.153, 5475577.779],
+        [-2288207.341, 21206731.448, 15825811.592],
+        [6081736.952, 13426558.416, 22094290.413],
+        [-8130714.861, 17641901.821, 18112770.083],
+    ]
+)
+PHASE_CYCLES = np.array(
+    [
+        115616988.50292,
+        122066795.10160,
+        108515789.16854,
+        117698058.37312,
+        106977365.26579,
+    ]
+)
+CLOCK_BIAS_S = -1.02e-7
+"""The network's value, in the sign of the library: minus the paper's T_u."""
+
+AOD = np.array([50.0, -15.0, -20.0]) / np.linalg.norm([50.0, -15.0, -20.0])
+
+SURFACE_ECEF_M = np.array([-2604348.533, 4743312.217, 3364998.513])
+OUTDOOR_ECEF_M = np.array([-2604298.533, 4743297.217, 3364978.513])
+INDOOR_ECEF_M = np.array([-2604398.533, 4743350.217, 3365030.513])
+
+FOUND_SURFACE_ECEF_M = np.array([-2604348.5279192, 4743312.0821914, 3364998.4806584])
+FOUND_LUMPED_CLOCK_M = -25.8188753
+FOUND_ELOS_M = 56.3977060
+FOUND_CORRECTED_M = np.array(
+    [22001168.451061, 23228498.381726, 20649865.740697, 22397173.180119, 20357127.803591]
+)
+FOUND_RX_ECEF_M = np.array([-2604298.0842774, 4743296.9490989, 3364978.3032018])
+FOUND_ERROR_M = 0.5631503
+FOUND_DOP = {"hdop": 4.0961796, "vdop": 5.1103627, "pdop": 6.5493889, "tdop": 5.3159457}

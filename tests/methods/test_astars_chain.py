@@ -1,0 +1,48 @@
+"""The published chain on the specification's worked case."""
+
+import astars_worked_case as case
+import numpy as np
+import pytest
+
+from leopnt.methods.astars import published_chain, ranges_of_phases, surface_dop
+
+
+@pytest.fixture(scope="module")
+def found():
+    range_m = ranges_of_phases(case.PHASE_CYCLES, case.WAVELENGTH_M)
+    return published_chain(case.SAT_POS_ECEF_M, range_m, case.CLOCK_BIAS_S, case.AOD)
+
+
+def test_worked_case_is_found_to_ten_micrometers(found, evidence):
+    pairs = {
+        "surface": (found.surface.surface_pos_ecef_m, case.FOUND_SURFACE_ECEF_M),
+        "lumped clock": (found.surface.lumped_clock_m, case.FOUND_LUMPED_CLOCK_M),
+        "last leg": (found.elos_m, case.FOUND_ELOS_M),
+        "corrected ranges": (found.corrected_m, case.FOUND_CORRECTED_M),
+        "receiver": (found.rx_pos_ecef_m, case.FOUND_RX_ECEF_M),
+    }
+    for what, (ours, theirs) in pairs.items():
+        evidence(
+            "methods.astars.chain",
+            f"worked case: {what}",
+            "worked case of the specification",
+            "implementation",
+            achieved=np.max(np.abs(np.asarray(ours) - theirs)),
+            tolerance=1e-5,
+            unit="m",
+        )
+    error_m = np.linalg.norm(np.asarray(found.rx_pos_ecef_m) - case.OUTDOOR_ECEF_M)
+    np.testing.assert_allclose(error_m, case.FOUND_ERROR_M, atol=1e-5)
+
+
+def test_dop_of_the_worked_case_is_found(found, evidence):
+    dop = surface_dop(case.SAT_POS_ECEF_M, found.surface.surface_pos_ecef_m)
+    worst = max(abs(float(getattr(dop, name)) - value) for name, value in case.FOUND_DOP.items())
+    evidence(
+        "methods.astars.dop",
+        "HDOP, VDOP, PDOP, TDOP at the surface",
+        "worked case of the specification",
+        "implementation",
+        achieved=worst,
+        tolerance=1e-7,
+    )

@@ -1,0 +1,214 @@
+"""The joint estimator against the chain, NumPy's bound, drawn errors, and several surfaces."""
+
+import astars_worked_case as case
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from astars_skies import AOD, relayed_m, sky
+
+from leopnt.errors import LeopntError
+from leopnt.methods.astars import (
+    DIRECT,
+    AstarsStatus,
+    AstarsTheta,
+    joint_bound,
+    joint_fix,
+    joint_ranges,
+    knowledge,
+    published_chain,
+    ranges_of_phases,
+    relayed_phases,
+    two_step_covariance,
+)
+
+TRIALS, NUM_SATS, SIGMA_M, SYNC_S, AOD_RAD = 2000, 8, 0.2, 1e-9, 1e-3
+S, U = case.SURFACE_ECEF_M, case.OUTDOOR_ECEF_M
+SATELLITES = sky(np.random.default_rng(41), 1, NUM_SATS)[0]
+THETA = AstarsTheta(jnp.asarray(S[None]), jnp.asarray(U), jnp.asarray(0.0))
+
+
+def test_without_a_survey_it_is_the_two_step_chain(evidence):
+    ranges = ranges_of_phases(case.PHASE_CYCLES, case.WAVELENGTH_M)
+    chain = published_chain(case.SAT_POS_ECEF_M, ranges, case.CLOCK_BIAS_S, case.AOD)
+    known = knowledge(
+        departure=case.AOD[None],
+        sigma_aod_rad=AOD_RAD,
+        clock_bias_s=case.CLOCK_BIAS_S,
+        sigma_sync_s=SYNC_S,
+    )
+    found = joint_fix(relayed_phases(case.SAT_POS_ECEF_M, ranges, SIGMA_M), known)
+    evidence(
+        "methods.astars.joint",
+        "receiver of the worked case, no survey",
+        "two-step chain",
+        "implementation",
+        achieved=np.max(np.abs(found.rx_pos_ecef_m - chain.rx_pos_ecef_m)),
+        tolerance=1e-6,
+        unit="m",
+    )
+    parts = two_step_covariance(
+        chain.surface.cofactor, case.AOD, chain.elos_m, SIGMA_M, SYNC_S, AOD_RAD
+    )
+    np.testing.assert_allclose(found.covariance_m2, parts.total_m2, atol=1e-8)
+    assert found.dof == 1
+    square = np.sum(chain.surface.residual_m**2) / SIGMA_M**2
+    np.testing.assert_allclose(found.chi_square().value, square, rtol=1e-6)
+
+
+def numpy_bound():
+    """Covariance of (S, U, b) from finite differences of ranges relative to a point near."""
+
+    def rows(x):
+        surface, receiver, bias = x[:3], x[3:6], x[6]
+        # Differences of large ranges, without their rounding.
+        away = SATELLITES - S
+        far = np.linalg.norm(away, axis=1)
+        change = (-2 * away @ surface + surface @ surface) / (
+            far + np.linalg.norm(away - surface, axis=1)
+        )
+        v = U + receiver - S - surface
+        side = np.linalg.svd(AOD[None])[2][1:]
+        aod = side @ v / np.linalg.norm(v) / AOD_RAD
+        range_rows = (change + np.linalg.norm(v) + bias) / SIGMA_M
+        return np.concatenate([range_rows, aod, [bias / 0.299792458], surface / 0.01])
+
+    steps = 1e-3 * np.eye(7)
+    a = np.stack([(rows(h) - rows(-h)) / 2e-3 for h in steps], axis=1)
+    return np.linalg.inv(a.T @ a)
+
+
+@pytest.fixture(scope="module")
+def surveyed():
+    rng = np.random.default_rng(17)
+    side = np.linalg.svd(AOD[None])[2][1:]
+    departure = AOD + AOD_RAD * rng.normal(size=(TRIALS, 2)) @ side
+    departure /= np.linalg.norm(departure, axis=-1, keepdims=True)
+    known = knowledge(
+        surface_pos_ecef_m=(S + 0.01 * rng.normal(size=(TRIALS, 3)))[:, None],
+        departure=departure[:, None],
+        sigma_aod_rad=AOD_RAD,
+        clock_bias_s=SYNC_S * rng.normal(size=TRIALS),
+        sigma_sync_s=SYNC_S,
+    )
+    ranges = relayed_m(SATELLITES) + SIGMA_M * rng.normal(size=(TRIALS, NUM_SATS))
+    phases = relayed_phases(SATELLITES, ranges, SIGMA_M)
+    return phases, known, joint_fix(phases, known)
+
+
+def one_knowledge():
+    return knowledge(
+        surface_pos_ecef_m=S[None],
+        departure=AOD[None],
+        sigma_aod_rad=AOD_RAD,
+        clock_bias_s=0.0,
+        sigma_sync_s=SYNC_S,
+    )
+
+
+def test_bound_and_covariance_are_those_of_numpy(surveyed, evidence):
+    phases = relayed_phases(SATELLITES, relayed_m(SATELLITES), SIGMA_M)
+    bound = joint_bound(phases, THETA, one_knowledge()).crb("rx_pos_ecef_m")
+    expected = numpy_bound()[3:6, 3:6]
+    evidence(
+        "methods.astars.joint",
+        "bound of the receiver with a surveyed surface, relative",
+        "finite differences in NumPy",
+        "implementation",
+        achieved=np.max(np.abs(bound - expected)) / np.max(expected),
+        tolerance=1e-5,
+    )
+    np.testing.assert_allclose(surveyed[2].covariance_m2[0], expected, atol=2e-3)
+
+
+def test_errors_reach_the_bound_and_the_residuals_their_law(surveyed, evidence):
+    found = surveyed[2]
+    assert np.all(found.status == AstarsStatus.ok)
+    expected = numpy_bound()[3:6, 3:6]
+    drawn = np.cov(found.rx_pos_ecef_m, rowvar=False)
+    scale = np.sqrt(np.outer(np.diag(expected), np.diag(expected)))
+    evidence(
+        "methods.astars.joint",
+        "covariance of the receiver with a surveyed surface, relative",
+        "2000 drawn epochs",
+        "monte carlo",
+        achieved=np.max(np.abs(drawn - expected) / scale),
+        tolerance=4.0 * np.sqrt(2.0 / TRIALS),
+    )
+    rms_m = np.sqrt(np.mean(np.sum((found.rx_pos_ecef_m - U) ** 2, axis=-1)))
+    assert 0.29 < rms_m < 0.34  # 0.31 to 0.33 m in the specification's table
+    np.testing.assert_allclose(np.mean(found.square_sum), found.dof[0], rtol=0.04)
+
+
+def several(surfaces, receiver=U, clock_m=4e3, direct=0):
+    """Two satellites through each surface, some received directly; exact ranges."""
+    count = len(surfaces)
+    number = np.concatenate([np.repeat(np.arange(count), 2), np.full(direct, DIRECT)])
+    satellites = SATELLITES[np.arange(number.size) % NUM_SATS]
+    phases = relayed_phases(satellites, np.full(number.size, 2e7), SIGMA_M, number, count)
+    theta = AstarsTheta(jnp.asarray(surfaces), jnp.asarray(receiver), jnp.asarray(clock_m))
+    ranges = np.asarray(joint_ranges(phases, theta))
+    return relayed_phases(satellites, ranges, SIGMA_M, number, count), theta
+
+
+AROUND = U + np.array([[40.0, 5, 30], [-35, 25, 40], [10, -45, 20], [-10, -10, 60]])
+
+
+@pytest.mark.parametrize(("count", "direct"), [(4, 0), (2, 2)])
+def test_several_surfaces_or_direct_satellites_need_no_sync_and_no_direction(
+    count, direct, evidence
+):
+    phases, theta = several(AROUND[:count], direct=direct)
+    known = knowledge(surface_pos_ecef_m=AROUND[:count], num_surfaces=count)
+    found = joint_fix(phases, known, U + np.array([6.0, -5.0, 4.0]))
+    assert found.status == AstarsStatus.ok
+    evidence(
+        "methods.astars.joint",
+        f"receiver by {count} surveyed surfaces and {direct} direct satellites, no network time",
+        "planted position",
+        "invariance",
+        achieved=np.linalg.norm(found.rx_pos_ecef_m - U),
+        tolerance=1e-4,
+        unit="m",
+    )
+    np.testing.assert_allclose(found.clock_bias_s, float(theta.clock_bias_m) / 299792458.0)
+
+
+def test_one_surveyed_surface_without_sync_does_not_tell_the_receiver():
+    known = knowledge(surface_pos_ecef_m=S[None])
+    phases = relayed_phases(SATELLITES, relayed_m(SATELLITES), SIGMA_M)
+    found = joint_fix(phases, known, U)
+    assert found.status != AstarsStatus.ok
+    assert np.all(np.isnan(found.rx_pos_ecef_m))
+
+
+def with_numbers(surface, num_surfaces=1):
+    return relayed_phases(SATELLITES, relayed_m(SATELLITES), 0.2, surface, num_surfaces)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: with_numbers(1), "surface: got 1; expected 0 to 0, or -1"),
+        (lambda: with_numbers(0.5), "surface has type float64; accepted: integers"),
+        (
+            lambda: relayed_phases(SATELLITES, relayed_m(SATELLITES), 0.0),
+            "sigma_m = 0: expected numbers above 0",
+        ),
+        (lambda: knowledge(departure=AOD[None]), "sigma_aod_rad: missing"),
+        (lambda: knowledge(departure=AOD), r"departure has shape \(3,\); accepted: \(..., 1, 3\)"),
+        (lambda: knowledge(clock_bias_s=0.0, sigma_sync_s=-1.0), "sigma_sync_s = -1"),
+        (
+            lambda: joint_fix(with_numbers(0), knowledge()),
+            "start_ecef_m: needed where no direction",
+        ),
+        (lambda: joint_fix(with_numbers(0, 2), knowledge()), "known: tells of 1 surfaces"),
+    ],
+)
+def test_bad_input_is_refused(call, message, untyped):
+    with pytest.raises(LeopntError, match=message):
+        call()
+
+
+def test_chi_square_is_of_one_fix(surveyed):
+    with pytest.raises(LeopntError, match="one fix at a time"):
+        surveyed[2].chi_square()

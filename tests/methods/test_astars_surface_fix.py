@@ -1,0 +1,180 @@
+"""LS-1: planted surfaces, NumPy's least squares, the specification's table, and what it refuses."""
+
+import astars_worked_case as case
+import numpy as np
+import pytest
+from astars_skies import ENU, LEO_RADIUS_M, MEO_RADIUS_M, best, design, relayed_m, sky
+
+from leopnt.errors import LeopntError
+from leopnt.methods.astars import AstarsStatus, ranges_of_phases, surface_fix
+
+SIGMA_M = 0.29
+TRIALS = 4000
+
+
+@pytest.mark.parametrize("num_sats", [4, 12])
+@pytest.mark.parametrize(("name", "radius_m"), [("MEO", MEO_RADIUS_M), ("LEO", LEO_RADIUS_M)])
+def test_exact_ranges_give_the_planted_surface(num_sats, name, radius_m, evidence):
+    rng = np.random.default_rng(num_sats)
+    satellites = sky(rng, 1000, num_sats, 360.0, radius_m)
+    found = surface_fix(satellites, relayed_m(satellites, clock_bias_m=3e4))
+    assert np.mean(found.status == AstarsStatus.ok) > 0.995
+    off_m = np.linalg.norm(found.surface_pos_ecef_m - case.SURFACE_ECEF_M, axis=-1)
+    good = np.linalg.cond(design(satellites)) < 100.0
+    evidence(
+        "methods.astars.surface_fix",
+        f"surface from {num_sats} {name} satellites, no start given",
+        "planted position",
+        "invariance",
+        achieved=np.max(off_m[good]),
+        tolerance=1e-6,
+        unit="m",
+    )
+
+
+@pytest.fixture(scope="module")
+def noisy():
+    rng = np.random.default_rng(5)
+    satellites = sky(rng, TRIALS, 12, 360.0)
+    ranges = relayed_m(satellites) + SIGMA_M * rng.normal(size=satellites.shape[:2])
+    weight = rng.uniform(0.3, 3.0, ranges.shape)
+    return satellites, ranges, weight, surface_fix(satellites, ranges, weight=weight)
+
+
+def test_weighted_fix_is_that_of_numpy(noisy, evidence):
+    satellites, ranges, weight, found = noisy
+    worst_m = worst_condition = worst_cofactor = 0.0
+    for i in range(40):
+        x = np.append(case.SURFACE_ECEF_M, -56.0)
+        root = np.sqrt(weight[i])[:, None]
+        a = design(satellites[i])
+        for _ in range(6):
+            a = design(satellites[i], x[:3])
+            misfit = ranges[i] - (np.linalg.norm(satellites[i] - x[:3], axis=1) - x[3])
+            x = x + np.linalg.lstsq(root * a, root[:, 0] * misfit, rcond=None)[0]
+        ours = np.append(found.surface_pos_ecef_m[i], found.lumped_clock_m[i])
+        worst_m = max(worst_m, np.max(np.abs(ours - x)))
+        worst_condition = max(
+            worst_condition, abs(found.condition[i] / np.linalg.cond(root * a) - 1)
+        )
+        cofactor = np.linalg.inv((root * a).T @ (root * a))
+        worst_cofactor = max(worst_cofactor, np.max(np.abs(found.cofactor[i] - cofactor)))
+    evidence(
+        "methods.astars.surface_fix",
+        "weighted surface and lumped clock, 40 sets of twelve satellites",
+        "Gauss-Newton on numpy.linalg.lstsq",
+        "implementation",
+        achieved=worst_m,
+        tolerance=1e-6,
+        unit="m",
+    )
+    assert worst_condition < 0.01
+    assert worst_cofactor < 1e-6
+
+
+@pytest.mark.parametrize(("num_sats", "published_m"), [(5, 1.84), (6, 1.12), (8, 0.72), (12, 0.49)])
+def test_errors_are_those_of_the_table(num_sats, published_m, evidence):
+    rng = np.random.default_rng(20 + num_sats)
+    satellites = sky(rng, TRIALS, num_sats, 360.0)
+    ranges = relayed_m(satellites) + SIGMA_M * rng.normal(size=satellites.shape[:2])
+    found = surface_fix(satellites, ranges)
+    off_m = best(np.linalg.norm(found.surface_pos_ecef_m - case.SURFACE_ECEF_M, axis=-1))
+    evidence(
+        "methods.astars.surface_fix",
+        f"RMS error of the surface, {num_sats} satellites all over the sky, relative",
+        "table of the specification, best 99 % of 4000 trials",
+        "implementation",
+        achieved=abs(np.sqrt(np.mean(off_m**2)) / published_m - 1),
+        tolerance=0.05,
+    )
+
+
+def test_padding_counts_for_nothing():
+    rng = np.random.default_rng(8)
+    satellites = sky(rng, 6, 8)
+    ranges = relayed_m(satellites) + rng.normal(size=(6, 8))
+    visible = np.arange(8) < 6
+    found = surface_fix(satellites, ranges, visible=visible)
+    short = surface_fix(satellites[:, :6], ranges[:, :6])
+    np.testing.assert_allclose(found.surface_pos_ecef_m, short.surface_pos_ecef_m, atol=1e-6)
+
+
+def test_a_common_integer_moves_the_lumped_clock_and_not_the_surface():
+    ranges = ranges_of_phases(case.PHASE_CYCLES, case.WAVELENGTH_M)
+    more = ranges_of_phases(case.PHASE_CYCLES + 5, case.WAVELENGTH_M)
+    a, b = surface_fix(case.SAT_POS_ECEF_M, ranges), surface_fix(case.SAT_POS_ECEF_M, more)
+    np.testing.assert_allclose(a.surface_pos_ecef_m, b.surface_pos_ecef_m, atol=1e-6)
+    np.testing.assert_allclose(
+        a.lumped_clock_m - b.lumped_clock_m, 5 * case.WAVELENGTH_M, atol=1e-6
+    )
+
+
+def ended(satellites, visible=None):
+    return surface_fix(satellites, relayed_m(satellites), visible=visible)
+
+
+def test_satellites_on_one_cone_are_a_weak_geometry():
+    az = np.linspace(0.3, 3.0, 6)
+    e = np.stack([0.8 * np.sin(az), 0.8 * np.cos(az), 0.6 * np.ones(6)], axis=-1) @ ENU
+    found = ended(case.SURFACE_ECEF_M + 2.1e7 * e)
+    assert found.status == AstarsStatus.weak_geometry
+    assert np.all(np.isnan(found.surface_pos_ecef_m))
+
+
+def test_two_satellites_in_one_place_and_too_few_are_told():
+    twice = np.vstack([case.SAT_POS_ECEF_M, case.SAT_POS_ECEF_M[:1]])
+    assert ended(twice).status == AstarsStatus.duplicate_satellites
+    few = ended(case.SAT_POS_ECEF_M, visible=np.arange(5) < 3)
+    assert few.status == AstarsStatus.too_few_satellites
+    assert AstarsStatus[few.status] == "fewer usable satellites than unknowns"
+    assert np.all(np.isnan(few.surface_pos_ecef_m))
+
+
+GOOD = relayed_m(case.SAT_POS_ECEF_M)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((case.SAT_POS_ECEF_M[:3], GOOD[:3]), "holds 3 satellites; the unknowns need 4"),
+        ((case.SAT_POS_ECEF_M[:, :2], GOOD), r"accepted: \(..., sat, 3\)"),
+        (
+            (case.SAT_POS_ECEF_M / 1e3, GOOD),
+            "from the Earth's center; expected at least.*kilometers",
+        ),
+        ((np.full((5, 3), np.nan), GOOD), r"sat_pos_ecef_m\[0, 0\] is nan; expected finite"),
+        ((case.SAT_POS_ECEF_M, GOOD[:4]), r"range_m has shape \(4,\) for 5 satellites"),
+        ((case.SAT_POS_ECEF_M, GOOD * np.inf), "expected finite"),
+        ((case.SAT_POS_ECEF_M, GOOD / 0.19), "expected 3e5 to 6e7 m; meters"),
+        ((np.stack([case.SAT_POS_ECEF_M] * 2), np.stack([GOOD] * 3)), "batch axes do not fit"),
+    ],
+)
+def test_bad_satellites_and_ranges_are_refused(arguments, message, untyped):
+    with pytest.raises(LeopntError, match=message):
+        surface_fix(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"weight": np.zeros(5)}, "weight = 0: expected numbers above 0"),
+        ({"weight": np.ones(4)}, r"weight has shape \(4,\); accepted: \(5,\)"),
+        ({"visible": np.ones(5)}, "visible has type float64; accepted: bool"),
+    ],
+)
+def test_bad_weights_and_masks_are_refused(options, message, untyped):
+    with pytest.raises(LeopntError, match=message):
+        surface_fix(case.SAT_POS_ECEF_M, GOOD, **options)
+
+
+@pytest.mark.parametrize(
+    ("phases", "wavelength_m", "message"),
+    [
+        (case.PHASE_CYCLES * 2 * np.pi, 0.19, "phase_cycles times wavelength_m.*phases in cycles"),
+        (case.PHASE_CYCLES, 0.0, "wavelength_m = 0.0: expected one number above 0"),
+        ("many", 0.19, "phase_cycles = 'many': expected numbers"),
+    ],
+)
+def test_phases_that_are_no_cycles_are_refused(phases, wavelength_m, message, untyped):
+    with pytest.raises(LeopntError, match=message):
+        ranges_of_phases(phases, wavelength_m)
