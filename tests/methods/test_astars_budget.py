@@ -9,12 +9,9 @@ from leopnt.methods.astars import (
     beam_radius_m,
     beam_width_rad,
     disc_beam_error_m,
-    linear_array_aoa_variance_rad2,
     phase_error_m,
-    planar_array_aoa_variance,
     quantized_angle_sigma_m,
     quantized_phase_sigma_m,
-    random_source_factor,
     seed_beam_error_m,
     seed_gamma_s,
     seed_total_error_m,
@@ -86,25 +83,6 @@ def test_rounding_errors_are_those_of_rounded_numbers():
     np.testing.assert_allclose(found, np.std(phase_error_m(off, 0.19)), rtol=0.01)
 
 
-def test_angle_bounds_are_those_of_the_likelihood(evidence):
-    m, n, snr, d, angle = 8, 20, 3.0, 0.5, 0.4
-    # Known waveform, unknown phase and amplitude: deterministic bound for one source.
-    place = np.arange(m) - (m - 1) / 2
-    information = 2 * snr * n * np.sum((2 * np.pi * d * np.cos(angle) * place) ** 2)
-    found = linear_array_aoa_variance_rad2(snr, n, m, d, angle)
-    evidence(
-        "methods.astars.budget",
-        "variance of the angle of arrival, linear array, relative",
-        "sum over the elements",
-        "closed form",
-        achieved=abs(float(found) * information - 1),
-        tolerance=1e-12,
-    )
-    flat = planar_array_aoa_variance(snr, n, m, 4, d)
-    np.testing.assert_allclose(flat * 4 * np.cos(angle) ** -2, found, rtol=1e-12)
-    np.testing.assert_allclose(random_source_factor(8, 0.5), 1.25)
-
-
 def test_the_published_sum_counts_dop_twice():
     assert float(seed_total_error_m(0.1, 1.0, 3.0, 0.5, 4.0)) == pytest.approx(6.1)
 
@@ -115,8 +93,6 @@ def test_the_published_sum_counts_dop_twice():
         (lambda: beam_radius_m(0.0, 0.19, 40, 0.125), "elos_m = 0: expected numbers above 0"),
         (lambda: beam_width_rad(0.19, 40, -1.0), "spacing_m = -1: expected numbers above 0"),
         (lambda: sync_gamma_s(1e-8, 1e-8, 0.0), "updates_per_s = 0"),
-        (lambda: linear_array_aoa_variance_rad2(1, 1, 1, 0.5, 0.0), "num_elements = 1: expected 2"),
-        (lambda: linear_array_aoa_variance_rad2(1, 1, 8, 0.5, 1.6), "angle_rad: expected"),
         (lambda: seed_total_error_m(-0.1, 1, 3, 0.5, 4), "phase_m = -0.1: expected numbers of 0"),
     ],
 )

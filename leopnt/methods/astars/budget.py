@@ -7,7 +7,6 @@ from jax.typing import ArrayLike
 from jaxtyping import Float
 
 from leopnt.constants import SPEED_OF_LIGHT_MPS
-from leopnt.errors import LeopntError
 from leopnt.methods.astars.inputs import check_above_zero, check_not_negative, finite_array
 
 Numbers = Float[ArrayLike, "..."] | float | int
@@ -124,75 +123,6 @@ def seed_total_error_m(
     named |= {"sigma_position_m": sigma_position_m, "dop": dop}
     phase, beam, sync, position, dilution = (check_not_negative(k, v) for k, v in named.items())
     return phase + beam + sync + position * dilution
-
-
-def linear_array_aoa_variance_rad2(
-    snr: Numbers,
-    num_snapshots: Numbers,
-    num_elements: Numbers,
-    spacing_wavelengths: Numbers,
-    angle_rad: Numbers,
-) -> Found:
-    """Bound on the angle from a uniform linear array, one source of known waveform.
-
-        var = 6 / (snr n M (M^2 - 1)) / (2 pi d cos(theta))^2
-
-    Times `random_source_factor` for a random source.
-
-    Args:
-        snr: at each element, a ratio.
-        num_snapshots, num_elements: n; M, at least 2.
-        spacing_wavelengths: d.
-        angle_rad: theta, from broadside.
-
-    Source: [zhang-astars] eq. 25 is the variance of the electrical angle pi sin(theta).
-    """
-    cosine = np.cos(finite_array("angle_rad", angle_rad))
-    if not np.all(cosine > 1e-9):
-        raise LeopntError("angle_rad: expected directions in front of the array, |angle| < pi/2.")
-    m = _elements("num_elements", num_elements)
-    return _cosine_variance(snr, num_snapshots, m * (m**2 - 1), spacing_wavelengths) / cosine**2
-
-
-def planar_array_aoa_variance(
-    snr: Numbers,
-    num_snapshots: Numbers,
-    num_along: Numbers,
-    num_across: Numbers,
-    spacing_wavelengths: Numbers,
-) -> Found:
-    """Bound on one direction cosine from a rectangular array of M_x by M_y elements.
-
-        var(u_x) = 6 / (snr n M_x M_y (M_x^2 - 1)) / (2 pi d)^2
-
-    Args:
-        num_along, num_across: M_x along the axis of the cosine, M_y across it.
-        Others as `linear_array_aoa_variance_rad2`.
-    """
-    along = _elements("num_along", num_along)
-    across = check_above_zero("num_across", num_across)
-    return _cosine_variance(
-        snr, num_snapshots, along * across * (along**2 - 1), spacing_wavelengths
-    )
-
-
-def random_source_factor(num_elements: Numbers, snr: Numbers) -> Found:
-    """1 + 1 / (M snr): by which a random waveform raises the variance."""
-    elements = check_above_zero("num_elements", num_elements)
-    return 1.0 + 1.0 / (elements * check_above_zero("snr", snr))
-
-
-def _cosine_variance(snr, num_snapshots, moment, spacing_wavelengths) -> Found:
-    ratio = check_above_zero("snr", snr) * check_above_zero("num_snapshots", num_snapshots)
-    spacing = check_above_zero("spacing_wavelengths", spacing_wavelengths)
-    return 6.0 / (ratio * moment) / (2.0 * np.pi * spacing) ** 2
-
-
-def _elements(name: str, value: Numbers) -> Found:
-    found = finite_array(name, value)
-    if not np.all(found >= 2):
-        raise LeopntError(f"{name} = {float(np.min(found)):g}: expected 2 elements or more.")
-    return found
 
 
 def _half_width(wavelength_m, elements_per_row, spacing_m) -> Found:
