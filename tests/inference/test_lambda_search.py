@@ -43,16 +43,25 @@ def test_two_best_are_those_of_brute_force(size, evidence):
     )
 
 
-def test_the_wide_search_finds_what_the_search_in_step_finds():
+def test_the_wide_search_finds_what_the_search_in_step_finds(evidence):
     rng = np.random.default_rng(3)
     cov, floats = problems(rng, 20, 6)
     lower, variances = conditional_variances(cov)
     found = search_two_best(floats, lower, variances)
+    worst = 0.0
     for i in range(20):
         nothing = np.full((2, 6), np.nan), np.array([50.0, 50.0])
         wide = search_wide(floats[i], lower[i], 1.0 / variances[i], *nothing, 10**6)
         np.testing.assert_array_equal(wide[0], found.integers[i])
-        np.testing.assert_allclose(wide[1], found.squared_norms[i], rtol=1e-9)
+        worst = max(worst, float(np.max(np.abs(wide[1] / found.squared_norms[i] - 1.0))))
+    evidence(
+        "inference.lambda_wide",
+        "squared norms of the two best of 20 problems of 6, integers equal",
+        "search in step",
+        "own",
+        achieved=worst,
+        tolerance=1e-9,
+    )
 
 
 def test_a_large_tree_is_finished_and_says_its_size():

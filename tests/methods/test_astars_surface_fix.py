@@ -89,24 +89,42 @@ def test_errors_are_those_of_the_table(num_sats, published_m, evidence):
     )
 
 
-def test_padding_counts_for_nothing():
+def test_padding_counts_for_nothing(evidence):
     rng = np.random.default_rng(8)
     satellites = sky(rng, 6, 8)
     ranges = relayed_m(satellites) + rng.normal(size=(6, 8))
     visible = np.arange(8) < 6
     found = surface_fix(satellites, ranges, visible=visible)
     short = surface_fix(satellites[:, :6], ranges[:, :6])
-    np.testing.assert_allclose(found.surface_pos_ecef_m, short.surface_pos_ecef_m, atol=1e-6)
+    evidence(
+        "methods.astars.batches",
+        "surfaces of six epochs with two satellites that do not count",
+        "without them",
+        "invariance",
+        achieved=np.max(np.abs(found.surface_pos_ecef_m - short.surface_pos_ecef_m)),
+        tolerance=1e-6,
+        unit="m",
+    )
 
 
-def test_a_common_integer_moves_the_lumped_clock_and_not_the_surface():
+def test_a_common_integer_moves_the_lumped_clock_and_not_the_surface(evidence):
     ranges = ranges_of_phases(case.PHASE_CYCLES, case.WAVELENGTH_M)
     more = ranges_of_phases(case.PHASE_CYCLES + 5, case.WAVELENGTH_M)
     a, b = surface_fix(case.SAT_POS_ECEF_M, ranges), surface_fix(case.SAT_POS_ECEF_M, more)
-    np.testing.assert_allclose(a.surface_pos_ecef_m, b.surface_pos_ecef_m, atol=1e-6)
-    np.testing.assert_allclose(
-        a.lumped_clock_m - b.lumped_clock_m, 5 * case.WAVELENGTH_M, atol=1e-6
-    )
+    clock_m = np.asarray(a.lumped_clock_m - b.lumped_clock_m)
+    for module, what, off_m in (
+        ("inputs", "surface", np.asarray(a.surface_pos_ecef_m - b.surface_pos_ecef_m)),
+        ("ranging", "lumped clock beyond five wavelengths", clock_m - 5 * case.WAVELENGTH_M),
+    ):
+        evidence(
+            f"methods.astars.{module}",
+            f"{what}, moved by five cycles in all phases",
+            "no change",
+            "invariance",
+            achieved=np.max(np.abs(off_m)),
+            tolerance=1e-6,
+            unit="m",
+        )
 
 
 def ended(satellites, visible=None):
@@ -121,13 +139,20 @@ def test_satellites_on_one_cone_are_a_weak_geometry():
     assert np.all(np.isnan(found.surface_pos_ecef_m))
 
 
-def test_two_satellites_in_one_place_and_too_few_are_told():
+def test_two_satellites_in_one_place_and_too_few_are_told(evidence):
     twice = np.vstack([case.SAT_POS_ECEF_M, case.SAT_POS_ECEF_M[:1]])
     assert ended(twice).status == AstarsStatus.duplicate_satellites
     few = ended(case.SAT_POS_ECEF_M, visible=np.arange(5) < 3)
     assert few.status == AstarsStatus.too_few_satellites
     assert AstarsStatus[few.status] == "fewer usable satellites than unknowns"
-    assert np.all(np.isnan(few.surface_pos_ecef_m))
+    evidence(
+        "methods.astars.status",
+        "coordinates given for three satellites",
+        "four unknowns",
+        "closed form",
+        achieved=np.sum(np.isfinite(few.surface_pos_ecef_m)),
+        tolerance=0,
+    )
 
 
 GOOD = relayed_m(case.SAT_POS_ECEF_M)
