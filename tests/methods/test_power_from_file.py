@@ -285,9 +285,7 @@ def test_the_figures_and_words_hold_for_powers(dataset):
     drawn = [max(len(line.get_xdata()) for line in axes.lines) for axes in figure.axes]
     told = int(np.isfinite(figure.axes[1].lines[-1].get_xdata()).sum())
     assert drawn[0] == 52
-    assert told == int(
-        np.isfinite(dataset["residual"]).sum()
-    )
+    assert told == int(np.isfinite(dataset["residual"]).sum())
     table = beams(dataset, 60)
     assert len(table.rows) == 52
     assert table.columns == ("Beam", "Measured", "Residual rms", "Sigma", "Bias", "1-sigma")
