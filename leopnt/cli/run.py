@@ -90,7 +90,12 @@ def run_in(study: Study, folder: Path, quiet: bool, **how) -> int:
     from leopnt.studies.published import unexplained
 
     try:
-        with terminated_as_interrupt(), trial_progress(study.title, quiet=quiet) as progress:
+        with signals_as_interrupt() as request, trial_progress(study.title, quiet=quiet) as show:
+
+            def progress(done: int, total: int) -> None:
+                request()
+                show(done, total)
+
             dataset = run_study(
                 study, folder, workers=workers_of(how), restart=how["restart"], progress=progress
             )
@@ -167,18 +172,33 @@ def duration(seconds: float) -> str:
     return f"{seconds / 86400.0:.0f} days"
 
 
-@contextmanager
-def terminated_as_interrupt() -> Iterator[None]:
-    """Take a polite kill (as batch systems send) like Ctrl-C, so that running chunks are kept."""
+class StopRequest:
+    """Whether a signal asked to stop; calling it raises `KeyboardInterrupt` if one did."""
 
-    def interrupt(number, frame):
+    def __init__(self):
+        self.came = False
+
+    def take(self, number: int, frame: object) -> None:
+        """Handle a signal."""
+        self.came = True
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    def __call__(self) -> None:
+        """Raise what a destructor or a garbage collector's callback may have swallowed."""
+        if self.came:
+            raise KeyboardInterrupt
+
+
+@contextmanager
+def signals_as_interrupt() -> Iterator[StopRequest]:
+    """Take a polite kill (as batch systems send) like Ctrl-C, so that running chunks are kept."""
+    request = StopRequest()
+    before = {one: signal.signal(one, request.take) for one in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield
+        yield request
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for one, handler in before.items():
+            signal.signal(one, handler)
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """Whole runs: killed, interrupted, failing, full disks; the numbers are those of a quiet run."""
 
 import errno
+import gc
 import json
 import os
 import signal
@@ -17,6 +18,7 @@ from study_sizes import study_size
 from tiny_study import study_text
 
 from leopnt.cli import main
+from leopnt.cli.run import signals_as_interrupt
 from leopnt.errors import FormatError, LeopntError
 from leopnt.studies import Threads, estimate_cost, load_study, run_study, runner
 from leopnt.studies import run as run_module
@@ -206,10 +208,10 @@ def test_a_signal_ends_with_130_a_sentence_and_chunks_to_go_on_from(
     file, study, quiet, tmp_path, number
 ):
     words = ["run", file, "--out", tmp_path, "--format", "json", "--quiet", "--workers", "2"]
-    process = start(words, TINY_SLEEP_S="0.3")
+    process = start(words, TINY_SLEEP_S="1.5")  # a busy machine may hold this test for seconds
     wait_for_chunks(tmp_path, 3, process)
     process.send_signal(number)
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=60)
     kept = chunk_files(tmp_path)
     assert process.returncode == 130
     assert out == ""
@@ -221,6 +223,26 @@ def test_a_signal_ends_with_130_a_sentence_and_chunks_to_go_on_from(
     assert not claims_completeness(tmp_path)
     run_study(study, tmp_path, workers=Threads(1))
     assert num_different(tmp_path, quiet) == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_that_a_destructor_swallows_is_raised_again(number, monkeypatch):
+    swallowed = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda what: swallowed.append(what.exc_type))
+
+    class Deaf:
+        def __del__(self):
+            signal.raise_signal(number)
+
+    before = signal.getsignal(number)
+    with signals_as_interrupt() as request:
+        request()
+        Deaf()
+        gc.collect()
+        with pytest.raises(KeyboardInterrupt):
+            request()
+    assert swallowed == [KeyboardInterrupt]
+    assert signal.getsignal(number) is before
 
 
 # Chunks that fail
