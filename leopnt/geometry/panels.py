@@ -87,8 +87,8 @@ def panel_sees(
     panel: Panel, buildings: Buildings, direction: Float[Array | np.ndarray, "3"]
 ) -> Bool[Array, ""]:
     """Whether a satellite in this direction is before the panel and not hidden from its middle."""
-    facing = jnp.asarray(panel.normal) @ jnp.asarray(direction) > jnp.cos(panel.max_angle_rad)
-    return facing & ~is_blocked(buildings, _face(panel, 1.0), direction)
+    cosine = jnp.asarray(panel.normal) @ jnp.asarray(direction)
+    return (cosine > jnp.cos(panel.max_angle_rad)) & ~is_blocked(buildings, _face(panel, 1.0), direction)
 
 
 def panel_serves(
@@ -99,8 +99,9 @@ def panel_serves(
     offset = jnp.asarray(place_m) - face
     length = jnp.sqrt(jnp.sum(offset * offset))
     direction = offset / jnp.maximum(length, 1e-9)
-    facing = panel.side * (panel.normal @ direction) > jnp.cos(panel.max_angle_rad)
-    return facing & (length <= panel.reach_m) & ~is_blocked(buildings, face, direction, length)
+    cosine = panel.side * (jnp.asarray(panel.normal) @ direction)
+    facing = (cosine > jnp.cos(panel.max_angle_rad)) & (length <= panel.reach_m)
+    return facing & ~is_blocked(buildings, face, direction, length)
 
 
 def _face(panel: Panel, side) -> Float[Array, "3"]:

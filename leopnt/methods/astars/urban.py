@@ -1,4 +1,4 @@
-"""The joint estimator in a city: fixes with drawn errors, bounds, and where they are good enough."""
+"""The joint estimator in a city: fixes with drawn errors, bounds, availability."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class UrbanSigmas:
         """
         panels = site.panel_stack
         side_m = np.sqrt(np.asarray(panels.width_m) * np.asarray(panels.height_m))
-        return beam_aod_sigma_rad(self.wavelength_m, 1, side_m)
+        return np.asarray(beam_aod_sigma_rad(self.wavelength_m, 1, side_m))
 
 
 @dataclasses.dataclass(frozen=True)
