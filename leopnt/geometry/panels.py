@@ -88,7 +88,8 @@ def panel_sees(
 ) -> Bool[Array, ""]:
     """Whether a satellite in this direction is before the panel and not hidden from its middle."""
     cosine = jnp.asarray(panel.normal) @ jnp.asarray(direction)
-    return (cosine > jnp.cos(panel.max_angle_rad)) & ~is_blocked(buildings, _face(panel, 1.0), direction)
+    facing = cosine > jnp.cos(panel.max_angle_rad)
+    return facing & ~is_blocked(buildings, _face(panel, 1.0), direction)
 
 
 def panel_serves(
@@ -99,8 +100,8 @@ def panel_serves(
     offset = jnp.asarray(place_m) - face
     length = jnp.sqrt(jnp.sum(offset * offset))
     direction = offset / jnp.maximum(length, 1e-9)
-    cosine = panel.side * (jnp.asarray(panel.normal) @ direction)
-    facing = (cosine > jnp.cos(panel.max_angle_rad)) & (length <= panel.reach_m)
+    cosine = jnp.asarray(panel.side) * (jnp.asarray(panel.normal) @ direction)
+    facing = (cosine > jnp.cos(panel.max_angle_rad)) & (length <= jnp.asarray(panel.reach_m))
     return facing & ~is_blocked(buildings, face, direction, length)
 
 

@@ -27,8 +27,8 @@ from leopnt.methods.astars.joint_model import (
     transverse_axes,
 )
 from leopnt.methods.astars.status import AstarsStatus
-from leopnt.scenes.urban_links import UrbanLinks
 from leopnt.scenes.urban_site import UrbanSite
+from leopnt.scenes.urban_view import UrbanLinks
 
 NO_LINK_SIGMA_M = 1e9
 """Sigma of slots without a satellite: they weigh nothing."""
