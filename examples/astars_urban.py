@@ -52,9 +52,9 @@ def ephemeris(*constellations, duration_s=3700.0):
 
 def canyon_walk():
     """A street 20 m wide between houses 40 m high, four panels, and 150 m along a sidewalk."""
-    azimuth = np.radians(70.0)
+    azimuth = np.radians(90.0)
     hung = [(-60.0, True), (-20.0, False), (20.0, True), (60.0, False)]
-    panels = [FacadePanel(along, right, 12.0) for along, right in hung]
+    panels = [FacadePanel(along, right, 25.0) for along, right in hung]
     site = street_canyon(PLACE, panels, azimuth_rad=azimuth, reach_m=REACH_M)
     ahead = np.array([np.sin(azimuth), np.cos(azimuth), 0.0])
     left = np.array([-ahead[1], ahead[0], 0.0])
@@ -65,9 +65,9 @@ def canyon_walk():
 
 def room_walk():
     """A hall on the third floor behind a panel, a house across the street, and a loop inside."""
-    azimuth = np.radians(200.0)
+    azimuth = np.radians(180.0)
     out = np.array([np.sin(azimuth), np.cos(azimuth)])
-    across = box(30.0 * out, (20.0, 80.0), 18.0, azimuth_rad=azimuth)
+    across = box(20.0 * out, (10.0, 40.0), 18.0, azimuth_rad=azimuth)
     site = facade_room(PLACE, azimuth_rad=azimuth, around=[across])
     right = np.array([out[1], -out[0]])
     loop = [(3.0, -3.5), (12.0, -4.0), (12.0, 4.0), (3.0, 3.5), (3.0, -3.5)]
@@ -107,7 +107,7 @@ def along(site, orbits, time_s, places, start_enu_m, seed):
 
 def maps(site, orbits, step_m=4.0, num_epochs=13):
     """Cells of the block, and the share of an hour with a bound within the limit."""
-    cells, is_open = street_grid(site, 55.0, 45.0, step_m)
+    cells, is_open = street_grid(site, 70.0, 60.0, step_m)
     sky = urban_sky(site, orbits, 60.0 + np.linspace(0.0, 3600.0, num_epochs), MASK_RAD)
     links = urban_links(site, sky, cells[is_open][None])
     found = []
@@ -176,8 +176,9 @@ def draw(folder, outdoors, indoors, block_maps):
     titles = ("Direct satellites only", "With six panels")
     pictures = {
         "urban_street": city_figure(
-            street, links, places, len(places) // 2, "A street canyon with four panels",
+            street, links, places, int(np.argmax(links.num_surfaces[:, 0])), "A street canyon with four panels",
             "20 m wide, 40 m high; GPS and OneWeb over Hong Kong",
+            ray_m=55.0, azimuth_deg=-70.0, elevation_deg=38.0,
         ),
         "urban_walk": walk_figure(
             time_s, [series(name, *one) for name, one in named], "A walk along the street",
@@ -185,7 +186,8 @@ def draw(folder, outdoors, indoors, block_maps):
         ),
         "urban_room": city_figure(
             hall, hall_links, loop, len(loop) // 3, "A hall behind a transmitting panel",
-            "no satellite is in view directly; one panel relays up to eight", ray_m=25.0,
+            "no satellite is in view directly; one panel relays up to eight",
+            ray_m=20.0, azimuth_deg=-25.0, zoom=0.66,
         ),
         "urban_room_walk": walk_figure(
             hall_s, [series("one panel", *inside[1])], "A walk through the hall",

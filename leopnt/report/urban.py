@@ -11,13 +11,13 @@ from matplotlib.axes import Axes
 from matplotlib.colors import Colormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Polygon
+from matplotlib.ticker import MaxNLocator
 
 from leopnt.errors import LeopntError
 from leopnt.report import style
 from leopnt.scenes.urban_site import UrbanSite
 
-_COLORS, _MARKERS = (style.ORANGE, style.BLUE, style.GREEN, style.PURPLE), ("s", "o", "^", "D")
-_DARKER = ("#B07500", style.BLUE, "#008A64", "#B0568C")
+_COLORS, _MARKERS = ("#B07500", style.BLUE, "#008A64", "#B0568C"), ("s", "o", "^", "D")
 
 
 class WalkSeries(NamedTuple):
@@ -52,8 +52,8 @@ def walk_figure(
         figure = style.new_figure(5.6, 7.4)
         upper: Axes = figure.add_axes((0.10, 0.44, 0.87, 0.44))
         lower: Axes = figure.add_axes((0.10, 0.17, 0.87, 0.21), sharex=upper)
-        for number, one in enumerate(series):
-            color, marker = _DARKER[number], _MARKERS[number]
+        for number, one in enumerate(series, start=int(len(series) == 1)):
+            color, marker = _COLORS[number], _MARKERS[number]
             bound = np.where(np.isfinite(one.bound_m), one.bound_m, np.nan)
             upper.plot(time_s, bound, color=color, label=f"bound, {one.label}")
             upper.plot(
@@ -66,7 +66,8 @@ def walk_figure(
         upper.set_ylabel(quantity)
         upper.tick_params(labelbottom=False)
         lower.set_ylabel("Links")
-        lower.set_ylim(bottom=0.0)
+        lower.set_ylim(0.0, 1.1 * max(1, *(int(one.num_links.max()) for one in series)))
+        lower.yaxis.set_major_locator(MaxNLocator(5, integer=True))
         lower.set_xlabel("Time [s]")
         style.heading(upper, title, subtitle)
         handles, labels = upper.get_legend_handles_labels()

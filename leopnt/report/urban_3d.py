@@ -21,6 +21,7 @@ from leopnt.scenes.urban_view import UrbanLinks
 RAY_M = 45.0
 """Rays toward satellites are drawn this long."""
 
+_WIDE_IN, _TALL_IN = 7.4, 5.6
 _WALL, _EDGE = "#c9d1da", "#8b96a3"
 _DIRECT, _RELAYED, _LAST = style.BLUE, style.VERMILION, style.VERMILION
 _PANEL, _RESTING = style.ORANGE, "#f3dcae"
@@ -36,7 +37,7 @@ def city_figure(
     *,
     elevation_deg: float = 32.0,
     azimuth_deg: float = -60.0,
-    cut_m: float = np.inf,
+    zoom: float = 0.9,
     ray_m: float = RAY_M,
 ) -> Figure:
     """A walk, and all rays of one of its epochs: direct ones, and those that panels relay.
@@ -45,29 +46,30 @@ def city_figure(
         links: with one place for each epoch.
         epoch: which one.
         elevation_deg, azimuth_deg: from where to look, azimuth from east over north.
-        cut_m: buildings are drawn up to this height, for a look inside.
+        zoom: larger where the picture has empty corners.
         ray_m: length of the rays toward satellites.
     """
     with style.look():
-        figure = style.new_figure(5.6, 7.4)
-        axes: Any = figure.add_axes((0.0, 0.07, 1.0, 0.84), projection="3d", computed_zorder=False)
+        figure = style.new_figure(_TALL_IN, _WIDE_IN)
+        # A square as wide as the figure, around its middle: 3D axes clip at their own square.
+        tall = _WIDE_IN / _TALL_IN
+        square = (0.0, 0.5 * (1.0 - tall) + 0.02, 1.0, tall)
+        axes: Any = figure.add_axes(square, projection="3d", computed_zorder=False)
         for prism in site.prisms:
-            _draw_prism(axes, prism, cut_m)
+            _draw_prism(axes, prism)
         active = _active(links, epoch, len(site.panels))
         for number, panel in enumerate(site.panels):
             _draw_panel(axes, panel, active[number])
         ends = _draw_rays(axes, site, links, epoch, ray_m)
         axes.plot(*walk_enu_m.T, color=style.INK, linewidth=1.4, zorder=5)
         axes.plot(*links.rx_enu_m[epoch].T, "o", color=style.INK, markersize=6, zorder=9)
-        corners = [
-            np.c_[p.plan_m, np.full(len(p.plan_m), min(p.top_m, cut_m))] for p in site.prisms
-        ]
-        lowest = min([prism.base_m for prism in site.prisms] + [0.0])
-        _frame(axes, np.concatenate([*corners, walk_enu_m, ends]), min(lowest, 0.0))
+        roofs = [np.c_[p.plan_m, np.full(len(p.plan_m), p.top_m)] for p in site.prisms]
+        _frame(axes, np.concatenate([*roofs, walk_enu_m, ends]), zoom)
         axes.view_init(elevation_deg, azimuth_deg)
         figure.text(0.03, 0.955, title, fontsize=12.5, fontweight="bold", color=style.INK)
         figure.text(0.03, 0.915, subtitle, fontsize=10.0, color=style.GRAY)
-        figure.legend(handles=_keys(active), loc="lower center", ncols=3, fontsize=9.5)
+        has_direct = bool(links.num_direct[epoch, 0])
+        figure.legend(handles=_keys(active, has_direct), loc="lower center", ncols=3, fontsize=9.5)
     return figure
 
 
@@ -96,11 +98,10 @@ def _draw_rays(axes: Axes3D, site: UrbanSite, links: UrbanLinks, epoch: int, ray
     return np.stack(ends)
 
 
-def _draw_prism(axes: Axes3D, prism: Prism, cut_m: float) -> None:
-    top = min(prism.top_m, cut_m)
-    if top <= prism.base_m:
-        return
-    low, high = (np.c_[prism.plan_m, np.full(len(prism.plan_m), z)] for z in (prism.base_m, top))
+def _draw_prism(axes: Axes3D, prism: Prism) -> None:
+    low, high = (
+        np.c_[prism.plan_m, np.full(len(prism.plan_m), z)] for z in (prism.base_m, prism.top_m)
+    )
     sides = [np.stack([low[i], low[i - 1], high[i - 1], high[i]]) for i in range(len(prism.plan_m))]
     faces = Poly3DCollection(
         [*sides, high], facecolors=_WALL, edgecolors=_EDGE, linewidths=0.7, alpha=0.30, zorder=2
@@ -121,14 +122,14 @@ def _draw_panel(axes: Axes3D, panel: Panel, is_active: bool) -> None:
     )
 
 
-def _frame(axes: Axes3D, points: np.ndarray, low: float) -> None:
-    """One scale on all axes, ticks in meters."""
+def _frame(axes: Axes3D, points: np.ndarray, zoom: float) -> None:
+    """One scale on all axes, from the street up."""
     least, most = points.min(axis=0), points.max(axis=0)
-    least[2] = low
+    least[2] = 0.0
     axes.set_xlim(least[0], most[0])
     axes.set_ylim(least[1], most[1])
     axes.set_zlim(least[2], most[2])
-    axes.set_box_aspect(most - least, zoom=1.12)
+    axes.set_box_aspect(most - least, zoom=zoom)
     axes.set_xlabel("East [m]", labelpad=6)
     axes.set_ylabel("North [m]", labelpad=6)
     axes.set_zlabel("Up [m]", labelpad=2)
@@ -139,18 +140,20 @@ def _frame(axes: Axes3D, points: np.ndarray, low: float) -> None:
     axes.locator_params(nbins=5)
 
 
-def _keys(active: np.ndarray) -> list[Any]:
-    keys: list[Any] = [
-        Line2D([], [], color=_DIRECT, marker="^", linewidth=1.0, label="from a satellite, direct"),
-        Line2D(
-            [], [], color=_RELAYED, marker="^", linewidth=1.0, label="from a satellite to a panel"
-        ),
-        Line2D([], [], color=_LAST, linewidth=2.4, linestyle=(0, (3, 1)), label="last leg"),
-        Line2D(
-            [], [], color=style.INK, linewidth=1.4, marker="o", markersize=6, label="walk, receiver"
-        ),
-        Patch(facecolor=_PANEL, edgecolor=style.INK, label="panel in use"),
-    ]
+def _keys(active: np.ndarray, has_direct: bool) -> list[Any]:
+    """For the legend: what is in the picture."""
+    keys: list[Any] = []
+    if has_direct:
+        keys.append(
+            Line2D([], [], color=_DIRECT, marker="^", linewidth=1.0, label="direct satellite")
+        )
+    if np.any(active):
+        keys += [
+            Line2D([], [], color=_RELAYED, marker="^", linewidth=1.0, label="satellite of a panel"),
+            Line2D([], [], color=_LAST, linewidth=2.4, linestyle=(0, (3, 1)), label="last leg"),
+            Patch(facecolor=_PANEL, edgecolor=style.INK, label="panel in use"),
+        ]
     if not np.all(active):
         keys.append(Patch(facecolor=_RESTING, edgecolor=style.INK, label="panel not in use"))
-    return keys
+    walk = Line2D([], [], color=style.INK, linewidth=1.4, marker="o", label="receiver on its walk")
+    return [*keys, walk]

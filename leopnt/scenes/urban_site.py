@@ -134,7 +134,7 @@ def street_canyon(
     return UrbanSite(place, rows, tuple(found))
 
 
-def room(
+def facade_room(
     place: Place,
     *,
     width_m: float = 12.0,
