@@ -18,6 +18,7 @@ from leopnt.epochs import Epoch
 from leopnt.geometry import box, reflecting_panel
 from leopnt.io.tle import read_tle
 from leopnt.methods.astars.urban import (
+    UrbanSigmas,
     availability,
     horizontal_bound_m,
     urban_bound,
@@ -94,14 +95,14 @@ def block():
     return city_block(PLACE, panels, heights)
 
 
-def along(site, orbits, time_s, places, start_enu_m, seed):
+def along(site, orbits, time_s, places, start_enu_m, seed, sigmas=None):
     """Links, fixes and bounds of a walk, with all links and without panels."""
     sky = urban_sky(site, orbits, time_s + 60.0, MASK_RAD)
     links = urban_links(site, sky, places[:, None])
     found = []
     for used in (links.without_panels(), links):
-        fix = urban_fix(site, used, start_enu_m, np.random.default_rng(seed))
-        found.append((used, fix, urban_bound(site, used)))
+        fix = urban_fix(site, used, start_enu_m, np.random.default_rng(seed), sigmas)
+        found.append((used, fix, urban_bound(site, used, sigmas)))
     return links, found
 
 
@@ -145,13 +146,15 @@ def main(folder=None):
     links, found = along(street, both, time_s, places, middle, 2)
     hall, hall_s, loop = room_walk()
     indoors, inside = along(hall, both, hall_s, loop, loop.mean(axis=0), 3)
+    _, timed = along(hall, both, hall_s, loop, loop.mean(axis=0), 4, UrbanSigmas(sync_s=1e-9))
     print(f"{'':34}{'direct':>9}{'relayed':>9}{'error':>9}{'bound':>9}{'<= 1 m':>9}")
     print(f"{'':34}{'links':>9}{'links':>9}{'[m]':>9}{'[m]':>9}{'[%]':>9}")
     for name, one in zip(("no panels", "four panels"), alone, strict=True):
         row(f"street, GPS, {name}", *one)
     for name, one in zip(("no panels", "four panels"), found, strict=True):
         row(f"street, GPS and OneWeb, {name}", *one)
-    row("room, GPS and OneWeb, one panel", *inside[1])
+    row("room, one panel", *inside[1])
+    row("room, network time to 1 ns", *timed[1])
     site = block()
     cells, is_open, shares = maps(site, both)
     for name, share in zip(("no panels", "six panels"), shares, strict=True):
@@ -176,9 +179,10 @@ def draw(folder, outdoors, indoors, block_maps):
     titles = ("Direct satellites only", "With six panels")
     pictures = {
         "urban_street": city_figure(
-            street, links, places, int(np.argmax(links.num_surfaces[:, 0])), "A street canyon with four panels",
+            street, links, places, int(np.argmax(links.num_surfaces[:, 0])),
+            "A street canyon with four panels",
             "20 m wide, 40 m high; GPS and OneWeb over Hong Kong",
-            ray_m=55.0, azimuth_deg=-70.0, elevation_deg=38.0,
+            ray_m=55.0, azimuth_deg=-70.0, elevation_deg=38.0, zoom=0.84,
         ),
         "urban_walk": walk_figure(
             time_s, [series(name, *one) for name, one in named], "A walk along the street",
@@ -197,7 +201,7 @@ def draw(folder, outdoors, indoors, block_maps):
             site, cells, is_open,
             [AvailabilityMap(*one) for one in zip(titles, shares, strict=True)],
             f"Share of an hour with a horizontal bound within {LIMIT_M:g} m",
-            "GPS and OneWeb; heights of buildings; panels in red, triangles point to their front",
+            "GPS and OneWeb; triangles point to the front of panels; heights of buildings",
         ),
     }  # fmt: skip
     Path(folder).mkdir(parents=True, exist_ok=True)

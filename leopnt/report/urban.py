@@ -40,8 +40,12 @@ def walk_figure(
     subtitle: str = "",
     *,
     quantity: str = "Horizontal error [m]",
+    top_m: float = 100.0,
 ) -> Figure:
     """Errors as points and bounds as lines over time, and below them the number of links.
+
+    Args:
+        top_m: the axis ends here; what is larger leaves the picture.
 
     Raises:
         LeopntError: no series, or more than four.
@@ -63,6 +67,7 @@ def walk_figure(
             lower.step(time_s, one.num_links, where="mid", color=color, label=one.label)
         upper.set_yscale("log")
         upper.yaxis.set_major_formatter("{x:g}")
+        upper.set_ylim(top=min(upper.get_ylim()[1], top_m))
         upper.set_ylabel(quantity)
         upper.tick_params(labelbottom=False)
         lower.set_ylabel("Links")

@@ -145,10 +145,16 @@ def urban_links(
     fed = fed & (np.cumsum(fed, axis=-1) <= max_per_panel)
     relayed = served[..., None] & fed[:, None]
     every = np.concatenate([direct[:, :, None], relayed], axis=2)
-    index, used = pad_visible(every.reshape(*every.shape[:2], -1))
+    flat = every.reshape(*every.shape[:2], -1)
+    index, used = pad_visible(flat, _bucket(int(flat.sum(axis=-1).max(initial=0))))
     sat, surface = index % every.shape[3], index // every.shape[3] - 1
     pos = sky.sat_pos_ecef_m[np.arange(num_epochs)[:, None, None], sat]
     return UrbanLinks(sat, surface, used, pos, rx, direct, fed, served)
+
+
+def _bucket(count: int) -> int:
+    """Width of the link axis: a multiple of 8, so that few kernels are compiled."""
+    return max(8, -(-count // 8) * 8)
 
 
 def _masks(site: UrbanSite, sky: UrbanSky, sat_enu, rx):

@@ -36,6 +36,8 @@ NO_LINK_SIGMA_M = 1e9
 UNKNOWN_M = 1e5
 """A bound above this is no bound: rounding of a geometry that does not tell the position."""
 
+Found = Float[np.ndarray | np.floating, "*place"]
+
 
 @dataclasses.dataclass(frozen=True)
 class UrbanSigmas:
@@ -180,23 +182,21 @@ def urban_knowledge(site: UrbanSite, links: UrbanLinks, sigmas: UrbanSigmas) -> 
     )
 
 
-def availability(
-    error_m: Float[np.ndarray, "epoch *place"], limit_m: float
-) -> Float[np.ndarray, "*place"]:
+def availability(error_m: Float[np.ndarray, "epoch *place"], limit_m: float) -> Found:
     """Fraction of the epochs in which an error (or a bound) is at most the limit; NaN is not."""
     if not limit_m > 0.0:
         raise LeopntError(f"limit_m = {limit_m:g}: expected a number above 0.")
     return np.mean(np.asarray(error_m) <= limit_m, axis=0)
 
 
-def bound_m(covariance_enu_m2: Float[np.ndarray, "*place 3 3"]) -> Float[np.ndarray, "*place"]:
+def bound_m(covariance_enu_m2: Float[np.ndarray, "*place 3 3"]) -> Found:
     """RMS error of the position, sqrt(trace)."""
     return np.sqrt(np.trace(covariance_enu_m2, axis1=-2, axis2=-1))
 
 
 def horizontal_bound_m(
     covariance_enu_m2: Float[np.ndarray, "*place 3 3"],
-) -> Float[np.ndarray, "*place"]:
+) -> Found:
     """RMS horizontal error, sqrt(east^2 + north^2)."""
     return np.sqrt(covariance_enu_m2[..., 0, 0] + covariance_enu_m2[..., 1, 1])
 
