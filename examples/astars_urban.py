@@ -106,10 +106,10 @@ def along(site, orbits, time_s, places, start_enu_m, seed, sigmas=None):
     return links, found
 
 
-def maps(site, orbits, step_m=4.0, num_epochs=13):
+def maps(site, orbits, step_m=4.0, num_epochs=13, span_s=3600.0):
     """Cells of the block, and the share of an hour with a bound within the limit."""
     cells, is_open = street_grid(site, 70.0, 60.0, step_m)
-    sky = urban_sky(site, orbits, 60.0 + np.linspace(0.0, 3600.0, num_epochs), MASK_RAD)
+    sky = urban_sky(site, orbits, 60.0 + np.linspace(0.0, span_s, num_epochs), MASK_RAD)
     links = urban_links(site, sky, cells[is_open][None])
     found = []
     for used in (links.without_panels(), links):
@@ -182,7 +182,7 @@ def draw(folder, outdoors, indoors, block_maps):
             street, links, places, int(np.argmax(links.num_surfaces[:, 0])),
             "A street canyon with four panels",
             "20 m wide, 40 m high; GPS and OneWeb over Hong Kong",
-            ray_m=55.0, azimuth_deg=-70.0, elevation_deg=38.0, zoom=0.84,
+            ray_m=55.0, azimuth_deg=-70.0, elevation_deg=38.0, zoom=0.82,
         ),
         "urban_walk": walk_figure(
             time_s, [series(name, *one) for name, one in named], "A walk along the street",

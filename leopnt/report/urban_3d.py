@@ -59,7 +59,7 @@ def city_figure(
             _draw_prism(axes, prism)
         active = _active(links, epoch, len(site.panels))
         for number, panel in enumerate(site.panels):
-            _draw_panel(axes, panel, active[number])
+            _draw_panel(axes, panel, bool(active[number]))
         ends = _draw_rays(axes, site, links, epoch, ray_m)
         axes.plot(*walk_enu_m.T, color=style.INK, linewidth=1.4, zorder=5)
         axes.plot(*links.rx_enu_m[epoch].T, "o", color=style.INK, markersize=6, zorder=9)
@@ -131,7 +131,7 @@ def _frame(axes: Axes3D, points: np.ndarray, zoom: float) -> None:
     axes.set_zlim(least[2], most[2])
     axes.set_box_aspect(most - least, zoom=zoom)
     axes.set_xlabel("East [m]", labelpad=6)
-    axes.set_ylabel("North [m]", labelpad=6)
+    axes.set_ylabel("North [m]", labelpad=3)
     axes.set_zlabel("Up [m]", labelpad=2)
     axes.tick_params(labelsize=8.5, pad=1)
     for axis in (axes.xaxis, axes.yaxis, axes.zaxis):

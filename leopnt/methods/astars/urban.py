@@ -152,7 +152,7 @@ def urban_fix(
     panel_ecef = site.to_ecef(site.panel_stack.center_m)
     range_sigma = np.where(links.used, sigmas.range_m, NO_LINK_SIGMA_M)
     truth = _ranges(links, via, panel_ecef, rx) + SPEED_OF_LIGHT_MPS * clock_bias_s
-    drawn = truth + sigmas.range_m * rng.normal(size=truth.shape) * links.used
+    drawn = truth + sigmas.range_m * _range_draws(links, rng)
     phases = RelayedPhases(RelayLink(links.sat_pos_ecef_m, via, range_sigma), drawn)
     known = _drawn(urban_knowledge(site, links, sigmas), clock_bias_s, rng)
     start = np.broadcast_to(site.to_ecef(start_enu_m), rx.shape)
@@ -210,6 +210,14 @@ def _ranges(links: UrbanLinks, via, panel_ecef, rx) -> Float[np.ndarray, "epoch 
     first = np.where(is_direct[..., None], rx[..., None, :], via @ panel_ecef)
     away = np.linalg.norm(links.sat_pos_ecef_m - first, axis=-1)
     return away + np.linalg.norm(rx[..., None, :] - first, axis=-1)
+
+
+def _range_draws(links: UrbanLinks, rng: np.random.Generator):
+    """Standard normal, the same for a satellite and a panel whichever other links there are."""
+    shape = links.served.shape[2] + 1, links.direct.shape[2]
+    draws = rng.normal(size=(*links.used.shape[:2], *shape))
+    epoch, place = np.indices(links.used.shape)[:2]
+    return np.where(links.used, draws[epoch, place, links.surface + 1, links.sat], 0.0)
 
 
 def _drawn(known: Knowledge, clock_bias_s: float, rng: np.random.Generator) -> Knowledge:
