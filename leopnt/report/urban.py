@@ -100,7 +100,12 @@ def availability_figure(
     Args:
         cells_enu_m: middles of square cells.
         is_open: where cells are drawn.
+
+    Raises:
+        LeopntError: no map.
     """
+    if not maps:
+        raise LeopntError("maps: there is none; expected one or more.")
     east, north = cells_enu_m[0, :, 0], cells_enu_m[:, 0, 1]
     step = float(east[1] - east[0])
     edges_e, edges_n = (np.append(x - 0.5 * step, x[-1] + 0.5 * step) for x in (east, north))
@@ -115,7 +120,7 @@ def availability_figure(
         )
         for axes, one in zip(panels, maps, strict=True):
             shown = np.ma.masked_where(~is_open, 100.0 * one.fraction)
-            mesh = axes.pcolormesh(edges_e, edges_n, shown, cmap=_colormap(), vmin=0, vmax=100)
+            axes.pcolormesh(edges_e, edges_n, shown, cmap=_colormap(), vmin=0, vmax=100)
             _draw_plan(axes, site, (edges_e[0], edges_e[-1]), (edges_n[0], edges_n[-1]))
             axes.set_aspect("equal")
             axes.grid(visible=False)
@@ -129,7 +134,12 @@ def availability_figure(
             0.15 / width_in, 1 - 0.58 / height_in, subtitle, fontsize=10.0, color=style.GRAY
         )
         bar = figure.add_axes((0.28, 0.62 / height_in, 0.44, 0.14 / height_in))
-        figure.colorbar(mesh, cax=bar, orientation="horizontal", label="Available [% of the time]")
+        figure.colorbar(
+            panels[0].collections[0],
+            cax=bar,
+            orientation="horizontal",
+            label="Available [% of the time]",
+        )
     return figure
 
 

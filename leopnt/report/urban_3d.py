@@ -122,7 +122,7 @@ def _draw_panel(axes: Axes3D, panel: Panel, is_active: bool) -> None:
     )
 
 
-def _frame(axes: Axes3D, points: np.ndarray, zoom: float) -> None:
+def _frame(axes: Any, points: np.ndarray, zoom: float) -> None:
     """One scale on all axes, from the street up."""
     least, most = points.min(axis=0), points.max(axis=0)
     least[2] = 0.0

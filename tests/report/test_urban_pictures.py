@@ -104,3 +104,5 @@ def test_a_map_masks_the_cells_indoors_and_marks_the_panels():
     np.testing.assert_allclose(np.abs(panel[1] - panel[0]), [0.0, 5.0], atol=1e-9)
     assert 9.0 < panel[0, 0] < 10.0
     assert len(axes.lines) == 4
+    with pytest.raises(LeopntError, match="maps: there is none"):
+        availability_figure(SITE, cells, free, [], "A map")
