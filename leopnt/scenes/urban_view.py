@@ -109,8 +109,15 @@ def urban_sky(
     places = np.broadcast_to(origin, (1, len(times), 3))
     turned = np.broadcast_to(axes, (1, len(times), 3, 3))
     seen = find_visible(ephemeris, times, places, turned, mask_rad)
-    arriving = np.asarray(_turned(jnp.asarray(seen.sat_pos_ecef_m), jnp.asarray(origin)))
+    arriving = arriving_positions(seen.sat_pos_ecef_m, origin)
     return UrbanSky(times, seen.sat_index, seen.visible, arriving, seen.az_rad, seen.el_rad)
+
+
+def arriving_positions(
+    sat_pos_ecef_m: Float[np.ndarray, "epoch sat 3"], rx_pos_ecef_m: Float[np.ndarray, "3"]
+) -> Float[np.ndarray, "epoch sat 3"]:
+    """Positions at transmission in ECEF axes of reception, from those in axes of transmission."""
+    return np.asarray(_turned(jnp.asarray(sat_pos_ecef_m), jnp.asarray(rx_pos_ecef_m)))
 
 
 def urban_links(

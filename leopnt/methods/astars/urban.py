@@ -201,6 +201,14 @@ def horizontal_bound_m(
     return np.sqrt(covariance_enu_m2[..., 0, 0] + covariance_enu_m2[..., 1, 1])
 
 
+def relay_links(
+    site: UrbanSite, links: UrbanLinks, sigma_m: Float[ArrayLike, "epoch place link"] | float
+) -> RelayLink:
+    """Links as the measurement model takes them (epoch, place, link); `used` is their mask."""
+    sigma = np.array(np.broadcast_to(sigma_m, links.used.shape), float)
+    return RelayLink(links.sat_pos_ecef_m, _via(site, links), sigma)
+
+
 def _via(site: UrbanSite, links: UrbanLinks) -> Float[np.ndarray, "epoch place link panel"]:
     return (links.surface[..., None] == np.arange(len(site.panels))).astype(float)
 
