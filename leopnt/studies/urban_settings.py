@@ -78,10 +78,10 @@ class ErrorTable(SettingsTable):
     )
 
 
-class LimitTable(SettingsTable):
-    """`[limit]`: what counts as available."""
+class MethodTable(SettingsTable):
+    """`[method]`: what counts as available."""
 
-    horizontal_m: float = Field(
+    limit_m: float = Field(
         default=1.0, gt=0, le=1e6, description="the largest horizontal error in metres, above 0"
     )
 
@@ -93,7 +93,7 @@ class UrbanSettings(SceneStudySettings):
     panels: PanelTable = Field(default=PanelTable(), description="a table")
     walk: WalkTable = Field(default=WalkTable(), description="a table")
     errors: ErrorTable = Field(default=ErrorTable(), description="a table")
-    limit: LimitTable = Field(default=LimitTable(), description="a table")
+    method: MethodTable = Field(default=MethodTable(), description="a table")
 
     @property
     def azimuth_rad(self) -> float:

@@ -132,6 +132,7 @@ class UrbanStudy(AbstractStudyMethod):
             "name": "time",
             "title": "RMS error over the walk",
             "y": ["case_rmse_3d", "case_bound_3d"],
+            "log_y": True,
         },
     )
     template_name = "urban.toml"
@@ -328,7 +329,7 @@ def _shared(settings: UrbanSettings, parts: list[_Part]) -> Shared:
         AstarsTheta(joined.surface_pos_ecef_m, jnp.asarray(rx), jnp.zeros(len(rx))),
         jnp.asarray(np.concatenate(start)),
         jnp.asarray(np.concatenate(axes)),
-        jnp.full(len(rx), settings.limit.horizontal_m),
+        jnp.full(len(rx), settings.method.limit_m),
     )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
-from study_texts import DOPPLER, NINE_D, NINE_D_RANDOM, PACE, POWER, PVT, load_text
+from study_texts import DOPPLER, NINE_D, NINE_D_RANDOM, PACE, POWER, PVT, URBAN, load_text
 
 from leopnt.errors import LeopntError
 from leopnt.inference.batch import batch_map
@@ -21,6 +21,7 @@ TEXTS = {
     "nine_d_random": NINE_D_RANDOM,
     "pace": PACE,
     "power": POWER,
+    "urban": URBAN,
 }
 FIXES = ["pvt", "doppler_fix"]
 VALUE = dict.fromkeys(FIXES, "error_enu_m") | {
@@ -28,6 +29,7 @@ VALUE = dict.fromkeys(FIXES, "error_enu_m") | {
     "nine_d_random": "position_bound",
     "pace": "pab_lb",
     "power": "position_error",
+    "urban": "error_enu_m",
 }
 """What differs from trial to trial."""
 NUM_TRIALS = 20

@@ -33,7 +33,7 @@ from leopnt.scenes.urban_view import UrbanLinks
 NO_LINK_SIGMA_M = 1e9
 """Sigma of slots without a satellite: they weigh nothing."""
 
-UNKNOWN_M = 1e5
+UNKNOWN_M = 1e4
 """A bound above this is no bound: rounding of a geometry that does not tell the position."""
 
 Found = Float[np.ndarray | np.floating, "*place"]
