@@ -161,4 +161,5 @@ def _height_m(surface, pos_ecef_m) -> np.ndarray | None:
 def _along_normal(surface, vector) -> np.ndarray | None:
     if not is_known(vector, surface.normal):
         return None
-    return np.sum(np.asarray(vector, float) * np.asarray(surface.normal, float), axis=-1)
+    product = np.asarray(vector, float) * np.asarray(surface.normal, float)
+    return np.asarray(np.sum(product, axis=-1))

@@ -6,7 +6,6 @@ foot by x^2 / (2 r), which fades with the square of the distance.
 
 from __future__ import annotations
 
-from functools import partial
 from typing import NamedTuple
 
 import jax.numpy as jnp
@@ -16,7 +15,7 @@ from jaxtyping import Array, Float
 from leopnt.antennas._inputs import check_positive
 from leopnt.antennas._leading_axes import over_leading_axes
 from leopnt.antennas._surface_inputs import check_points, check_wavelength
-from leopnt.antennas.surface_relay import path_excess_m
+from leopnt.antennas.surface_relay import path_excess_one
 from leopnt.antennas.surfaces import ActiveSurface
 
 Number = Float[Array, ""] | float
@@ -72,8 +71,7 @@ def near_field_bound(
     points = check_points("source_pos_ecef_m", source_pos_ecef_m)
     check_wavelength(wavelength_m)
     check_positive("", snr=snr)
-    kernel = partial(_bound, surface, wavelength_m, snr)
-    return over_leading_axes(kernel, source_pos_ecef_m=points)
+    return over_leading_axes(_bound, (surface, wavelength_m, snr), source_pos_ecef_m=points)
 
 
 def _bound(surface, wavelength_m, snr, point) -> NearFieldBound:
@@ -96,7 +94,7 @@ def _polar_slopes(surface, point) -> tuple[Float[Array, "3 3"], Float[Array, "an
     """
     center = point - jnp.asarray(surface.centroid_ecef_m)
     range_m = jnp.sqrt(jnp.sum(center**2))
-    sight, excess_m = center / range_m, path_excess_m(surface, point)
+    sight, excess_m = center / range_m, path_excess_one(surface, point)
     # u_k - u = -(o_k + u (r_k - r)) / r_k, without the difference of two unit vectors.
     turned = surface.offsets_m() + sight[None, :] * excess_m[:, None]
     turned = -turned / (range_m + excess_m)[:, None]

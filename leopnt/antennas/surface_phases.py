@@ -12,17 +12,17 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
 from leopnt.antennas._inputs import check_count
+from leopnt.antennas._leading_axes import over_leading_axes
 from leopnt.antennas._surface_inputs import (
     check_directions_served,
     check_points,
     check_served,
     check_unit,
     check_wavelength,
-    leading_shape,
     numbers,
 )
 from leopnt.antennas.surface_limits import warn_of_grating_lobes
-from leopnt.antennas.surface_relay import path_excess_m
+from leopnt.antennas.surface_relay import path_excess_one
 from leopnt.antennas.surfaces import ActiveSurface
 
 Number = Float[Array, ""] | float
@@ -45,12 +45,10 @@ def near_field_phases(
     Warns:
         LeopntWarning: elements more than half a wavelength apart.
     """
-    sat, rx = _ends(surface, sat_pos_ecef_m, rx_pos_ecef_m)
-    check_wavelength(wavelength_m)
+    sat, rx = _ends(surface, sat_pos_ecef_m, rx_pos_ecef_m, wavelength_m)
     warn_of_grating_lobes(surface, wavelength_m)
-    center = _centroid_path_m(surface, sat) + _centroid_path_m(surface, rx)
-    path_m = center[..., None] + path_excess_m(surface, sat) + path_excess_m(surface, rx)
-    return quantized(surface, 2.0 * jnp.pi * path_m / wavelength_m)
+    vectors = {"sat_pos_ecef_m": sat, "rx_pos_ecef_m": rx}
+    return over_leading_axes(_near_field, (surface, wavelength_m), **vectors)
 
 
 def centered_phases(
@@ -63,11 +61,10 @@ def centered_phases(
     The relayed carrier phase is that of the path over the centroid; only the rounding of the
     phases is left in `composite_phase_cycles`.
     """
-    sat, rx = _ends(surface, sat_pos_ecef_m, rx_pos_ecef_m)
-    check_wavelength(wavelength_m)
+    sat, rx = _ends(surface, sat_pos_ecef_m, rx_pos_ecef_m, wavelength_m)
     warn_of_grating_lobes(surface, wavelength_m)
-    path_m = path_excess_m(surface, sat) + path_excess_m(surface, rx)
-    return quantized(surface, 2.0 * jnp.pi * path_m / wavelength_m)
+    vectors = {"sat_pos_ecef_m": sat, "rx_pos_ecef_m": rx}
+    return over_leading_axes(_centered, (surface, wavelength_m), **vectors)
 
 
 def far_field_phases(
@@ -82,12 +79,10 @@ def far_field_phases(
         departure: u, unit vector from the surface to the receiver.
     """
     e, u = check_unit("arrival", arrival), check_unit("departure", departure)
-    shape = leading_shape(arrival=e.shape[:-1], departure=u.shape[:-1])
     check_directions_served(surface, e, u)
     check_wavelength(wavelength_m)
     warn_of_grating_lobes(surface, wavelength_m)
-    both = jnp.broadcast_to(e, (*shape, 3)) + jnp.broadcast_to(u, (*shape, 3))
-    return quantized(surface, -2.0 * jnp.pi * (both @ surface.offsets_m().T) / wavelength_m)
+    return over_leading_axes(_far_field, (surface, wavelength_m), arrival=e, departure=u)
 
 
 def quantized(
@@ -110,15 +105,29 @@ def quantization_loss_db(phase_bits: int) -> float:
     return float(-20.0 * np.log10(np.sinc(0.5**phase_bits)))
 
 
-def _ends(surface, sat_pos_ecef_m, rx_pos_ecef_m):
+def _ends(surface, sat_pos_ecef_m, rx_pos_ecef_m, wavelength_m):
     sat = check_points("sat_pos_ecef_m", sat_pos_ecef_m)
     rx = check_points("rx_pos_ecef_m", rx_pos_ecef_m)
     check_served(surface, sat, rx)
-    shape = leading_shape(sat_pos_ecef_m=sat.shape[:-1], rx_pos_ecef_m=rx.shape[:-1])
-    return jnp.broadcast_to(sat, (*shape, 3)), jnp.broadcast_to(rx, (*shape, 3))
+    check_wavelength(wavelength_m)
+    return sat, rx
 
 
-def _centroid_path_m(surface, points):
-    center = jnp.asarray(surface.centroid_ecef_m)
-    offset = points - jnp.broadcast_to(center, points.shape)
-    return jnp.sqrt(jnp.sum(offset**2, axis=-1))
+def _near_field(surface, wavelength_m, sat, rx):
+    center_m = _centroid_path_m(surface, sat) + _centroid_path_m(surface, rx)
+    path_m = center_m + path_excess_one(surface, sat) + path_excess_one(surface, rx)
+    return quantized(surface, 2.0 * jnp.pi * path_m / wavelength_m)
+
+
+def _centered(surface, wavelength_m, sat, rx):
+    path_m = path_excess_one(surface, sat) + path_excess_one(surface, rx)
+    return quantized(surface, 2.0 * jnp.pi * path_m / wavelength_m)
+
+
+def _far_field(surface, wavelength_m, arrival, departure):
+    path_m = -(surface.offsets_m() @ (arrival + departure))
+    return quantized(surface, 2.0 * jnp.pi * path_m / wavelength_m)
+
+
+def _centroid_path_m(surface, point):
+    return jnp.sqrt(jnp.sum((point - jnp.asarray(surface.centroid_ecef_m)) ** 2))

@@ -6,8 +6,6 @@ centroid; a later signal has a smaller phase. Both ends have leading axes that b
 
 from __future__ import annotations
 
-from functools import partial
-
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 from jaxtyping import Array, Complex, Float
@@ -52,8 +50,8 @@ def element_amplitudes(
     """
     phases = check_phases(surface, phases_rad)
     sat, rx = _ends(surface, sat_pos_ecef_m, rx_pos_ecef_m, wavelength_m)
-    kernel = partial(_amplitudes, surface, jnp.asarray(wavelength_m, float))
-    return over_leading_axes(kernel, phases_rad=phases, sat_pos_ecef_m=sat, rx_pos_ecef_m=rx)
+    vectors = {"phases_rad": phases, "sat_pos_ecef_m": sat, "rx_pos_ecef_m": rx}
+    return over_leading_axes(_amplitudes, (surface, wavelength_m), **vectors)
 
 
 def relay_amplitude(
@@ -94,10 +92,8 @@ def coherent_gain(
     """
     phases = check_phases(surface, phases_rad)
     sat, rx = _ends(surface, sat_pos_ecef_m, rx_pos_ecef_m, wavelength_m)
-    kernel = partial(_unweighted, surface, jnp.asarray(wavelength_m, float))
-    return _square(
-        over_leading_axes(kernel, phases_rad=phases, sat_pos_ecef_m=sat, rx_pos_ecef_m=rx)
-    )
+    vectors = {"phases_rad": phases, "sat_pos_ecef_m": sat, "rx_pos_ecef_m": rx}
+    return _square(over_leading_axes(_unweighted, (surface, wavelength_m), **vectors))
 
 
 def composite_phase_cycles(
@@ -129,7 +125,7 @@ def composite_phase_cycles(
 def path_excess_m(surface: ActiveSurface, pos_ecef_m: Points) -> Float[Array, "... ant"]:
     """|x - p_k| - |x - S| of a point x, without the cancellation of ranges of 2e7 m."""
     points = check_points("pos_ecef_m", pos_ecef_m)
-    return over_leading_axes(partial(_excess, surface), pos_ecef_m=points)
+    return over_leading_axes(path_excess_one, (surface,), pos_ecef_m=points)
 
 
 def _ends(surface, sat_pos_ecef_m, rx_pos_ecef_m, wavelength_m):
@@ -155,12 +151,13 @@ def _unweighted(surface, wavelength_m, phases, sat, rx):
 
 
 def _phasors(surface, wavelength_m, phases, sat, rx) -> Complex[Array, " ant"]:
-    excess_m = _excess(surface, sat) + _excess(surface, rx)
+    excess_m = path_excess_one(surface, sat) + path_excess_one(surface, rx)
     angle = phases - 2.0 * jnp.pi * excess_m / wavelength_m
     return jnp.cos(angle) + 1j * jnp.sin(angle)
 
 
-def _excess(surface, point) -> Float[Array, " ant"]:
+def path_excess_one(surface: ActiveSurface, point: Float[Array, "3"]) -> Float[Array, " ant"]:
+    """As `path_excess_m`, of one point, to compile with the rest."""
     offsets, center = surface.offsets_m(), point - jnp.asarray(surface.centroid_ecef_m)
     # (|c - o|^2 - |c|^2) / (|c - o| + |c|)
     square = jnp.sum(offsets * (offsets - 2.0 * center[None, :]), axis=1)

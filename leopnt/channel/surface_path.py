@@ -282,7 +282,7 @@ def _warn_if_near(surface, range_m) -> None:
     sides = surface.size_m
     if not is_known(range_m, *sides):
         return
-    diagonal_m = float(np.hypot(*(float(side) for side in sides)))
+    diagonal_m = float(np.hypot(float(sides[0]), float(sides[1])))
     if float(range_m) < diagonal_m:
         warnings.warn(
             f"rx_pos_ecef_m: the receiver is {float(range_m):.3g} m from a panel of "
