@@ -76,13 +76,8 @@ def shared_phases(
             f"profiles_rad and owner have shapes {profiles.shape} and {index.shape}; accepted: "
             "(sat, ant) and (ant,)."
         )
-    if is_known(index) and not np.all(
-        (np.asarray(index) >= 0) & (np.asarray(index) < len(profiles))
-    ):
-        raise LeopntError(
-            f"owner runs from {int(jnp.min(index))} to {int(jnp.max(index))}; expected rows of "
-            f"profiles_rad, 0 to {len(profiles) - 1}."
-        )
+    if is_known(index):
+        _check_rows(np.asarray(index), len(profiles))
     return jnp.take_along_axis(profiles, index[None, :], axis=0)[0]
 
 
