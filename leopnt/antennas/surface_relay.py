@@ -103,7 +103,7 @@ def composite_phase_cycles(
     rx_pos_ecef_m: Points,
     wavelength_m: Number,
 ) -> Float[Array, "..."]:
-    """What the commanded phases add to the carrier phase [cycles], -1/2 to 1/2.
+    """What the commanded phases add to the carrier phase, in cycles, -1/2 to 1/2.
 
     Subtract it from the measured phase, which then is that of the path over the centroid:
 

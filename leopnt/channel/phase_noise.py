@@ -14,7 +14,7 @@ Number = Float[Array, ""] | float
 def carrier_phase_sigma_cycles(
     cn0_dbhz: Number, loop_bandwidth_hz: Number = 15.0, integration_s: Number = 0.02
 ) -> Float[Array, ""]:
-    """Standard deviation [cycles] of the phase of a Costas loop, thermal noise alone.
+    """Standard deviation, in cycles, of the phase of a Costas loop, thermal noise alone.
 
         sigma = sqrt(B / (C/N0) (1 + 1 / (2 T C/N0))) / (2 pi)
 
