@@ -12,13 +12,16 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
-from leopnt.antennas._inputs import check_positive
+from leopnt.antennas._inputs import check_count, check_positive
 from leopnt.antennas._leading_axes import over_leading_axes
 from leopnt.antennas._surface_inputs import check_points, check_wavelength
 from leopnt.antennas.surface_relay import path_excess_one
 from leopnt.antennas.surfaces import ActiveSurface
 
 Number = Float[Array, ""] | float
+
+_LEAST_DETERMINANT = 1e-12
+"""Of information with a diagonal of ones, where rounding leaves 1e-16 of a singular one."""
 
 
 class NearFieldBound(NamedTuple):
@@ -57,9 +60,12 @@ def near_field_bound(
     element after as many profiles as elements have been switched through.
 
     Args:
-        source_pos_ecef_m: U, off the line through a single row: a panel of one row or column
-            cannot tell three coordinates (infinite or NaN).
+        source_pos_ecef_m: U. Where the panel cannot tell three coordinates (two rows and two
+            columns seen along the normal, for example), the covariance is NaN.
         snr: A^2 / E|n_k|^2 of one element, all its snapshots together.
+
+    Raises:
+        LeopntError: a panel of one row or one column.
 
     For a square of side D, far away on the normal, with K elements:
 
@@ -71,6 +77,7 @@ def near_field_bound(
     points = check_points("source_pos_ecef_m", source_pos_ecef_m)
     check_wavelength(wavelength_m)
     check_positive("", snr=snr)
+    check_count(2, num_rows=surface.num_rows, num_columns=surface.num_columns)
     return over_leading_axes(_bound, (surface, wavelength_m, snr), source_pos_ecef_m=points)
 
 
@@ -79,7 +86,9 @@ def _bound(surface, wavelength_m, snr, point) -> NearFieldBound:
     centered = slopes - jnp.mean(slopes, axis=0, keepdims=True)
     scale = 2.0 * snr * (2.0 * jnp.pi / wavelength_m) ** 2
     information = scale * jnp.sum(centered[:, :, None] * centered[:, None, :], axis=0)
-    covariance = _inverse(information)
+    # What is the same at all elements but for rounding of positions, 1e-9 m, tells nothing.
+    is_told = jnp.diagonal(information) > 1e-18 * scale * jnp.sum(slopes**2, axis=0)
+    covariance = _inverse(jnp.where(jnp.all(is_told), information, jnp.nan))
     sigma = jnp.sqrt(jnp.diagonal(covariance))
     range_m = jnp.sqrt(jnp.sum((point - jnp.asarray(surface.centroid_ecef_m)) ** 2))
     steps = axes * jnp.stack([jnp.ones(()), range_m, range_m])[:, None]
@@ -112,8 +121,13 @@ def _tangents(surface, sight) -> tuple[Float[Array, "3"], Float[Array, "3"]]:
 
 
 def _inverse(matrix: Float[Array, "3 3"]) -> Float[Array, "3 3"]:
-    """Inverse of a positive definite matrix, scaled to a diagonal of ones, by cofactors."""
+    """Inverse of a positive definite matrix, scaled to a diagonal of ones, by cofactors.
+
+    NaN where it is singular to rounding.
+    """
     scale = 1.0 / jnp.sqrt(jnp.diagonal(matrix))
     a, b, c = matrix * scale[:, None] * scale[None, :]
     cofactors = jnp.stack([jnp.cross(b, c), jnp.cross(c, a), jnp.cross(a, b)])
-    return cofactors / jnp.sum(a * cofactors[0]) * scale[:, None] * scale[None, :]
+    determinant = jnp.sum(a * cofactors[0])
+    determinant = jnp.where(determinant > _LEAST_DETERMINANT, determinant, jnp.nan)
+    return cofactors / determinant * scale[:, None] * scale[None, :]

@@ -93,7 +93,9 @@ def quantized(
     if surface.phase_bits is not None:
         levels = 2.0**surface.phase_bits
         turns = jnp.round(levels * turns) / levels
-    return 2.0 * jnp.pi * (turns - jnp.floor(turns))
+    turns = turns - jnp.floor(turns)
+    # A little below zero rounds to a whole turn.
+    return 2.0 * jnp.pi * jnp.where(turns < 1.0, turns, 0.0)
 
 
 def quantization_loss_db(phase_bits: int) -> float:

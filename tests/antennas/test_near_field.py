@@ -112,6 +112,19 @@ def test_many_sources_at_once_are_each_alone_and_the_range_fades_with_its_square
     np.testing.assert_allclose(alone.information, found.information[1], rtol=1e-9)
 
 
+def test_four_elements_seen_along_the_normal_tell_no_range():
+    # All four are equally far: any range gives the same phases.
+    four = panel(num_rows=2, num_columns=2, spacing_m=2.0)
+    assert np.isnan(near_field_bound(four, along(four, 0, 0, 9.0), L1_M, 1.0).range_sigma_m)
+    off = near_field_bound(four, along(four, 0.3, 0.4, 9.0), L1_M, 1.0)
+    assert np.isfinite(off.range_sigma_m)
+
+
+def test_a_single_row_is_refused():
+    with pytest.raises(LeopntError, match="num_rows = 1: expected an integer of 2 or more"):
+        near_field_bound(panel(num_rows=1), SOURCE, L1_M, 1.0)
+
+
 def test_the_first_tangent_is_the_row_axis_seen_from_the_source():
     found = near_field_bound(PANEL, SOURCE, L1_M, 1.0)
     sight = (SOURCE - SITE) / 12.0

@@ -93,6 +93,7 @@ def test_rounding_takes_the_nearest_step_of_a_turn():
     surface = panel(num_rows=1, num_columns=4, phase_bits=2)
     found = quantized(surface, np.radians([44.0, 46.0, -44.0, 316.0]))
     np.testing.assert_allclose(np.degrees(found), [0.0, 90.0, 0.0, 0.0], atol=1e-12)
+    assert np.all(np.asarray(quantized(SMALL, np.full(48, -1e-18))) == 0.0)
 
 
 @pytest.mark.parametrize(
