@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
+import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Bool, Float
@@ -52,7 +53,7 @@ class Panel:
     @property
     def enu_axes(self) -> Float[np.ndarray, "3 3"]:
         """East, north and up at the panel, as rows."""
-        return np.asarray(local_axes(self.pos_ecef_m))
+        return np.asarray(local_axes(jnp.asarray(self.pos_ecef_m)))
 
     @property
     def azimuth_rad(self) -> float:
@@ -81,7 +82,7 @@ def panel_facing(
         for name, value in {"azimuth_rad": azimuth_rad, "tilt_rad": tilt_rad}.items()
     )
     enu = np.array([np.cos(up) * np.sin(az), np.cos(up) * np.cos(az), np.sin(up)])
-    return Panel(position, enu @ np.asarray(local_axes(position)))
+    return Panel(position, enu @ np.asarray(local_axes(jnp.asarray(position))))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -14,12 +14,11 @@ from jax.typing import ArrayLike
 from jaxtyping import Float, Int
 
 from leopnt.errors import LeopntError
-from leopnt.geometry import Dop, dop_from_cofactor
+from leopnt.geometry import Dop
 from leopnt.methods.astars.batches import over_batch
 from leopnt.methods.astars.dop import local_axes
-from leopnt.methods.astars.inputs import broadcast, check_positions, common_shape
+from leopnt.methods.astars.inputs import check_positions, common_shape
 from leopnt.methods.astars.joint_model import Knowledge, RelayedPhases
-from leopnt.methods.astars.orthogonal import cofactor_of, orthogonalize
 from leopnt.methods.astars.ranging import MAX_CONDITION
 from leopnt.methods.astars.status import AstarsStatus
 
@@ -42,7 +41,7 @@ class ReceiverEquations(NamedTuple):
     status: AstarsStatus
 
     @property
-    def total(self) -> Int[np.ndarray, "*batch"]:
+    def total(self) -> Int[np.ndarray | np.integer, "*batch"]:
         """Numbers that tell of the receiver and its clock."""
         return self.num_surfaces + self.num_direct + 2 * self.num_directions + self.num_sync
 
@@ -77,7 +76,8 @@ def surfaces_dop(
     Raises:
         LeopntError: fewer than four surfaces, not finite, a surface at the receiver.
     """
-    return _over_batch(_unsynced_one, surface_pos_ecef_m, rx_pos_ecef_m, 4)
+    unit = _directions(surface_pos_ecef_m, rx_pos_ecef_m, 4)
+    return _dop(np.concatenate([unit, np.ones((*unit.shape[:-1], 1))], axis=-1))
 
 
 def surfaces_dop_synced(
@@ -85,10 +85,11 @@ def surfaces_dop_synced(
     rx_pos_ecef_m: Float[ArrayLike, "*#batch 3"],
 ) -> Dop:
     """As `surfaces_dop` with the clock known exactly: three surfaces suffice, TDOP is 0."""
-    return _over_batch(_synced_one, surface_pos_ecef_m, rx_pos_ecef_m, 3)
+    return _dop(_directions(surface_pos_ecef_m, rx_pos_ecef_m, 3))
 
 
-def _over_batch(kernel, surface_pos_ecef_m, rx_pos_ecef_m, least: int) -> Dop:
+def _directions(surface_pos_ecef_m, rx_pos_ecef_m, least: int) -> np.ndarray:
+    """Unit vectors from the surfaces to the receiver, in its local axes."""
     surfaces = check_positions("surface_pos_ecef_m", surface_pos_ecef_m)
     receiver = check_positions("rx_pos_ecef_m", rx_pos_ecef_m)
     if surfaces.ndim < 2 or surfaces.shape[-2] < least:
@@ -96,37 +97,23 @@ def _over_batch(kernel, surface_pos_ecef_m, rx_pos_ecef_m, least: int) -> Dop:
             f"surface_pos_ecef_m has shape {surfaces.shape}; accepted: (..., surface, 3) with "
             f"{least} surfaces or more: each tells one number about the receiver."
         )
+    common_shape(surface_pos_ecef_m=surfaces.shape[:-2], rx_pos_ecef_m=receiver.shape[:-1])
     offset_m = receiver[..., None, :] - surfaces
-    if not np.all(np.any(offset_m != 0.0, axis=-1)):
+    distance_m = np.linalg.norm(offset_m, axis=-1, keepdims=True)
+    if not np.all(distance_m > 0.0):
         raise LeopntError("surface_pos_ecef_m: a surface stands where the receiver is.")
-    batch = common_shape(surface_pos_ecef_m=surfaces.shape[:-2], rx_pos_ecef_m=receiver.shape[:-1])
-    shape = (*batch, surfaces.shape[-2], 3)
-    return over_batch(
-        kernel,
-        batch,
-        broadcast("surface_pos_ecef_m", surfaces, shape),
-        broadcast("rx_pos_ecef_m", receiver, (*batch, 3)),
-    )
+    axes = over_batch(local_axes, receiver.shape[:-1], receiver)
+    return (offset_m / distance_m) @ np.swapaxes(axes, -1, -2)
 
 
-def _directions(surface_pos_ecef_m, rx_pos_ecef_m):
-    offset_m = (rx_pos_ecef_m[None, :] - surface_pos_ecef_m) @ local_axes(rx_pos_ecef_m).T
-    unit = offset_m / jnp.sqrt(jnp.sum(offset_m**2, axis=1))[:, None]
-    return [unit[:, 0], unit[:, 1], unit[:, 2]]
-
-
-def _unsynced_one(surface_pos_ecef_m, rx_pos_ecef_m) -> Dop:
-    columns = _directions(surface_pos_ecef_m, rx_pos_ecef_m)
-    return _dop([*columns, jnp.ones_like(columns[0])])
-
-
-def _synced_one(surface_pos_ecef_m, rx_pos_ecef_m) -> Dop:
-    return _dop(_directions(surface_pos_ecef_m, rx_pos_ecef_m))
-
-
-def _dop(columns) -> Dop:
-    found = orthogonalize(columns, jnp.zeros_like(columns[0]))
-    cofactor = cofactor_of(found.root)
-    good = found.regular & (jnp.trace(cofactor) < MAX_CONDITION**2)
-    full = jnp.zeros((4, 4)).at[: len(columns), : len(columns)].set(cofactor)
-    return dop_from_cofactor(jnp.where(good, full, jnp.nan))
+def _dop(rows: np.ndarray) -> Dop:
+    """DOP of rows (..., surface, 3 or 4); without a column of the clock its variance is 0."""
+    _, size, right = np.linalg.svd(rows, full_matrices=False)
+    with np.errstate(divide="ignore"):
+        inverse = np.where(size[..., -1:] * MAX_CONDITION > size[..., :1], 1.0, np.nan) / size
+    variance = np.sum((np.swapaxes(right, -1, -2) * inverse[..., None, :]) ** 2, axis=-1)
+    east, north, up = np.moveaxis(variance[..., :3], -1, 0)
+    clock = variance[..., 3] if rows.shape[-1] == 4 else 0.0 * up
+    horizontal, position = east + north, east + north + up
+    values = (position + clock, position, horizontal, up, clock)
+    return Dop(*(jnp.sqrt(jnp.asarray(value)) for value in values))

@@ -43,7 +43,7 @@ class SatellitesInView(NamedTuple):
     place_ecef_m: Float[np.ndarray, "3"]
 
     @property
-    def num_visible(self) -> Int[np.ndarray, "*epoch"]:
+    def num_visible(self) -> Int[np.ndarray | np.integer, "*epoch"]:
         """Satellites in view at each epoch."""
         return np.sum(self.visible, axis=-1)
 
