@@ -159,7 +159,7 @@ def _sent(ephemerides, way: Routes, ranges, reading: Epoch, points) -> Float[np.
 
 
 def _points(way: Routes, theta: AstarsTheta):
-    """Where each satellite's ray meets a surface or the receiver, and the leg that is left."""
+    """Where each satellite's ray ends, at a surface or the receiver, and the leg that is left."""
     surfaces, receiver = np.asarray(theta.surface_pos_ecef_m), np.asarray(theta.rx_pos_ecef_m)
     _check_surfaces(way, surfaces.shape[-2])
     points = _first_points(way, surfaces, receiver)
@@ -195,6 +195,12 @@ def _of_each(
 
 
 def _check_satellites(way: Routes, every: tuple[Ephemeris, ...]) -> None:
+    shapes = {column.shape for column in way}
+    if len(shapes) != 1 or way.surface.ndim != 1:
+        raise LeopntError(
+            f"way: its columns have shapes {[column.shape for column in way]}; accepted: (link,) "
+            "each."
+        )
     sizes = np.array([ephemeris.pos_ecef_m.shape[0] for ephemeris in every])
     if np.any(way.ephemeris < 0) or np.any(way.ephemeris >= len(every)):
         raise LeopntError(
