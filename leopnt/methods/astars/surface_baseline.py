@@ -429,14 +429,14 @@ def _fixed(data: _Data, found: _Linear, surface, step_m, acceptance) -> SurfaceB
         found.amb_covariance,
         across,
         fix,
-        found.condition,
+        np.asarray(found.condition),
         eqx.tree_at(lambda item: item._value, BaselineStatus.fixed, whole),
     )
 
 
 def _float_status(data: _Data, found: _Linear, step_m) -> np.ndarray:
     """1 where there is a float solution; 2, 3, 4: not converged, weak geometry, duplicates."""
-    weak = ~(found.condition <= MAX_CONDITION)
+    weak = np.asarray(~(found.condition <= MAX_CONDITION))
     return np.where(
         _has_twins(data.satellites), 4, np.where(weak, 3, np.where(step_m < STEP_M, 1, 2))
     )
@@ -446,4 +446,4 @@ def _has_twins(satellites: np.ndarray) -> np.ndarray:
     """Two satellites in one place at every epoch."""
     apart = satellites[..., :, None, :] - satellites[..., None, :, :]
     same = np.all(np.max(np.abs(apart), axis=-1) < _SAME_PLACE_M, axis=-3)
-    return np.any(same & ~np.eye(satellites.shape[-2], dtype=bool), axis=(-2, -1))
+    return np.asarray(np.any(same & ~np.eye(satellites.shape[-2], dtype=bool), axis=(-2, -1)))
