@@ -11,6 +11,7 @@ from leopnt.methods.astars import (
     DIRECT,
     AstarsStatus,
     AstarsTheta,
+    CodeAndPhase,
     Routes,
     joint_fix,
     joint_fix_from_ephemeris,
@@ -20,6 +21,7 @@ from leopnt.methods.astars import (
     received,
     relayed_phases,
     routes,
+    surface_baseline,
 )
 from leopnt.orbits.sgp4 import AnyAge, propagate
 
@@ -176,6 +178,37 @@ def test_one_surface_without_network_time_is_named(satellites, way):
     )
     assert found.status == AstarsStatus.receiver_hidden
     assert np.all(np.isnan(found.fix.rx_pos_ecef_m))
+
+
+def test_a_baseline_to_leo_takes_satellites_where_each_receiver_has_them(satellites, way, evidence):
+    base_m = S + np.array([600.0, -500.0, 600.0])
+    wavelength_m = case.WAVELENGTH_M
+    leo = Routes(*(column[way.ephemeris == 0] for column in way))
+    relayed = received(satellites, leo, theta(), READING)
+    direct = leo._replace(surface=np.full(leo.surface.size, DIRECT))
+    at_base = received(satellites, direct, theta(0.0, base_m), READING)
+
+    def found(**positions):
+        return surface_baseline(
+            relayed.sat_pos_ecef_m,
+            base_m,
+            CodeAndPhase(at_base.range_m, at_base.range_m / wavelength_m),
+            CodeAndPhase(relayed.range_m, relayed.range_m / wavelength_m),
+            wavelength_m,
+            **positions,
+        )
+
+    own = found(base_sat_pos_ecef_m=at_base.sat_pos_ecef_m)
+    evidence(
+        "methods.astars.surface_baseline",
+        "float surface by OneWeb, 1 km from its base, clocks 1 ms apart",
+        "planted position",
+        "invariance",
+        achieved=np.linalg.norm(own.surface_pos_ecef_m - S),
+        tolerance=1e-5,
+        unit="m",
+    )
+    assert np.linalg.norm(found().surface_pos_ecef_m - S) > 1.0
 
 
 def test_several_views_number_the_surfaces_in_their_order(satellites):

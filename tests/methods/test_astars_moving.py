@@ -291,6 +291,7 @@ def test_dopplers_alone_locate_the_surface_without_any_ambiguity(rows):
     assert 0.3 < found < 5.0
 
 
+@pytest.mark.study
 def test_the_fix_of_several_epochs_reaches_its_bound(rows, evidence):
     trials = study_size(100, 2000)
     rng = np.random.default_rng(6)

@@ -93,7 +93,11 @@ def received(ephemerides: Ephemerides, way: Routes, theta: AstarsTheta, reading:
 
     found = _of_each(ephemerides, way, arrive)
     away_m = np.linalg.norm(found.sat_pos_ecef_m - points, axis=-1)
-    return Received(away_m + last_m + clock_m, found.sat_pos_ecef_m, found.sat_vel_ecef_mps)
+    return Received(
+        away_m + last_m + clock_m,
+        np.asarray(found.sat_pos_ecef_m),
+        np.asarray(found.sat_vel_ecef_mps),
+    )
 
 
 def joint_fix_from_ephemeris(
@@ -128,20 +132,23 @@ def joint_fix_from_ephemeris(
     surveyed = np.isfinite(known.sigma_survey_m)[:, None]
     surfaces = np.where(surveyed, known.surface_pos_ecef_m, np.nan)
     receiver = np.full(3, np.nan) if start_ecef_m is None else np.asarray(start_ecef_m, float)
-    before, fix, moved_m = None, None, np.inf
+
+    def phases_by_way_of(surfaces, receiver) -> RelayedPhases:
+        points = _ends(way, surfaces, receiver)
+        satellites = _sent(ephemerides, way, ranges, reading, points)
+        return relayed_phases(satellites, ranges, sigma_m, way.surface, num_surfaces)
+
+    phases, moved_m = phases_by_way_of(surfaces, receiver), np.inf
+    fix = joint_fix(phases, known, start_ecef_m)
     for _ in range(ROUNDS):
-        points = _first_points(way, surfaces, receiver)
-        sat_pos = _sent(ephemerides, way, ranges, reading, points)
-        if before is not None:
-            moved_m = float(np.max(np.linalg.norm(sat_pos - before, axis=-1)))
-        if fix is not None and moved_m < _SETTLED_M:
-            break
-        phases = relayed_phases(sat_pos, ranges, sigma_m, way.surface, num_surfaces)
-        fix, before = joint_fix(phases, known, start_ecef_m), sat_pos
         if fix.status != AstarsStatus.ok:
             break
-        surfaces, receiver = np.asarray(fix.surface_pos_ecef_m), np.asarray(fix.rx_pos_ecef_m)
-    assert fix is not None
+        again = phases_by_way_of(fix.surface_pos_ecef_m, fix.rx_pos_ecef_m)
+        move = np.asarray(again.links.sat_pos_ecef_m - phases.links.sat_pos_ecef_m)
+        moved_m = float(np.max(np.linalg.norm(move, axis=-1)))
+        if moved_m < _SETTLED_M:
+            break
+        phases, fix = again, joint_fix(again, known, start_ecef_m)
     hidden = receiver_equations(phases, known).status != AstarsStatus.ok
     status = AstarsStatus.receiver_hidden if hidden else fix.status
     return EphemerisFix(fix, phases, status, moved_m)
@@ -162,11 +169,11 @@ def _points(way: Routes, theta: AstarsTheta):
     """Where each satellite's ray ends, at a surface or the receiver, and the leg that is left."""
     surfaces, receiver = np.asarray(theta.surface_pos_ecef_m), np.asarray(theta.rx_pos_ecef_m)
     _check_surfaces(way, surfaces.shape[-2])
-    points = _first_points(way, surfaces, receiver)
+    points = _ends(way, surfaces, receiver)
     return points, np.linalg.norm(receiver - points, axis=-1)
 
 
-def _first_points(way: Routes, surfaces, receiver) -> Float[np.ndarray, "link 3"]:
+def _ends(way: Routes, surfaces, receiver) -> Float[np.ndarray, "link 3"]:
     relayed = (way.surface != DIRECT)[:, None]
     return np.where(relayed, surfaces[np.maximum(way.surface, 0)], receiver)
 

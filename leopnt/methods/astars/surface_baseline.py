@@ -156,7 +156,8 @@ def surface_baseline(
         sigma_code_m, sigma_phase_m: undifferenced, of each satellite or one for all, the same at
             base and surface.
         base_sat_pos_ecef_m: at transmission of what the base receives; default the same, which for
-            LEO is right only to 25 mm per km of baseline.
+            LEO is wrong by up to 25 mm per km of baseline, and by 7.5 m per ms between the clocks
+            (see `received`).
         reference: number of the satellite that the others are differenced with.
         start_ecef_m: near the surface; default the base.
         acceptance: limits of ratio and success rate.
@@ -215,8 +216,7 @@ def surface_baseline_of_epochs(
     step_m = np.full(surface.shape[:-1], np.inf)
     for _ in range(MAX_ITERATIONS):
         found = _linear(data, noise, surface)
-        usable = np.isfinite(found.step).all(-1)
-        surface = surface + np.where(usable[..., None], found.step, 0.0)
+        surface = surface + np.where(np.isfinite(found.step), found.step, 0.0)
         step_m = np.linalg.norm(found.step, axis=-1)
         if not np.any(step_m >= STEP_M):  # NaN: nothing more will come
             break

@@ -56,11 +56,13 @@ def receiver_equations(phases: RelayedPhases, known: Knowledge) -> ReceiverEquat
     direct = np.sum(np.sum(via, axis=-1) < 0.5, axis=-1)
     directions = np.sum(used & np.isfinite(known.sigma_aod_rad), axis=-1)
     sync = np.isfinite(known.sigma_sync_s).astype(int)
-    parts = np.broadcast_arrays(np.sum(used, axis=-1), direct, directions, sync)
-    total = parts[0] + parts[1] + 2 * parts[2] + parts[3]
+    relayed, direct, directions, sync = np.broadcast_arrays(
+        np.sum(used, axis=-1), direct, directions, sync
+    )
+    total = relayed + direct + 2 * directions + sync
     enough = jnp.asarray(total >= UNKNOWNS_OF_RECEIVER)
     status = AstarsStatus.where(enough, AstarsStatus.ok, AstarsStatus.receiver_hidden)
-    return ReceiverEquations(*parts, status)
+    return ReceiverEquations(relayed, direct, directions, sync, status)
 
 
 def surfaces_dop(
