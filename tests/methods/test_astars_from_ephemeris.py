@@ -1,5 +1,6 @@
 """Phases of real GPS and OneWeb satellites through a wall, and the fix from them."""
 
+import astars_skies
 import astars_worked_case as case
 import numpy as np
 import pytest
@@ -209,6 +210,27 @@ def test_a_baseline_to_leo_takes_satellites_where_each_receiver_has_them(satelli
         unit="m",
     )
     assert np.linalg.norm(found().surface_pos_ecef_m - S) > 1.0
+
+
+def test_a_fixed_surface_serves_the_joint_fix(satellites, way):
+    # The baseline of an earlier epoch, its integers fixed, is the survey of a later one.
+    sky_m, base_m = astars_skies.sky(np.random.default_rng(9), 1, 12)[0], S + 100.0
+    ranges = [np.linalg.norm(sky_m - place, axis=1) for place in (base_m, S)]
+    noise = np.random.default_rng(9).normal(size=(2, 12))
+    both = [
+        CodeAndPhase(r + 0.3 * e, (r + 3e-3 * e[::-1]) / case.WAVELENGTH_M)
+        for r, e in zip(ranges, noise, strict=True)
+    ]
+    found = surface_baseline(sky_m, base_m, *both, case.WAVELENGTH_M)
+    assert found.is_fixed
+    known = told(**found.survey()._asdict())
+    got = received(satellites, way, theta(), READING)
+    fix = joint_fix_from_ephemeris(
+        satellites, way, got.range_m, SIGMA_M, known, READING, START_ECEF_M
+    )
+    assert fix.status == AstarsStatus.ok
+    off = np.linalg.norm(fix.fix.rx_pos_ecef_m - U)
+    assert off < 4.0 * np.sqrt(np.trace(fix.fix.covariance_m2)) < 1.5
 
 
 def test_several_views_number_the_surfaces_in_their_order(satellites):
