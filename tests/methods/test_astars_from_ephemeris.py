@@ -265,3 +265,9 @@ def test_times_outside_the_ephemeris_and_wrong_shapes_are_refused(satellites, wa
     ranges = np.full(NUM_LINKS - 1, 2e7)
     with pytest.raises(LeopntError, match=r"range_m has shape \(7,\) for 8 routes"):
         joint_fix_from_ephemeris(satellites, way, ranges, SIGMA_M, told(), READING)
+    several = knowledge(clock_bias_s=np.zeros(2), sigma_sync_s=1e-9)
+    ranges = np.full(NUM_LINKS, 2e7)
+    with pytest.raises(LeopntError, match="reading, known: hold several epochs"):
+        joint_fix_from_ephemeris(satellites, way, ranges, SIGMA_M, several, READING)
+    with pytest.raises(LeopntError, match=r"start_ecef_m has shape \(2,\)"):
+        joint_fix_from_ephemeris(satellites, way, ranges, SIGMA_M, told(), READING, np.zeros(2))

@@ -8,7 +8,15 @@ from study_sizes import study_size
 
 from leopnt.errors import LeopntError
 from leopnt.io.sp3 import read_sp3
-from leopnt.methods.astars import Sector, open_view, panel_view, routes, surface_dop
+from leopnt.methods.astars import (
+    Sector,
+    half_sky,
+    open_view,
+    panel_facing,
+    panel_view,
+    routes,
+    surface_dop,
+)
 from leopnt.orbits.constellations import GPS, IRIDIUM, STARLINK_SHELL_1, Combined
 from leopnt.orbits.ephemeris import Ephemeris
 
@@ -132,6 +140,18 @@ def test_a_narrow_sector_is_a_part_of_the_half_sky():
     part = panel_view(real("oneweb"), WEST, READING, narrow)
     kept = narrow.contains(whole.az_rad, whole.el_rad) & whole.visible
     np.testing.assert_array_equal(part.sat_index[part.visible], whole.sat_index[kept])
+
+
+def test_a_roof_sees_all_azimuths_and_a_wall_all_in_front_of_it():
+    roof = panel_facing(WEST.pos_ecef_m, 0.0, 0.5 * np.pi)
+    every = open_view(real("oneweb"), WEST.pos_ecef_m, READING)
+    np.testing.assert_array_equal(
+        panel_view(real("oneweb"), roof, READING).sat_index, every.sat_index
+    )
+    wall, half = (
+        panel_view(real("oneweb"), WEST, READING, sector) for sector in (None, half_sky(WEST))
+    )
+    np.testing.assert_array_equal(wall.sat_index, half.sat_index)
 
 
 def test_bad_input_is_refused(untyped):

@@ -22,7 +22,7 @@ from leopnt.constants import SPEED_OF_LIGHT_MPS
 from leopnt.epochs import Epoch
 from leopnt.errors import LeopntError
 from leopnt.methods.astars.arrival import Arrival, arriving_at, sent_at
-from leopnt.methods.astars.inputs import finite_array
+from leopnt.methods.astars.inputs import check_positions, finite_array
 from leopnt.methods.astars.joint import JointFix, joint_fix
 from leopnt.methods.astars.joint_model import (
     DIRECT,
@@ -127,11 +127,15 @@ def joint_fix_from_ephemeris(
         raise LeopntError(
             f"range_m has shape {ranges.shape} for {way.surface.size} routes; accepted: (link,)."
         )
+    if reading.shape != () or np.ndim(known.clock_bias_s):
+        raise LeopntError("reading, known: hold several epochs; expected one.")
     num_surfaces = known.surface_pos_ecef_m.shape[-2]
     _check_surfaces(way, num_surfaces)
     surveyed = np.isfinite(known.sigma_survey_m)[:, None]
     surfaces = np.where(surveyed, known.surface_pos_ecef_m, np.nan)
-    receiver = np.full(3, np.nan) if start_ecef_m is None else np.asarray(start_ecef_m, float)
+    receiver = np.full(3, np.nan)
+    if start_ecef_m is not None:
+        receiver = check_positions("start_ecef_m", start_ecef_m)
 
     def phases_by_way_of(surfaces, receiver) -> RelayedPhases:
         points = _ends(way, surfaces, receiver)

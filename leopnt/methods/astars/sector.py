@@ -118,7 +118,7 @@ class Sector:
 
 
 def half_sky(panel: Panel, mask_rad: float = MASK_RAD) -> Sector:
-    """The 180 degrees in front of a panel."""
+    """The 180 degrees in front of a panel that is upright."""
     return Sector(panel.azimuth_rad, np.pi, mask_rad)
 
 

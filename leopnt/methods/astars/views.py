@@ -15,7 +15,7 @@ from leopnt.geometry import Dop
 from leopnt.methods.astars.arrival import turned_to_arrival
 from leopnt.methods.astars.dop import Axes, local_axes, surface_dop
 from leopnt.methods.astars.joint_model import DIRECT
-from leopnt.methods.astars.sector import MASK_RAD, Panel, Sector, half_sky, panel_facing, whole_sky
+from leopnt.methods.astars.sector import Panel, Sector, panel_facing, whole_sky
 from leopnt.orbits.ephemeris import Ephemeris
 from leopnt.scenes.visible import find_visible, slot_bucket
 
@@ -71,12 +71,12 @@ def panel_view(
     Args:
         ephemerides: one or more, their spans hold the epochs and the flight before.
         epoch: of arrival at the panel, one or (epoch,).
-        sector: default the 180 degrees in front of the panel, 10 degrees and up.
+        sector: default all that is in front of the panel, 10 degrees and up.
 
     Raises:
         LeopntError: no ephemeris, an epoch outside of one.
     """
-    sector = half_sky(panel) if sector is None else sector
+    sector = whole_sky() if sector is None else sector
     return _in_view(ephemerides, panel, epoch, sector, facing=panel.normal_ecef)
 
 
@@ -92,7 +92,7 @@ def open_view(
         sector: default all azimuths, 10 degrees and up.
     """
     place = panel_facing(rx_pos_ecef_m, 0.0, 0.5 * np.pi)
-    sector = whole_sky(MASK_RAD) if sector is None else sector
+    sector = whole_sky() if sector is None else sector
     return _in_view(ephemerides, place, epoch, sector, facing=np.zeros(3))
 
 
