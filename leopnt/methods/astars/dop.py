@@ -19,7 +19,7 @@ from leopnt.methods.astars.inputs import (
     check_satellites,
     common_shape,
 )
-from leopnt.methods.astars.orthogonal import cofactor_of, orthogonalize
+from leopnt.inference.orthogonal import cofactor_of, orthogonalize
 from leopnt.methods.astars.ranging import MAX_CONDITION
 
 Axes = Callable[[Float[Array, "3"]], Float[Array, "3 3"]]

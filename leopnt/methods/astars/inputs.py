@@ -55,7 +55,7 @@ def check_satellites(sat_pos_ecef_m: ArrayLike, least: int) -> Float[np.ndarray,
             f"sat_pos_ecef_m holds {found.shape[-2]} satellites; the unknowns need {least}."
         )
     found = finite_array("sat_pos_ecef_m", found)
-    nearest = float(np.sqrt(np.min(np.sum(found * found, axis=-1)), dtype=float))
+    nearest = float(np.sqrt(np.min(np.einsum("...i,...i->...", found, found))))
     if nearest < EARTH_FLOOR_M:
         raise LeopntError(
             f"sat_pos_ecef_m: a satellite is {nearest:g} m from the Earth's center; expected at "
@@ -79,7 +79,7 @@ def check_ranges(name: str, range_m: ArrayLike, satellites: np.ndarray) -> Float
 def check_weights(weight: ArrayLike | None, shape: tuple[int, ...]) -> np.ndarray:
     """Weights above zero, one per range; default: ones."""
     if weight is None:
-        return np.ones(shape)
+        return np.broadcast_to(1.0, shape)
     found = check_above_zero("weight", weight)
     return broadcast("weight", found, shape)
 
@@ -87,7 +87,7 @@ def check_weights(weight: ArrayLike | None, shape: tuple[int, ...]) -> np.ndarra
 def check_mask(visible: ArrayLike | None, shape: tuple[int, ...]) -> Bool[np.ndarray, "..."]:
     """A mask of type bool, one entry per range; default: all True."""
     if visible is None:
-        return np.ones(shape, bool)
+        return np.broadcast_to(True, shape)
     found = np.asarray(visible)
     if found.dtype != bool:
         raise LeopntError(f"visible has type {found.dtype}; accepted: bool.")
@@ -146,7 +146,10 @@ def finite_array(name: str, value: ArrayLike) -> Float[np.ndarray, "..."]:
         found = np.asarray(value, float)
     except (TypeError, ValueError):
         raise LeopntError(f"{name} = {value!r}: expected numbers.") from None
-    if not np.all(np.isfinite(found)):
+    # A sum is finite where all terms are, overflow aside: one pass without an array of flags.
+    with np.errstate(over="ignore", invalid="ignore"):
+        suspect = not np.isfinite(np.sum(found))
+    if suspect and not np.all(np.isfinite(found)):
         where = tuple(int(i) for i in np.argwhere(~np.isfinite(found))[0])
         raise LeopntError(f"{name}{list(where)} is {found[where]:g}; expected finite numbers.")
     return found

@@ -3,7 +3,7 @@
 import jax
 import numpy as np
 
-from leopnt.methods.astars.orthogonal import back_substitute, cofactor_of, orthogonalize
+from leopnt.inference.orthogonal import back_substitute, cofactor_of, orthogonalize
 
 
 def solved(rows, rhs):
@@ -21,7 +21,7 @@ def test_solutions_and_cofactors_are_those_of_numpy(evidence):
     assert regular
     expected = np.linalg.pinv(rows) @ np.linalg.pinv(rows).T
     evidence(
-        "methods.astars.orthogonal",
+        "inference.orthogonal",
         "solution with columns that differ by 1e-6",
         "planted",
         "closed form",
