@@ -16,6 +16,8 @@ RANGE_LIMITS_M = (3.0e5, 6.0e7)
 
 UNIT_TOLERANCE = 1e-6
 
+_PIECE = 8192
+
 
 def ranges_of_phases(
     phase_cycles: Float[ArrayLike, "*#batch sat"], wavelength_m: float
@@ -55,7 +57,7 @@ def check_satellites(sat_pos_ecef_m: ArrayLike, least: int) -> Float[np.ndarray,
             f"sat_pos_ecef_m holds {found.shape[-2]} satellites; the unknowns need {least}."
         )
     found = finite_array("sat_pos_ecef_m", found)
-    nearest = float(np.sqrt(np.min(np.einsum("...i,...i->...", found, found))))
+    nearest = _least_length(found.reshape(-1, 3))
     if nearest < EARTH_FLOOR_M:
         raise LeopntError(
             f"sat_pos_ecef_m: a satellite is {nearest:g} m from the Earth's center; expected at "
@@ -170,6 +172,12 @@ def common_shape(**named: tuple[int, ...]) -> tuple[int, ...]:
     except ValueError:
         found = ", ".join(f"{name} {shape}" for name, shape in named.items())
         raise LeopntError(f"batch axes do not fit together: {found}.") from None
+
+
+def _least_length(vectors: Float[np.ndarray, "count 3"]) -> float:
+    """Length of the shortest vector, a piece at a time that stays in the cache."""
+    pieces = (vectors[i : i + _PIECE].T for i in range(0, len(vectors), _PIECE))
+    return float(np.sqrt(min((np.min(x * x + y * y + z * z) for x, y, z in pieces), default=np.inf)))
 
 
 def _check_limits(name: str, ranges: np.ndarray, hint: str) -> None:

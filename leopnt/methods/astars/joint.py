@@ -13,7 +13,6 @@ from jaxtyping import Array, Float, Int
 
 from leopnt.constants import SPEED_OF_LIGHT_MPS
 from leopnt.errors import LeopntError
-from leopnt.inference.batch import DEFAULT_TILE
 from leopnt.inference.consistency import ChiSquare, chi_square
 from leopnt.inference.fisher import Information, fisher_information
 from leopnt.inference.least_squares import (
@@ -25,7 +24,7 @@ from leopnt.inference.least_squares import (
 )
 from leopnt.inference.model import Data, predict
 from leopnt.inference.status import Status
-from leopnt.methods.astars.batches import over_batch
+from leopnt.methods.astars.batches import TILE, over_batch
 from leopnt.methods.astars.inputs import broadcast, check_positions, common_shape
 from leopnt.methods.astars.joint_model import (
     RELAYED_PHASES,
@@ -76,7 +75,7 @@ def joint_fix(
     start_ecef_m: Float[ArrayLike, "*#batch 3"] | None = None,
     *,
     solver: AbstractSolver | None = None,
-    tile: int = DEFAULT_TILE,
+    tile: int = TILE,
     threads: int | None = None,
 ) -> JointFix:
     """Everything at once: phases, directions, network time and survey, each with its sigma.
