@@ -8,7 +8,6 @@ from jaxtyping import Array, Bool, Float
 from leopnt.constants import EARTH_EQUATORIAL_RADIUS_M
 from leopnt.inference.small_linear import gram_of_columns, solve_spd
 
-
 UNIT_M = 1e7
 """Lengths are counted in it, so that squares are of the order of 1."""
 

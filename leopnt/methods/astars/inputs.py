@@ -177,7 +177,9 @@ def common_shape(**named: tuple[int, ...]) -> tuple[int, ...]:
 def _least_length(vectors: Float[np.ndarray, "count 3"]) -> float:
     """Length of the shortest vector, a piece at a time that stays in the cache."""
     pieces = (vectors[i : i + _PIECE].T for i in range(0, len(vectors), _PIECE))
-    return float(np.sqrt(min((np.min(x * x + y * y + z * z) for x, y, z in pieces), default=np.inf)))
+    return float(
+        np.sqrt(min((np.min(x * x + y * y + z * z) for x, y, z in pieces), default=np.inf))
+    )
 
 
 def _check_limits(name: str, ranges: np.ndarray, hint: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import NamedTuple
 
 import jax
@@ -44,8 +45,19 @@ class RangeFix(NamedTuple):
     status: AstarsStatus
 
 
+class _About(NamedTuple):
+    """Where the iteration starts, and distances and misclosures there."""
+
+    sat_pos_ecef_m: Float[Array, "sat 3"]
+    start: Float[Array, " param"]
+    distance_m: Float[Array, " sat"]
+    misclosure_m: Float[Array, " sat"]
+
+
 class _State(NamedTuple):
-    values: Float[Array, " param"]
+    """`moved`: from the start, so that its size is not that of a position."""
+
+    moved: Float[Array, " param"]
     root: Float[Array, "param param"]
     regular: Bool[Array, ""]
     step_m: Float[Array, ""]
@@ -73,15 +85,21 @@ def fix_ranges(
         start: (X, b) or X; as many unknowns as it has entries.
     """
     root_weight = jnp.where(visible, jnp.sqrt(weight), 0.0)
+    about = _about(sat_pos_ecef_m, range_m, start)
     enough = jnp.sum(visible) >= start.size
-
-    def step(state: _State) -> _State:
-        return _step(sat_pos_ecef_m, range_m, root_weight, state)
-
     no = jnp.asarray(False)
-    identity = jnp.eye(start.size)
-    begin = _State(start, identity, no, jnp.asarray(0.0), jnp.asarray(0), enough, no)
-    end = jax.lax.while_loop(lambda state: state.running, step, begin)
+    begin = _State(
+        jnp.zeros(start.size),
+        jnp.eye(start.size),
+        no,
+        jnp.asarray(0.0),
+        jnp.asarray(0),
+        enough,
+        no,
+    )
+    end = jax.lax.while_loop(
+        lambda state: state.running, functools.partial(_step, about, root_weight), begin
+    )
     ratio = jnp.where(end.regular, condition(end.root), jnp.inf)
     # A singular geometry is approached slowly: no convergence on the way there is its sign.
     weak = ~(ratio <= jnp.where(end.converged, MAX_CONDITION, _SUSPECT_CONDITION))
@@ -91,9 +109,9 @@ def fix_ranges(
     status = AstarsStatus.where(twins, AstarsStatus.duplicate_satellites, status)
     status = AstarsStatus.where(enough, status, AstarsStatus.too_few_satellites)
     blank = jnp.where(status == AstarsStatus.ok, 1.0, jnp.nan)
-    _, distance_m, misclosure_m = _misclosures(sat_pos_ecef_m, range_m, end.values)
+    _, distance_m, misclosure_m = _misclosures(about, end.moved)
     return RangeFix(
-        blank * end.values,
+        blank * (start + end.moved),
         blank * cofactor_of(end.root),
         blank * distance_m,
         blank * misclosure_m,
@@ -104,15 +122,15 @@ def fix_ranges(
     )
 
 
-def _step(sat_pos_ecef_m, range_m, root_weight, state: _State) -> _State:
+def _step(about: _About, root_weight, state: _State) -> _State:
     """One step of Gauss-Newton, and whether another one is worth taking.
 
     Steps fall quadratically: the next one is below length^2 / last.
     """
-    offset, distance_m, misclosure_m = _misclosures(sat_pos_ecef_m, range_m, state.values)
+    offset, distance_m, misclosure_m = _misclosures(about, state.moved)
     scale = root_weight / distance_m
     columns = [scale * x for x in offset]
-    if state.values.size == 4:
+    if state.moved.size == 4:
         columns.append(-root_weight)
     found = orthogonalize(columns, root_weight * misclosure_m)
     move = jnp.where(found.regular, back_substitute(found), 0.0)
@@ -123,7 +141,7 @@ def _step(sat_pos_ecef_m, range_m, root_weight, state: _State) -> _State:
     count = state.iteration + 1
     on = found.regular & jnp.isfinite(length) & ~small & (count < MAX_ITERATIONS)
     return _State(
-        state.values + move,
+        state.moved + move,
         found.root,
         found.regular,
         length,
@@ -133,12 +151,30 @@ def _step(sat_pos_ecef_m, range_m, root_weight, state: _State) -> _State:
     )
 
 
-def _misclosures(sat_pos_ecef_m, range_m, values):
-    """Offsets (three arrays) and distances from the satellites, and misclosures."""
-    offset = [values[i] - sat_pos_ecef_m[:, i] for i in range(3)]
-    distance_m = jnp.sqrt(sum(x * x for x in offset))
-    offset_m = values[3] if values.size == 4 else 0.0
-    return offset, distance_m, range_m - distance_m + offset_m
+def _about(sat_pos_ecef_m, range_m, start) -> _About:
+    distance_m = jnp.sqrt(sum(x * x for x in _offset(sat_pos_ecef_m, start)))
+    clock_m = start[3] if start.size == 4 else 0.0
+    return _About(sat_pos_ecef_m, start, distance_m, range_m - distance_m + clock_m)
+
+
+def _offset(sat_pos_ecef_m, start) -> list[Float[Array, " sat"]]:
+    return [start[i] - sat_pos_ecef_m[:, i] for i in range(3)]
+
+
+def _misclosures(about: _About, moved):
+    """Offsets from the satellites (three arrays), distances, misclosures.
+
+    |o + d| - |o| = d . (2 o + d) / (|o + d| + |o|): no difference of large numbers.
+    """
+    origin = _offset(about.sat_pos_ecef_m, about.start)
+    offset_m = [o + moved[i] for i, o in enumerate(origin)]
+    length_m = jnp.sqrt(sum(x * x for x in offset_m))
+    twice = sum(moved[i] * (origin[i] + offset_m[i]) for i in range(3))
+    change_m = twice / (length_m + about.distance_m)
+    misclosure_m = about.misclosure_m - change_m
+    if moved.size == 4:
+        misclosure_m = misclosure_m + moved[3]
+    return offset_m, about.distance_m + change_m, misclosure_m
 
 
 def _has_twins(sat_pos_ecef_m, visible) -> Bool[Array, ""]:
