@@ -82,11 +82,9 @@ def condition(root: Float[Array, "param param"]) -> Float[Array, ""]:
     # Elementary symmetric functions of the eigenvalues of R^T R: of one, two, ... of them.
     functions = {1: trace, size: product, size - 1: trace if size == 2 else product * inverse_trace}
     if size == 4:
-        functions[2] = sum(
-            squares[i, i] * squares[j, j] - squares[i, j] ** 2
-            for i in range(size)
-            for j in range(i + 1, size)
-        )
+        places = [(i, j) for i in range(size) for j in range(i + 1, size)]
+        minors = [squares[i, i] * squares[j, j] - squares[i, j] ** 2 for i, j in places]
+        functions[2] = sum(minors, jnp.zeros(()))
     elementary = [functions[k] for k in range(1, size + 1)]
     largest = _largest_root(elementary)
     reciprocal = [x / product for x in (*elementary[-2::-1], 1.0)]
