@@ -107,7 +107,9 @@ def _largest_root(elementary: Sequence[Float[Array, ""]]) -> Float[Array, ""]:
         square = (size - 1) * slope * slope - 2 * size * value * bend
         below = slope + jnp.sqrt(jnp.maximum((size - 1) * square, 0.0))
         good = below > 0.0
-        x = x - jnp.where(good, size * value / jnp.where(good, below, 1.0), 0.0)
+        step = jnp.where(good, size * value / jnp.where(good, below, 1.0), 0.0)
+        # At a multiple zero a step is a ratio of roundings: never up, nor below the mean.
+        x = jnp.clip(x - step, elementary[0] / size, x)
     return x
 
 
