@@ -86,6 +86,7 @@ def test_weighted_fix_is_that_of_numpy(noisy, evidence):
 def qr_fix(satellites, ranges):
     """Six passes of Gauss-Newton by NumPy's QR from the truth, and the condition of the last."""
     x = np.tile(np.append(case.SURFACE_ECEF_M, -56.0), (len(ranges), 1))
+    a = design(satellites)
     for _ in range(6):
         a = design(satellites, x[:, None, :3])
         miss = ranges - np.linalg.norm(satellites - x[:, None, :3], axis=-1) + x[:, 3:]
