@@ -1,6 +1,7 @@
 """Run every benchmark: `python -m benchmarks` or `make bench`."""
 
 from benchmarks import (
+    astars_fixes,
     lambda_search,
     nine_d_bounds,
     pace_beamforming,
@@ -22,6 +23,7 @@ for module in (
     pace_bounds,
     power_fixes,
     lambda_search,
+    astars_fixes,
 ):
     print(f"== {module.__name__}")
     module.main()
