@@ -36,7 +36,7 @@ PARTS = {
 class _Trials(AbstractStatistics):
     """Trials of one point, kept in order, and how they ended.
 
-    kept: outcomes that are needed, the first of them finite in a solved trial.
+    kept: outcomes that are needed, finite in a solved trial; the first is of no use in others.
     """
 
     kept: tuple[str, ...] = ()
@@ -54,10 +54,11 @@ class _Trials(AbstractStatistics):
         lost = solved & ~finite
         self.count += np.bincount(trials["status"][~lost], minlength=len(self.count))
         self.count[-1] += np.sum(lost)
-        good = solved & finite
         for name, parts in self.parts.items():
-            column = np.asarray(trials[name], float)
-            parts.append(np.where(good.reshape(-1, *[1] * (column.ndim - 1)), column, np.nan))
+            column = np.array(trials[name], float)
+            if name == self.kept[0]:
+                column[~solved] = np.nan
+            parts.append(column)
 
     def _counts(self) -> dict[str, Column]:
         solved, run = self.count[0], self.count.sum()
@@ -71,7 +72,7 @@ class _Trials(AbstractStatistics):
         }
 
     def _all(self, name: str, width: int = 0) -> np.ndarray:
-        """One outcome of every trial, NaN where it was not solved; of `width` components."""
+        """One outcome of every trial, NaN where there is none; of `width` components."""
         empty = np.zeros((0, width) if width else 0)
         return np.concatenate([empty, *self.parts[name]])
 
@@ -90,8 +91,9 @@ class PositionErrors(_Trials):
         """All columns of the point, without the point dimension."""
         error, surface = self._all("error_enu", 3), self._all("surface_error_enu", 3)
         size_m = _length(error)
-        ratio = size_m / self._all("predicted")
-        ratio = ratio[np.isfinite(ratio)]
+        predicted_m = self._all("predicted")
+        known = np.isfinite(size_m) & (predicted_m > 0.0)
+        ratio = size_m[known] / predicted_m[known]
         rms = np.sqrt(np.mean(ratio**2)) if len(ratio) else np.nan
         columns = self._counts()
         columns |= self._sizes("error", "position error", size_m)
