@@ -33,12 +33,14 @@ ERRORS = {
     "predicted": Quantity((), "m", "standard deviation of the receiver, predicted"),
     "pdop": Quantity((), "1", "PDOP at the surface"),
 }
-GEOMETRY = {
+DOPS = {
     "hdop": Quantity((), "1", "HDOP at the surface"),
     "vdop": Quantity((), "1", "VDOP at the surface"),
     "tdop": Quantity((), "1", "TDOP at the surface"),
     "seed_hdop": Quantity((), "1", "HDOP in ECEF axes"),
     "seed_vdop": Quantity((), "1", "VDOP in ECEF axes"),
+}
+PARTS = {
     "ranges_part": Quantity((), "m", "standard deviation due to phases"),
     "sync_part": Quantity((), "m", "standard deviation due to network time"),
     "aod_part": Quantity((), "m", "standard deviation due to the beam"),
@@ -255,34 +257,50 @@ class Shared(NamedTuple):
 def position_trial(index, shared: Shared) -> dict[str, Any]:
     """Errors of one fix."""
     leg, errors = shared.leg, shared.errors
-    sky_key, *keys = jax.random.split(jax.random.fold_in(shared.key, index), 5)
-    offset_m, visible = _sky(sky_key, shared)
-    dops, parts_m2 = _geometry(offset_m, visible, shared)
-    drawn = _draw(keys, offset_m, visible, shared)
-    found = shared.estimator.fix(drawn, errors, _sum(parts_m2))
-    status = _status(found.status)
-    off = leg.axes @ (found.receiver_m - leg.surface_m - leg.leg_m)
+    sky_key, *keys = _keys(index, shared)
+    sky = _sky(sky_key, shared)
+    dops, parts_m2 = _geometry(*sky, shared)
+    found = shared.estimator.fix(_draw(keys, *sky, shared), errors, _sum(parts_m2))
     return _outcome(
-        status,
-        error_enu=off,
+        _status(found.status),
+        error_enu=leg.axes @ (found.receiver_m - leg.surface_m - leg.leg_m),
         surface_error_enu=leg.axes @ (found.surface_m - leg.surface_m),
         predicted=jnp.sqrt(found.variance_m2),
         pdop=dops["pdop"],
     )
 
 
-def geometry_trial(index, shared: Shared) -> dict[str, Any]:
-    """DOP of drawn satellites, and what the errors make of it."""
-    key = jax.random.split(jax.random.fold_in(shared.key, index), 5)[0]
-    dops, parts_m2 = _geometry(*_sky(key, shared), shared)
-    good = jnp.isfinite(dops["pdop"])
-    status = Status.where(good, Status.converged, Status.unobservable)
-    names = ("ranges_part", "sync_part", "aod_part")
-    parts = {name: jnp.sqrt(part) for name, part in zip(names, parts_m2, strict=True)}
+def surface_trial(index, shared: Shared) -> dict[str, Any]:
+    """Errors of the surface by LS-1, with the draws of `position_trial`."""
+    sky_key, *keys = _keys(index, shared)
+    sky = _sky(sky_key, shared)
+    drawn = _draw(keys, *sky, shared)
+    ones = jnp.ones_like(drawn.range_m)
+    found = surface_fix_one(drawn.sat_pos_m, drawn.range_m, ones, drawn.visible)
+    off = jnp.asarray(found.surface_pos_ecef_m) - shared.leg.surface_m
+    return _outcome(
+        _status(found.status),
+        surface_error_enu=shared.leg.axes @ off,
+        pdop=_geometry(*sky, shared)[0]["pdop"],
+    )
+
+
+def dop_trial(index, shared: Shared) -> dict[str, Any]:
+    """DOP of drawn satellites."""
+    dops, _ = _geometry(*_sky(_keys(index, shared)[0], shared), shared)
+    return _outcome(_is_told(dops), **dops)
+
+
+def budget_trial(index, shared: Shared) -> dict[str, Any]:
+    """What drawn satellites and the errors of the file make of a position, part by part."""
+    dops, parts_m2 = _geometry(*_sky(_keys(index, shared)[0], shared), shared)
+    parts = {name: jnp.sqrt(part) for name, part in zip(PARTS, parts_m2, strict=False)}
     sync_m = SPEED_OF_LIGHT_MPS * shared.errors.sync_rms_s()
     position_m = dops["pdop"] * shared.errors.range_m
-    total = shared.phase_m + shared.beam_m + sync_m + position_m * dops["pdop"]
-    return _outcome(status, predicted=jnp.sqrt(_sum(parts_m2)), seed_total=total, **dops, **parts)
+    total_m = shared.phase_m + shared.beam_m + sync_m + position_m * dops["pdop"]
+    predicted_m = jnp.sqrt(_sum(parts_m2))
+    found = {"pdop": dops["pdop"], "predicted": predicted_m, "seed_total": total_m, **parts}
+    return _outcome(_is_told(dops), **found)
 
 
 def formula_trial(index, shared: Shared) -> dict[str, Any]:
@@ -292,6 +310,15 @@ def formula_trial(index, shared: Shared) -> dict[str, Any]:
 
 def _sum(parts: tuple[Float[Array, ""], ...]) -> Float[Array, ""]:
     return jnp.sum(jnp.stack(parts))
+
+
+def _keys(index, shared: Shared):
+    """Keys of a trial: sky, ranges, network time, directions, survey."""
+    return jax.random.split(jax.random.fold_in(shared.key, index), 5)
+
+
+def _is_told(dops: dict[str, Float[Array, ""]]) -> Status:
+    return Status.where(jnp.isfinite(dops["pdop"]), Status.converged, Status.unobservable)
 
 
 def _sky(key, shared: Shared):
@@ -374,6 +401,6 @@ def _outcome(status: Status, **found) -> dict[str, Any]:
     """Every outcome of the method: NaN where it was not asked for."""
     nothing = {
         name: jnp.full((3,) if one.dims else (), jnp.nan)
-        for name, one in (ERRORS | GEOMETRY).items()
+        for name, one in (ERRORS | DOPS | PARTS).items()
     }
     return {"status": status._value.astype(jnp.int8), **nothing, **found}

@@ -166,10 +166,10 @@ class NetworkTimeTable(SettingsTable):
 class AstarsMethodTable(SettingsTable):
     """`[method]`: what is computed, how a position is found, what is told of many."""
 
-    compute: Literal["positions", "geometry", "beam", "sync"] = Field(
+    compute: Literal["positions", "surface", "dop", "budget", "beam", "sync"] = Field(
         default="positions",
-        description="'positions' (of drawn errors), 'geometry' (DOP and predicted errors of drawn "
-        "satellites), or without anything drawn 'beam' or 'sync' (errors by formula)",
+        description="'positions' or 'surface' (LS-1 alone) with drawn errors, 'dop' or 'budget' "
+        "(predicted errors, part by part) of drawn satellites, or by formula 'beam' or 'sync'",
     )
     estimator: Literal["polar", "chain", "chain-offset", "joint", "joint-survey"] = Field(
         default="polar",
@@ -307,9 +307,9 @@ def _method_problems(method: dict[str, Any], errors: dict[str, Any]) -> Iterator
             f"[errors] range_sigma_m = {shown(noises[0])}: expected above 0 with [method] "
             f"estimator = {shown(estimator)}, which weighs by it."
         )
-    if "pdop_limit" in method and method.get("compute") != "geometry":
+    if "pdop_limit" in method and method.get("compute") != "dop":
         value = shown(method["pdop_limit"])
-        yield f"[method] pdop_limit = {value}: goes with compute = 'geometry'."
+        yield f"[method] pdop_limit = {value}: goes with compute = 'dop'."
 
 
 def _numbers(value: Any) -> np.ndarray | None:

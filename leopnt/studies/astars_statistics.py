@@ -12,23 +12,19 @@ from collections.abc import Mapping
 import numpy as np
 from jaxtyping import Float, Int
 
-from leopnt.studies.astars_kernel import GEOMETRY
+from leopnt.studies.astars_kernel import DOPS
 from leopnt.studies.bound_statistics import quantiles
 from leopnt.studies.method import AbstractStatistics, Column
 from leopnt.studies.statistics import QUANTILES, scalar, status_sentences
 
 LEVELS = {"median": 0.5, "p95": 0.95, "p99": 0.99}
 ENU, ECEF = ("east", "north", "up"), ("x", "y", "z")
-DOPS = {
-    "pdop": "PDOP at the surface",
-    **{name: GEOMETRY[name].long_name for name in ("hdop", "vdop", "tdop")},
-    **{name: GEOMETRY[name].long_name for name in ("seed_hdop", "seed_vdop")},
-}
-PARTS = {
+ALL_DOPS = {"pdop": "PDOP at the surface"} | {name: one.long_name for name, one in DOPS.items()}
+BUDGET = {
     "predicted": "predicted error",
-    "ranges_part": "due to phases",
-    "sync_part": "due to network time",
-    "aod_part": "due to the beam",
+    "ranges_part": "error due to phases",
+    "sync_part": "error due to network time",
+    "aod_part": "error due to the beam",
     "seed_total": "published sum",
 }
 
@@ -77,53 +73,67 @@ class _Trials(AbstractStatistics):
         return np.concatenate([empty, *self.parts[name]])
 
 
-class PositionErrors(_Trials):
-    """Errors of receiver and surface."""
+class _Errors(_Trials):
+    """Errors of receivers or of surfaces. best: share of trials that means and RMS take."""
 
-    kept = ("error_enu", "surface_error_enu", "predicted", "pdop")
-
-    def __init__(self, axes: Float[np.ndarray, "3 3"], best: float, num_trials: int):
-        """`axes`: east, north and up (rows). `best`: share of trials that means and RMS take."""
+    def __init__(self, best: float, num_trials: int):
         super().__init__(num_trials)
-        self.axes, self.best = axes, best
+        self.best = best
 
-    def columns(self) -> dict[str, Column]:
-        """All columns of the point, without the point dimension."""
-        error, surface = self._all("error_enu", 3), self._all("surface_error_enu", 3)
-        size_m = _length(error)
-        predicted_m = self._all("predicted")
-        known = np.isfinite(size_m) & (predicted_m > 0.0)
-        ratio = size_m[known] / predicted_m[known]
-        rms = np.sqrt(np.mean(ratio**2)) if len(ratio) else np.nan
-        columns = self._counts()
-        columns |= self._sizes("error", "position error", size_m)
-        columns |= self._sizes("surface", "error of the surface", _length(surface))
-        columns |= _axes("error", "position error", ENU, error)
-        columns |= _axes("surface", "error of the surface", ENU, surface)
-        columns |= _axes("surface", "error of the surface", ECEF, surface @ self.axes)
-        for name, label in (("predicted", "predicted error"), ("pdop", "PDOP")):
-            middle, units = quantiles(self._all(name), np.array([0.5]))[0], "1m"[label != "PDOP"]
-            columns[f"{name}_median"] = scalar(middle, units, f"median {label}")
-        label = "RMS of error over prediction"
-        return columns | {"error_over_predicted": scalar(rms, "1", label)}
-
-    def _sizes(self, name: str, label: str, size_m: Float[np.ndarray, " trial"]):
+    def _sizes(self, name: str, label: str, error_m: Float[np.ndarray, "trial 3"]):
+        size_m = _length(error_m)
         best = _best(size_m, self.best)
         mean, rms = (np.mean(best), np.sqrt(np.mean(best**2))) if len(best) else [np.nan] * 2
         of = f"best {100 * self.best:g} %"
-        columns = {
+        return self._counts() | {
             f"{name}_mean_best": scalar(mean, "m", f"mean {label}, {of}"),
             f"{name}_rms_best": scalar(rms, "m", f"RMS {label}, {of}"),
+            "pdop_median": scalar(_median(self._all("pdop")), "1", "median PDOP"),
+            **_levels(name, label, size_m),
         }
-        found = quantiles(size_m, QUANTILES)
-        columns[f"{name}_quantile"] = Column(("quantile",), found, "m", label)
-        return columns | _levels(name, label, size_m)
 
 
-class GeometryStatistics(_Trials):
-    """DOPs, means of those with a PDOP below a limit; and medians of predicted errors."""
+class PositionErrors(_Errors):
+    """Errors of the receiver."""
 
-    kept = (*DOPS, *PARTS)
+    kept = ("error_enu", "predicted", "pdop")
+
+    def columns(self) -> dict[str, Column]:
+        """All columns of the point, without the point dimension."""
+        error_m, predicted_m = self._all("error_enu", 3), self._all("predicted")
+        size_m, label = _length(error_m), "position error"
+        known = np.isfinite(size_m) & (predicted_m > 0.0)
+        ratio = size_m[known] / predicted_m[known]
+        rms = np.sqrt(np.mean(ratio**2)) if len(ratio) else np.nan
+        columns = self._sizes("error", label, error_m) | _axes("error", label, ENU, error_m)
+        return columns | {
+            "prediction_median": scalar(_median(predicted_m), "m", "median predicted error"),
+            "error_over_predicted": scalar(rms, "1", "RMS of error over prediction"),
+        }
+
+
+class SurfaceErrors(_Errors):
+    """Errors of the surface."""
+
+    kept = ("surface_error_enu", "pdop")
+
+    def __init__(self, axes: Float[np.ndarray, "3 3"], best: float, num_trials: int):
+        """`axes`: east, north and up (rows)."""
+        super().__init__(best, num_trials)
+        self.axes = axes
+
+    def columns(self) -> dict[str, Column]:
+        """All columns of the point, without the point dimension."""
+        error_m, label = self._all("surface_error_enu", 3), "error of the surface"
+        columns = self._sizes("surface", label, error_m)
+        columns |= _axes("surface", label, ENU, error_m)
+        return columns | _axes("surface", label, ECEF, error_m @ self.axes)
+
+
+class DopStatistics(_Trials):
+    """Means of the DOPs of skies with a PDOP below a limit, medians of all."""
+
+    kept = tuple(ALL_DOPS)
 
     def __init__(self, pdop_limit: float, num_trials: int):
         super().__init__(num_trials)
@@ -136,16 +146,26 @@ class GeometryStatistics(_Trials):
         share = 100.0 * np.mean(kept) if len(pdop) else np.nan
         label = f"skies of a PDOP below {self.pdop_limit:g}"
         columns = self._counts() | {"kept": scalar(share, "%", label)}
-        for name, label in DOPS.items():
+        for name, label in ALL_DOPS.items():
             values = self._all(name)
             mean = np.mean(values[kept]) if np.any(kept) else np.nan
             columns[f"{name}_mean"] = scalar(mean, "1", f"mean {label}")
-            middle = quantiles(values, np.array([0.5]))[0]
-            columns[f"{name}_median"] = scalar(middle, "1", f"median {label}")
-        for name, label in PARTS.items():
-            middle = quantiles(self._all(name), np.array([0.5]))[0]
-            columns[f"{name}_median"] = scalar(middle, "m", f"median {label}")
+            columns[f"{name}_median"] = scalar(_median(values), "1", f"median {label}")
         return columns
+
+
+class BudgetStatistics(_Trials):
+    """Medians of what makes the error, part by part."""
+
+    kept = (*BUDGET, "pdop")
+
+    def columns(self) -> dict[str, Column]:
+        """All columns of the point, without the point dimension."""
+        columns = self._counts()
+        for name, label in BUDGET.items():
+            columns[f"{name}_median"] = scalar(_median(self._all(name)), "m", f"median {label}")
+        label = "median PDOP"
+        return columns | {"pdop_median": scalar(_median(self._all("pdop")), "1", label)}
 
 
 class FormulaColumns(_Trials):
@@ -170,21 +190,24 @@ def _best(size_m: Float[np.ndarray, " trial"], share: float) -> Float[np.ndarray
 def _levels(name: str, label: str, size_m: Float[np.ndarray, " trial"]) -> dict[str, Column]:
     found = quantiles(size_m, np.array(list(LEVELS.values())))
     texts = ("median {}", "95 % {}", "99 % {}")
-    return {
+    columns = {
         f"{name}_{level}": scalar(value, "m", text.format(label))
         for level, value, text in zip(LEVELS, found, texts, strict=True)
     }
+    every = Column(("quantile",), quantiles(size_m, QUANTILES), "m", label)
+    return columns | {f"{name}_quantile": every}
 
 
 def _axes(name: str, label: str, axes: tuple[str, ...], error_m) -> dict[str, Column]:
     """Percentiles of the sizes of single components."""
     columns: dict[str, Column] = {}
     for i, axis in enumerate(axes):
-        size_m, one = np.abs(error_m[:, i]), f"{label}, {axis}"
-        columns |= _levels(f"{name}_{axis}", one, size_m)
-        quantile = Column(("quantile",), quantiles(size_m, QUANTILES), "m", one)
-        columns[f"{name}_{axis}_quantile"] = quantile
+        columns |= _levels(f"{name}_{axis}", f"{label}, {axis}", np.abs(error_m[:, i]))
     return columns
+
+
+def _median(values: Float[np.ndarray, " trial"]) -> float:
+    return float(quantiles(values, np.array([0.5]))[0])
 
 
 def _length(error_m: Float[np.ndarray, "trial 3"]) -> Float[np.ndarray, " trial"]:

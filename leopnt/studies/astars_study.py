@@ -28,8 +28,9 @@ from leopnt.methods.astars import (
     sync_gamma_s,
 )
 from leopnt.studies.astars_kernel import (
+    DOPS,
     ERRORS,
-    GEOMETRY,
+    PARTS,
     AbstractEstimator,
     AbstractSky,
     Errors,
@@ -40,9 +41,11 @@ from leopnt.studies.astars_kernel import (
     Ranges,
     Sector,
     Shared,
+    budget_trial,
+    dop_trial,
     formula_trial,
-    geometry_trial,
     position_trial,
+    surface_trial,
 )
 from leopnt.studies.astars_settings import (
     BANDS_HZ,
@@ -55,7 +58,13 @@ from leopnt.studies.astars_settings import (
     num_satellites_of,
     wavelength_m_of,
 )
-from leopnt.studies.astars_statistics import FormulaColumns, GeometryStatistics, PositionErrors
+from leopnt.studies.astars_statistics import (
+    BudgetStatistics,
+    DopStatistics,
+    FormulaColumns,
+    PositionErrors,
+    SurfaceErrors,
+)
 from leopnt.studies.method import AbstractStatistics, AbstractStudyMethod, Prepared, Quantity
 from leopnt.studies.statistics import scalar
 
@@ -74,7 +83,9 @@ FORMULAS = {
 
 KERNELS = {
     "positions": position_trial,
-    "geometry": geometry_trial,
+    "surface": surface_trial,
+    "dop": dop_trial,
+    "budget": budget_trial,
     "beam": formula_trial,
     "sync": formula_trial,
 }
@@ -91,7 +102,8 @@ class AstarsStudy(AbstractStudyMethod):
     outcomes: ClassVar = {
         "status": Quantity((), "1", "number of the status, -1 where the trial was not run"),
         **ERRORS,
-        **GEOMETRY,
+        **DOPS,
+        **PARTS,
     }
     evidence = (
         "methods.astars.surface_fix",
@@ -104,7 +116,9 @@ class AstarsStudy(AbstractStudyMethod):
     headline = (
         "error_mean_best",
         "error_median",
+        "error_over_predicted",
         "surface_rms_best",
+        "surface_median",
         "hdop_mean",
         "vdop_mean",
         "pdop_mean",
@@ -127,19 +141,11 @@ class AstarsStudy(AbstractStudyMethod):
         {
             "kind": "sweep",
             "name": "surface",
-            "title": "Position error of the surface",
+            "title": "Position error of the surface by LS-1",
             "y": ["surface_rms_best", "surface_median"],
             "y_label": "Position error [m]",
             "log_y": True,
             "caption": "The RMS is that of the smallest errors, its name says how many.",
-        },
-        {
-            "kind": "sweep",
-            "name": "prediction",
-            "title": "Errors over what the covariance predicts",
-            "y": ["error_over_predicted"],
-            "y_label": "RMS of error over prediction",
-            "caption": "1 where the covariance of each trial tells its error.",
         },
         {
             "kind": "cdf",
@@ -167,7 +173,7 @@ class AstarsStudy(AbstractStudyMethod):
         {
             "kind": "sweep",
             "name": "seed_dop",
-            "title": "The same with ECEF axes taken for horizontal and vertical",
+            "title": "DOP with ECEF axes taken for local ones",
             "y": ["seed_hdop_mean", "seed_vdop_mean", "pdop_mean"],
             "y_label": "Mean DOP",
             "log_y": True,
@@ -223,9 +229,13 @@ class AstarsStudy(AbstractStudyMethod):
     def statistics(self, point: Prepared, trials_per_case: int) -> AbstractStatistics:
         shared = point.shared
         if point.kernel is position_trial:
-            return PositionErrors(np.asarray(shared.leg.axes), float(shared.best), trials_per_case)
-        if point.kernel is geometry_trial:
-            return GeometryStatistics(float(shared.pdop_limit), trials_per_case)
+            return PositionErrors(float(shared.best), trials_per_case)
+        if point.kernel is surface_trial:
+            return SurfaceErrors(np.asarray(shared.leg.axes), float(shared.best), trials_per_case)
+        if point.kernel is dop_trial:
+            return DopStatistics(float(shared.pdop_limit), trials_per_case)
+        if point.kernel is budget_trial:
+            return BudgetStatistics(trials_per_case)
         formulas = {
             name: scalar(float(value), "m", FORMULAS[name])
             for name, value in shared.formulas.items()
