@@ -257,10 +257,10 @@ class Shared(NamedTuple):
 def position_trial(index, shared: Shared) -> dict[str, Any]:
     """Errors of one fix."""
     leg, errors = shared.leg, shared.errors
-    sky_key, *keys = _keys(index, shared)
-    sky = _sky(sky_key, shared)
+    sky_key, *keys = trial_keys(index, shared)
+    sky = sky_of(sky_key, shared)
     dops, parts_m2 = _geometry(*sky, shared)
-    found = shared.estimator.fix(_draw(keys, *sky, shared), errors, _sum(parts_m2))
+    found = shared.estimator.fix(measure(keys, *sky, shared), errors, _sum(parts_m2))
     return _outcome(
         _status(found.status),
         error_enu=leg.axes @ (found.receiver_m - leg.surface_m - leg.leg_m),
@@ -272,9 +272,9 @@ def position_trial(index, shared: Shared) -> dict[str, Any]:
 
 def surface_trial(index, shared: Shared) -> dict[str, Any]:
     """Errors of the surface by LS-1, with the draws of `position_trial`."""
-    sky_key, *keys = _keys(index, shared)
-    sky = _sky(sky_key, shared)
-    drawn = _draw(keys, *sky, shared)
+    sky_key, *keys = trial_keys(index, shared)
+    sky = sky_of(sky_key, shared)
+    drawn = measure(keys, *sky, shared)
     ones = jnp.ones_like(drawn.range_m)
     found = surface_fix_one(drawn.sat_pos_m, drawn.range_m, ones, drawn.visible)
     off = jnp.asarray(found.surface_pos_ecef_m) - shared.leg.surface_m
@@ -287,13 +287,13 @@ def surface_trial(index, shared: Shared) -> dict[str, Any]:
 
 def dop_trial(index, shared: Shared) -> dict[str, Any]:
     """DOP of drawn satellites."""
-    dops, _ = _geometry(*_sky(_keys(index, shared)[0], shared), shared)
+    dops, _ = _geometry(*sky_of(trial_keys(index, shared)[0], shared), shared)
     return _outcome(_is_told(dops), **dops)
 
 
 def budget_trial(index, shared: Shared) -> dict[str, Any]:
     """What drawn satellites and the errors of the file make of a position, part by part."""
-    dops, parts_m2 = _geometry(*_sky(_keys(index, shared)[0], shared), shared)
+    dops, parts_m2 = _geometry(*sky_of(trial_keys(index, shared)[0], shared), shared)
     parts = {name: jnp.sqrt(part) for name, part in zip(PARTS, parts_m2, strict=False)}
     sync_m = SPEED_OF_LIGHT_MPS * shared.errors.sync_rms_s()
     position_m = dops["pdop"] * shared.errors.range_m
@@ -312,7 +312,7 @@ def _sum(parts: tuple[Float[Array, ""], ...]) -> Float[Array, ""]:
     return jnp.sum(jnp.stack(parts))
 
 
-def _keys(index, shared: Shared):
+def trial_keys(index, shared: Shared):
     """Keys of a trial: sky, ranges, network time, directions, survey."""
     return jax.random.split(jax.random.fold_in(shared.key, index), 5)
 
@@ -321,7 +321,8 @@ def _is_told(dops: dict[str, Float[Array, ""]]) -> Status:
     return Status.where(jnp.isfinite(dops["pdop"]), Status.converged, Status.unobservable)
 
 
-def _sky(key, shared: Shared):
+def sky_of(key, shared: Shared):
+    """Satellites from the surface [m], east, north, up, and which of them are there."""
     offset_m = shared.sky.directions(key, shared.leg)
     return offset_m, jnp.arange(offset_m.shape[0]) < shared.num_sats
 
@@ -354,7 +355,8 @@ def _geometry(offset_m, visible, shared: Shared):
     return dops, (errors.range_m**2 * ranges_m2, sync_m2, aod_m2)
 
 
-def _draw(keys, offset_m, visible, shared: Shared) -> Drawn:
+def measure(keys, offset_m, visible, shared: Shared) -> Drawn:
+    """What is measured of a sky, with drawn errors."""
     range_key, sync_key, aod_key, survey_key = keys
     leg, errors = shared.leg, shared.errors
     elos_m = jnp.sqrt(jnp.sum(leg.leg_m**2))
