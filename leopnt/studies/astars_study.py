@@ -135,6 +135,7 @@ class AstarsStudy(AbstractStudyMethod):
             "title": "Position error of the receiver",
             "y": ["error_mean_best", "error_median"],
             "y_label": "Position error [m]",
+            "log_y": True,
             "caption": "The mean is that of the smallest errors, its name says how many; a trial "
             "without a solution counts as infinitely far off.",
         },
