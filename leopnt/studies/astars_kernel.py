@@ -207,7 +207,9 @@ class Ranges(AbstractEstimator):
         last = fix_ranges(drawn.sat_pos_m, corrected_m, ones, drawn.visible, start)
         status = AstarsStatus.where(elos_m > 0.0, last.status, AstarsStatus.no_last_leg)
         status = AstarsStatus.where(first.status == AstarsStatus.ok, status, first.status)
-        return Found(last.values[:3], surface, predicted_m2, status)
+        # Of a direction for each satellite nothing is predicted.
+        variance_m2 = jnp.where(errors.is_common, predicted_m2, jnp.nan)
+        return Found(last.values[:3], surface, variance_m2, status)
 
 
 class Joint(AbstractEstimator):

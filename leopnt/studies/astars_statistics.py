@@ -32,7 +32,7 @@ BUDGET = {
 class _Trials(AbstractStatistics):
     """Trials of one point, kept in order, and how they ended.
 
-    kept: outcomes that are needed, finite in a solved trial; the first is of no use in others.
+    kept: outcomes that are needed; the first is finite in a solved trial, and of no use in others.
     """
 
     kept: tuple[str, ...] = ()
@@ -45,9 +45,10 @@ class _Trials(AbstractStatistics):
     def add(self, index: Int[np.ndarray, " trial"], trials: Mapping[str, np.ndarray]) -> None:
         """Add trials with "status" and the outcomes that are kept."""
         solved = trials["status"] == 0
-        values = [np.reshape(trials[name], (len(index), -1)) for name in self.kept]
-        finite = np.all(np.isfinite(np.concatenate(values, axis=1)), axis=1) if values else solved
-        lost = solved & ~finite
+        lost = np.zeros(len(index), bool)
+        if self.kept:
+            first = np.reshape(trials[self.kept[0]], (len(index), -1))
+            lost = solved & ~np.all(np.isfinite(first), axis=1)
         self.count += np.bincount(trials["status"][~lost], minlength=len(self.count))
         self.count[-1] += np.sum(lost)
         for name, parts in self.parts.items():
