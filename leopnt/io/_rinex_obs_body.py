@@ -26,7 +26,7 @@ class Layout(NamedTuple):
     date: tuple[tuple[int, int], ...]  # year, month, day, hour, minute, whole second
     decimals: tuple[int, int]
     flag: int
-    count: tuple[int, int]
+    num: tuple[int, int]
     reserved: tuple[int, int]
     clock: tuple[int, int]
 
@@ -155,7 +155,7 @@ def _walk_3(lines: ByteLines, first: int) -> tuple[np.ndarray, np.ndarray, np.nd
     every = np.arange(first, len(lines))
     rows = every[lines.data[lines.start[every]] == _IS_EPOCH]
     flag = lines.columns(rows, LAYOUT_3.flag, LAYOUT_3.flag)[:, 0].astype(np.int64) - ord("0")
-    count, is_count = integers(lines.columns(rows, *LAYOUT_3.count))
+    count, is_count = integers(lines.columns(rows, *LAYOUT_3.num))
     follows = np.append(rows, len(lines))
     is_regular = (
         follows[0] == first
@@ -179,7 +179,8 @@ def _walk_3_in_steps(lines: ByteLines, first: int, marked: set[int]):
             )
             raise lines.error(
                 row,
-                f"expected an epoch line that begins with >, found {lines.text(row)[:20]!r}{before}.",
+                f"expected an epoch line that begins with >, found "
+                f"{lines.text(row)[:20]!r}{before}.",
             )
         flag, count = _flag_and_count(lines, row, LAYOUT_3)
         end = row + 1 + count
@@ -191,7 +192,8 @@ def _walk_3_in_steps(lines: ByteLines, first: int, marked: set[int]):
             raise _too_few(lines, row, count, len(lines) - row - 1, count)
         found.append((row, flag, count))
         row = end
-    return np.array(found, dtype=np.int64).reshape(-1, 3).T
+    table = np.array(found, dtype=np.int64).reshape(-1, 3)
+    return table[:, 0], table[:, 1], table[:, 2]
 
 
 def _flag_and_count(lines: ByteLines, row: int, layout: Layout) -> tuple[int, int]:
@@ -200,9 +202,10 @@ def _flag_and_count(lines: ByteLines, row: int, layout: Layout) -> tuple[int, in
     if flag not in tuple("0123456"):
         raise lines.error(
             row,
-            f"column {layout.flag} (epoch flag): expected a digit 0 to 6, found {flag!r} in {text[:40]!r}.",
+            f"column {layout.flag} (epoch flag): expected a digit 0 to 6, found {flag!r} in "
+            f"{text[:40]!r}.",
         )
-    first, last = layout.count
+    first, last = layout.num
     count, is_good = integers(lines.columns(np.array([row]), first, last))
     if not is_good[0]:
         raise lines.error(
@@ -278,7 +281,8 @@ def clock_offsets(lines: ByteLines, rows: np.ndarray, layout: Layout) -> np.ndar
         if not _CLOCK.fullmatch(text) or not any(c.isdigit() for c in text):
             raise lines.error(
                 rows[i],
-                f"columns {first}-{last} (receiver clock offset, s): expected a number, found {text!r}.",
+                f"columns {first}-{last} (receiver clock offset, s): expected a number, "
+                f"found {text!r}.",
             )
         offset[i] = float(text)
     return offset

@@ -35,7 +35,7 @@ def is_compact(data: bytes) -> bool:
 
 def _unpacked(data: bytes, path: str | Path) -> bytes:
     try:
-        import hatanaka
+        import hatanaka  # pyright: ignore[reportMissingImports]
     except ImportError:
         what = "Compact RINEX" if is_compact(data) else "packed with compress, bzip2 or zip"
         raise LeopntError(

@@ -34,11 +34,11 @@ class SystemObs:
         codes: what the columns hold, "C1C" (version 2: "C1").
         satellites: ids, sorted.
         sat, epoch: which satellite and epoch each record belongs to.
-        value: as in the file: C and P (range) in m, L (phase) in cycles, D (Doppler) in Hz, positive
-            approaching, S (signal) in the unit of the header; NaN where blank or 0.0, which the
-            format defines to be missing.
-        lli: loss-of-lock indicator, 0 where blank; bit 0 is lost lock (a possible cycle slip), bit 1
-            a possible half-cycle ambiguity, bit 2 BOC tracking (version 2: antispoofing).
+        value: as in the file: C and P (range) in m, L (phase) in cycles, D (Doppler) in Hz,
+            positive approaching, S (signal) in the unit of the header; NaN where blank or 0.0,
+            which the format defines to be missing.
+        lli: loss-of-lock indicator, 0 where blank; bit 0 is lost lock (a possible cycle slip),
+            bit 1 a possible half-cycle ambiguity, bit 2 BOC tracking (version 2: antispoofing).
         ssi: signal strength 1 (weak) to 9, 0 where blank (not known).
     """
 
@@ -106,7 +106,7 @@ class RinexObs:
         return self.systems[letter]
 
     def values(self, letter: str, code: str) -> Float[np.ndarray, "sat epoch"]:
-        """One observation as a table over the system's satellites and all epochs; NaN is missing."""
+        """One observation as a table of the system's satellites and all epochs; NaN is missing."""
         one = self.system(letter)
         return self._table(one, one.value[:, one.column(code)], np.nan)
 

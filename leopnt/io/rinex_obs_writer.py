@@ -62,8 +62,8 @@ def _check_system(letter: str, one: SystemObs, num_epochs: int) -> None:
     for name in one.satellites:
         if not _SATELLITE.fullmatch(name) or name[0] != letter:
             raise LeopntError(
-                f"write_rinex_obs: satellite {name!r} of system {letter!r}; expected its letter and "
-                "two digits."
+                f"write_rinex_obs: satellite {name!r} of system {letter!r}; expected its letter "
+                "and two digits."
             )
     for code in one.codes:
         if not _CODE.fullmatch(code):
@@ -71,7 +71,7 @@ def _check_system(letter: str, one: SystemObs, num_epochs: int) -> None:
                 f"write_rinex_obs: observation code {code!r}; expected three characters as 'C1C' "
                 "(those of RINEX 2 have two)."
             )
-    if len(one.epoch) and not (0 <= one.epoch.min() and one.epoch.max() < num_epochs):
+    if len(one.epoch) and not (one.epoch.min() >= 0 and one.epoch.max() < num_epochs):
         raise LeopntError(f"write_rinex_obs: system {letter!r} names epochs that are not there.")
     if max(one.lli.max(initial=0), one.ssi.max(initial=0)) > 9:
         raise LeopntError(f"write_rinex_obs: lli and ssi of system {letter!r} must be 0 to 9.")
