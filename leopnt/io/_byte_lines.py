@@ -36,7 +36,7 @@ class ByteLines:
     def __len__(self) -> int:
         return len(self.start)
 
-    def text(self, row: int) -> str:
+    def text(self, row: int | np.integer) -> str:
         """One line, as Latin-1."""
         return self.data[self.start[row] : self.end[row]].tobytes().decode("latin-1")
 
@@ -57,7 +57,7 @@ class ByteLines:
         """(row,) lengths of lines."""
         return self.end[rows] - self.start[rows]
 
-    def error(self, row: int, message: str) -> FormatError:
+    def error(self, row: int | np.integer, message: str) -> FormatError:
         """An error that names a line."""
         return FormatError(self.path, int(row) + 1, message)
 

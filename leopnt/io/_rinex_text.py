@@ -40,7 +40,7 @@ class HeaderLine:
 
     def field(self, first: int, last: int) -> str:
         """Columns, from 1, without the blanks around."""
-        return self.text[first - 1 : last].strip()
+        return self.text[first - 1 : last].strip(" ")
 
     def error(self, first: int, last: int, what: str, expected: str) -> FormatError:
         """An error about some columns, which quotes them."""
@@ -71,7 +71,7 @@ def decimal(
     path: str | Path, line_number: int, text: str, first: int, last: int, what: str
 ) -> float:
     """A finite decimal number in columns `first` to `last` (from 1)."""
-    word = text[first - 1 : last].strip()
+    word = text[first - 1 : last].strip(" ")
     if not _DECIMAL.fullmatch(word) or not np.isfinite(
         float(word.replace("D", "e").replace("d", "e"))
     ):

@@ -1,6 +1,7 @@
 """What SINEX and Bias-SINEX share: blocks, times, columns."""
 
 import re
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ import numpy as np
 
 from leopnt.civil import mjd_of_date
 from leopnt.epochs import Epoch, TimeScale
-from leopnt.errors import FormatError, LeopntError
+from leopnt.errors import FormatError, LeopntWarning
 from leopnt.io._rinex_text import decimal
 from leopnt.io.packed_rinex import read_rinex_bytes
 from leopnt.io.textfile import split_lines
@@ -27,7 +28,7 @@ class Row:
 
     def field(self, first: int, last: int) -> str:
         """Columns, from 1, without the blanks around."""
-        return self.text[first - 1 : last].strip()
+        return self.text[first - 1 : last].strip(" ")
 
     def number_at(self, first: int, last: int, what: str) -> float:
         """A number that must be there."""
@@ -119,7 +120,12 @@ def require_block(path: str | Path, found: dict[str, list[Row]], name: str) -> l
     return found[name]
 
 
-def require_rows(what: str, rows: list) -> None:
-    """Raise where a table would be empty."""
-    if not rows:
-        raise LeopntError(f"{what}.")
+def warn_of_other_count(path: str | Path, promised: str, found: int, what: str) -> None:
+    """Warn where the first line promises another number of lines than the block has."""
+    if promised.isdigit() and int(promised) != found:
+        warnings.warn(
+            f"{path}: the first line promises {int(promised)} {what}, the file holds {found}. Is "
+            "this the part that you need?",
+            LeopntWarning,
+            stacklevel=3,
+        )

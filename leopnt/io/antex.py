@@ -277,11 +277,10 @@ class _Reader:
                 return texts.astype(np.float64).reshape(len(rows), count)
             except ValueError:
                 pass
-        for i, row in enumerate(rows):
+        for row in rows:
             line = HeaderLine(self.lines.path, row + 1, self.lines.text(row), "")
             for at in range(count):
                 line.number_at(9 + 8 * at, 16 + 8 * at, "variation, mm")
-            texts[i * count : (i + 1) * count].astype(np.float64)
         raise FormatError(self.lines.path, rows[0] + 1, "a variation cannot be read.")
 
 

@@ -1,7 +1,8 @@
 """Code and phase biases in Bias-SINEX 1.00.
 
 Format: [bias-sinex-100]. Read as Latin-1. An observable-specific bias (OSB) is subtracted from the
-observation that it names; differential ones (DSB, ISB) belong to the first observation minus the second.
+observation that it names; differential ones (DSB, ISB) belong to the first observation minus the
+second.
 """
 
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from jaxtyping import Bool, Float
 
 from leopnt.epochs import Epoch, TimeScale
 from leopnt.errors import FormatError
-from leopnt.io._sinex_text import Row, blocks, instants, require_block
+from leopnt.io._sinex_text import Row, blocks, instants, require_block, warn_of_other_count
 
 _KINDS = ("OSB", "DSB", "ISB")
 _SCALES = {
@@ -82,6 +83,8 @@ class BiasSinex:
 def read_bias_sinex(path: str | Path) -> BiasSinex:
     """Read biases, plain, gzip or .Z.
 
+    Warns when the first line promises another number of biases.
+
     Raises:
         FormatError: anything that does not follow the format, by line and columns; no block
             BIAS/SOLUTION; two biases of one observation that begin together.
@@ -95,6 +98,8 @@ def read_bias_sinex(path: str | Path) -> BiasSinex:
     parsed = [_bias(row) for row in rows]
     names, starts, ends, values = zip(*parsed, strict=True)
     _refuse_twice(rows, names, starts)
+    head = found[""][0].text.split()
+    warn_of_other_count(path, head[-1], len(rows), "biases")
     columns = list(zip(*names, strict=True))
     table = np.array(values)
     return BiasSinex(
@@ -108,7 +113,7 @@ def read_bias_sinex(path: str | Path) -> BiasSinex:
         bias_cycles=table[:, 2],
         sigma_cycles=table[:, 3],
         time_scale=scale,
-        is_absolute=found[""][0].text[64:65] == "A",
+        is_absolute="A" in head[-2:],
     )
 
 

@@ -118,6 +118,8 @@ def parse_header(path: str | Path, texts: list[str]) -> RinexObsHeader:
         FormatError: a line without a label, a field that does not follow the format, by line and
             columns.
     """
+    if not texts:
+        raise FormatError(path, 1, "END OF HEADER is the first line; expected a header before it.")
     lines = [_line(path, number, text) for number, text in enumerate(texts, 1)]
     found = _version(lines[0])
     found |= parse_lines(lines[1:], found["version"])

@@ -1,7 +1,7 @@
 """Station coordinates in SINEX 1 and 2.
 
-Format: [sinex-202]. Read as Latin-1: station names hold bytes that are not UTF-8. Times are taken as
-UTC; a plate moves 30 nm in the seconds by which others differ.
+Format: [sinex-202]. Read as Latin-1: station names hold bytes that are not UTF-8. Times are
+taken as UTC; a plate moves 30 nm in the seconds by which others differ.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from jaxtyping import Float
 
 from leopnt.epochs import Epoch, TimeScale
 from leopnt.errors import FormatError, LeopntError, did_you_mean
-from leopnt.io._sinex_text import Row, blocks, instants, require_block
+from leopnt.io._sinex_text import Row, blocks, instants, require_block, warn_of_other_count
 
 _AXES = "XYZ"
 _YEAR_S = 365.25 * 86_400.0
@@ -106,15 +106,19 @@ class Sinex:
 def read_sinex(path: str | Path) -> Sinex:
     """Read station coordinates, plain, gzip or .Z.
 
+    Warns when the first line promises another number of estimates.
+
     Raises:
         FormatError: anything that does not follow the format, by line and columns; no block
             SOLUTION/ESTIMATE; stations without all three coordinates.
         LeopntError: no such file.
     """
     found = blocks(path, "%=SNX", "%ENDSNX")
-    keys, times, values = _estimates(path, require_block(path, found, "SOLUTION/ESTIMATE"))
+    rows = require_block(path, found, "SOLUTION/ESTIMATE")
+    keys, times, values = _estimates(path, rows)
     columns = list(zip(*keys, strict=True)) or [(), (), ()]
     head = found[""][0]
+    warn_of_other_count(path, head.field(61, 65), len(rows), "estimates")
     return Sinex(
         code=columns[0],
         point=columns[1],

@@ -100,8 +100,8 @@ def _header(sp3: Sp3, comments: tuple[str, ...], version: str, fields: np.ndarra
     year, month, day, hour, minute, second, units = fields[0].tolist()
     yield (
         f"#{version}{'V' if has_velocity else 'P'}{year:4d} {month:2d} {day:2d} {hour:2d} "
-        f"{minute:2d} {second:2d}.{units:08d} {len(sp3.epoch):7d} {'':5} {sp3.coordinate_system[:5]:>5} "
-        f"{sp3.orbit_type[:3]:>3} {sp3.agency[:4]:>4}\n"
+        f"{minute:2d} {second:2d}.{units:08d} {len(sp3.epoch):7d} {'':5} "
+        f"{sp3.coordinate_system[:5]:>5} {sp3.orbit_type[:3]:>3} {sp3.agency[:4]:>4}\n"
     )
     yield _second_line(sp3)
     num_lines = max(5, -(-len(sp3.satellites) // _PER_LINE))
