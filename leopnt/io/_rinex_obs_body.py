@@ -17,6 +17,7 @@ from leopnt.io.rinex_obs_header import RinexObsHeader, header_lines, parse_lines
 
 CYCLE_SLIPS = 6
 _IS_EPOCH = ord(">")
+_COUNT = re.compile(r" *[0-9]+", re.ASCII)
 _CLOCK = re.compile(r" *[+-]?[0-9]*\.[0-9]*", re.ASCII)
 
 
@@ -109,9 +110,11 @@ def body_2(lines: ByteLines, first: int, header: RinexObsHeader) -> Body:
     spans = [Span(0, header.codes)]
     found: list[tuple[int, int, int, int]] = []  # row, flag, count, lines per record
     events: list[tuple[int, int, int]] = []
+    before = None
     row = first
     while row < len(lines):
-        flag, count = _flag_and_count(lines, row, LAYOUT_2)
+        flag, count = _flag_and_count(lines, row, LAYOUT_2, before)
+        before = (row, flag, count)
         per_record = -(-len(spans[-1].codes[""]) // 5)
         has_satellites = flag <= 1 or flag == CYCLE_SLIPS
         more = max(-(-count // 12) - 1, 0) + count * per_record if has_satellites else count
@@ -174,15 +177,12 @@ def _walk_3_in_steps(lines: ByteLines, first: int, marked: set[int]):
     row = first
     while row < len(lines):
         if row not in marked:
-            before = (
-                f"; the epoch of line {found[-1][0] + 1} promises {found[-1][2]}" if found else ""
-            )
             raise lines.error(
                 row,
-                f"expected an epoch line that begins with >, found "
-                f"{lines.text(row)[:20]!r}{before}.",
+                f"expected an epoch line that begins with >, found {lines.text(row)[:20]!r}"
+                f"{_promise(found[-1] if found else None)}.",
             )
-        flag, count = _flag_and_count(lines, row, LAYOUT_3)
+        flag, count = _flag_and_count(lines, row, LAYOUT_3, found[-1] if found else None)
         end = row + 1 + count
         if flag <= 1:
             cut = next((i for i in range(row + 1, min(end, len(lines))) if i in marked), None)
@@ -196,24 +196,30 @@ def _walk_3_in_steps(lines: ByteLines, first: int, marked: set[int]):
     return table[:, 0], table[:, 1], table[:, 2]
 
 
-def _flag_and_count(lines: ByteLines, row: int, layout: Layout) -> tuple[int, int]:
+def _flag_and_count(
+    lines: ByteLines, row: int, layout: Layout, before: tuple[int, int, int] | None
+) -> tuple[int, int]:
+    """Flag and number of satellites or lines; `before` is the epoch line before, for messages."""
     text = lines.text(row)
     flag = text[layout.flag - 1 : layout.flag]
     if flag not in tuple("0123456"):
         raise lines.error(
             row,
-            f"column {layout.flag} (epoch flag): expected a digit 0 to 6, found {flag!r} in "
-            f"{text[:40]!r}.",
+            f"column {layout.flag} (epoch flag): expected a digit 0 to 6, found {flag!r}"
+            f"{_promise(before)}.",
         )
     first, last = layout.num
-    count, is_good = integers(lines.columns(np.array([row]), first, last))
-    if not is_good[0]:
+    if not _COUNT.fullmatch(text[first - 1 : last]):
         raise lines.error(
             row,
             f"columns {first}-{last} (number of satellites or lines that follow): expected an "
             f"integer, found {text[first - 1 : last]!r}.",
         )
-    return int(flag), int(count[0])
+    return int(flag), int(text[first - 1 : last])
+
+
+def _promise(before: tuple[int, int, int] | None) -> str:
+    return f"; the epoch of line {before[0] + 1} promises {before[2]}" if before else ""
 
 
 def _too_few(lines: ByteLines, row: int, count: int, found: int, wanted: int):

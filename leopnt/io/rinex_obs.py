@@ -150,11 +150,12 @@ def parse_rinex_obs(data: bytes, source: str | Path = "<bytes>") -> RinexObs:
     refuse_steps_back(source, rows + 1, epoch)
     if lines.is_cut:
         _warn(f"{source}: the last line has no end; the file may be cut.")
-    if header.last is not None and len(epoch) and epoch[-1] < header.last:
+    if header.last is not None and not (len(epoch) and epoch[-1] >= header.last):
+        ends = f"ends at {epoch[-1].to_iso(header.time_scale)}" if len(epoch) else "has none"
         _warn(
             f"{source}: the header promises observations until "
-            f"{header.last.to_iso(header.time_scale)} {header.time_scale.value}, the file ends at "
-            f"{epoch[-1].to_iso(header.time_scale)}. Is this the part that you need?"
+            f"{header.last.to_iso(header.time_scale)} {header.time_scale.value}, the file {ends}. "
+            "Is this the part that you need?"
         )
     return RinexObs(
         header=header,
