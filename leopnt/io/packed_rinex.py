@@ -5,11 +5,14 @@ What Python does not unpack by itself goes to the package `hatanaka` (the extra
 """
 
 import warnings
+import zipfile
+import zlib
 from pathlib import Path
 
 from leopnt.errors import FormatError, LeopntError, LeopntWarning
 from leopnt.io.textfile import read_bytes, read_packed
 
+_DAMAGE = (RuntimeError, ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error)
 _COMPRESS, _BZIP2, _ZIP = b"\x1f\x9d", b"BZh", b"PK\x03\x04"
 
 
@@ -21,7 +24,8 @@ def read_rinex_bytes(path: str | Path) -> bytes:
         FormatError: a damaged packed file.
     """
     data = read_packed(path)
-    if not data.startswith((_COMPRESS, _BZIP2, _ZIP)):
+    if not data.startswith((_DAMAGE = (RuntimeError, ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error)
+_COMPRESS, _BZIP2, _ZIP)):
         data = read_bytes(path)  # plain, or gzip
         if not is_compact(data):
             return data
@@ -46,7 +50,7 @@ def _unpacked(data: bytes, path: str | Path) -> bytes:
         with warnings.catch_warnings(record=True) as said:
             warnings.simplefilter("always")
             plain = hatanaka.decompress(data)
-    except (hatanaka.HatanakaException, ValueError, OSError, EOFError) as error:
+    except _DAMAGE as error:
         raise FormatError(path, None, f"cannot be unpacked: {error}") from None
     for one in said:
         warnings.warn(f"{path}: {one.message}", LeopntWarning, stacklevel=4)
