@@ -24,8 +24,7 @@ def read_rinex_bytes(path: str | Path) -> bytes:
         FormatError: a damaged packed file.
     """
     data = read_packed(path)
-    if not data.startswith((_DAMAGE = (RuntimeError, ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error)
-_COMPRESS, _BZIP2, _ZIP)):
+    if not data.startswith((_COMPRESS, _BZIP2, _ZIP)):
         data = read_bytes(path)  # plain, or gzip
         if not is_compact(data):
             return data

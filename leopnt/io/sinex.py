@@ -98,8 +98,8 @@ class Sinex:
         """The only row of a site; `LeopntError` if there is none, or are several."""
         rows = [i for i, one in enumerate(self.code) if one == code]
         if len(rows) != 1:
-            there = f"{len(rows)} solutions" if rows else f"none{did_you_mean(code, self.code)}"
-            raise LeopntError(f"expected one solution of site {code!r}, found {there}.")
+            found = f"{len(rows)}." if rows else f"none.{did_you_mean(code, self.code)}"
+            raise LeopntError(f"expected one solution of site {code!r}, found {found}")
         return rows[0]
 
 
