@@ -14,9 +14,9 @@ from jaxtyping import Float
 from leopnt.epochs import Epoch, TimeScale
 from leopnt.errors import FormatError, LeopntError, did_you_mean
 from leopnt.io._byte_lines import ByteLines, byte_lines
+from leopnt.io._replacing import replacing
 from leopnt.io._rinex_text import HeaderLine, calendar_fields, epochs, label_of
 from leopnt.io.packed_rinex import read_rinex_bytes
-from leopnt.io.results import replacing
 
 _NUMBER = np.zeros(256, dtype=bool)
 _NUMBER[list(b" 0123456789.+-")] = True

@@ -14,6 +14,7 @@ from jaxtyping import Float
 from leopnt.epochs import Epoch, TimeScale
 from leopnt.errors import FormatError, LeopntError
 from leopnt.io._byte_lines import BLANK, ByteLines, byte_lines, integers
+from leopnt.io._replacing import replacing
 from leopnt.io._rinex_text import (
     NAMES_OF_SCALES,
     TIME_SYSTEMS,
@@ -23,7 +24,6 @@ from leopnt.io._rinex_text import (
     label_of,
 )
 from leopnt.io.packed_rinex import read_rinex_bytes
-from leopnt.io.results import replacing
 
 _END = "END OF HEADER"
 _TYPES = ("AS", "AR", "CR", "DR", "MS")

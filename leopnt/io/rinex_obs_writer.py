@@ -11,9 +11,9 @@ import numpy as np
 
 from leopnt.epochs import Epoch
 from leopnt.errors import LeopntError
+from leopnt.io._replacing import replacing
 from leopnt.io._rinex_obs_header_text import header_text
 from leopnt.io._rinex_text import NAMES_OF_SCALES, calendar_fields, label_of
-from leopnt.io.results import replacing
 from leopnt.io.rinex_obs import RinexEvent, RinexObs, SystemObs
 
 _RECORDS_AT_ONCE = 8192

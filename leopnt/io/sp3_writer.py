@@ -10,8 +10,8 @@ import numpy as np
 
 from leopnt.epochs import TimeScale
 from leopnt.errors import LeopntError
+from leopnt.io._replacing import replacing
 from leopnt.io._rinex_text import calendar_fields
-from leopnt.io.results import replacing
 from leopnt.io.sp3 import Sp3
 
 _TIME_SYSTEMS = {

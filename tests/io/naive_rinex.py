@@ -1,5 +1,17 @@
 """Slow and simple readers of RINEX observations, line by line: the reference of the fast ones."""
 
+from pathlib import Path
+
+FOLDERS = (
+    Path(__file__).parent / "data",
+    Path(__file__).parents[2] / "examples" / "data" / "rinex",
+)
+
+
+def real(name):
+    """Path of a real file, or piece of one."""
+    return next(folder / name for folder in FOLDERS if (folder / name).exists())
+
 
 def naive_obs(path):
     """{(epoch, satellite, code): (value, lli, ssi)}, (epoch) as the text of its line; no blanks.

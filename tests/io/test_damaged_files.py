@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from format_mutations import peak_bytes, read_damaged
+from naive_rinex import real
 from study_sizes import study_size
 
 from leopnt.io.antex import read_antex
@@ -14,7 +15,6 @@ from leopnt.io.rinex_obs import read_rinex_obs
 from leopnt.io.sinex import read_sinex
 from leopnt.io.sp3 import read_sp3
 
-DATA = Path(__file__).parent / "data"
 STELLA = (
     Path(__file__).parents[2] / "examples" / "data" / "sp3" / "nsgf_stella_20231208_0000.sp3"
 ).read_bytes()
@@ -22,7 +22,7 @@ STELLA = (
 
 def piece(name, first=0, last=None):
     """Some lines of a file, all by default."""
-    return b"\n".join((DATA / name).read_bytes().split(b"\n")[first:last])
+    return b"\n".join(real(name).read_bytes().split(b"\n")[first:last])
 
 
 def clock_piece():
@@ -82,7 +82,7 @@ def test_many_damaged_files_are_read_or_refused_with_a_sentence(name, tmp_path, 
 @pytest.mark.parametrize("claim", LARGE_CLAIMS)
 def test_a_header_that_claims_large_counts_takes_little_memory(claim, tmp_path):
     name, old, new, read = LARGE_CLAIMS[claim]
-    data = (DATA / name).read_bytes()
+    data = real(name).read_bytes()
     assert old in data
     path = tmp_path / "claims"
     path.write_bytes(data.replace(old, new, 1))

@@ -2,10 +2,10 @@ import gzip
 import importlib.util
 import sys
 import warnings
-from pathlib import Path
 
 import numpy as np
 import pytest
+from naive_rinex import real
 from test_rinex_obs import SMALL, assert_same, day
 
 from leopnt.errors import FormatError, LeopntError, LeopntWarning
@@ -13,7 +13,6 @@ from leopnt.io.packed_rinex import is_compact, read_rinex_bytes
 from leopnt.io.rinex_obs import parse_rinex_obs, read_rinex_obs
 from leopnt.io.rinex_obs_writer import write_rinex_obs
 
-DATA = Path(__file__).parent / "data"
 NAMES = ["TWTF_20230906_short.rnx", "SEPT265G_4_epochs.21O", "default_time_system2.10o"]
 needs_hatanaka = pytest.mark.skipif(
     importlib.util.find_spec("hatanaka") is None, reason="hatanaka is not installed"
@@ -28,8 +27,8 @@ def write(folder, data):
 
 
 def test_plain_and_gzip_files_come_as_they_are(tmp_path, evidence):
-    data = (DATA / NAMES[0]).read_bytes()
-    assert read_rinex_bytes(DATA / NAMES[0]) == data
+    data = real(NAMES[0]).read_bytes()
+    assert read_rinex_bytes(real(NAMES[0])) == data
     back = read_rinex_bytes(write(tmp_path, gzip.compress(data)))
     off = np.frombuffer(back, np.uint8) != np.frombuffer(data, np.uint8)
     evidence(
@@ -48,10 +47,10 @@ def test_plain_and_gzip_files_come_as_they_are(tmp_path, evidence):
 def test_compact_files_hold_the_same_numbers(tmp_path, name, packing):
     import hatanaka
 
-    plain = (DATA / name).read_bytes().replace(b"\r\n", b"\n")
+    plain = real(name).read_bytes().replace(b"\r\n", b"\n")
     packed = hatanaka.compress(plain, compression=packing)
     assert len(packed) < len(plain)
-    assert_same(read_rinex_obs(write(tmp_path, packed)), read_rinex_obs(DATA / name))
+    assert_same(read_rinex_obs(write(tmp_path, packed)), read_rinex_obs(real(name)))
 
 
 @needs_hatanaka
@@ -70,7 +69,7 @@ def test_compact_files_may_drop_leading_zeros(tmp_path):
 def test_damaged_compact_files_are_refused_or_warned_of(tmp_path, cut):
     import hatanaka
 
-    crx = hatanaka.rnx2crx((DATA / NAMES[0]).read_bytes().replace(b"\r\n", b"\n"))
+    crx = hatanaka.rnx2crx(real(NAMES[0]).read_bytes().replace(b"\r\n", b"\n"))
     path = write(tmp_path, crx[: int(cut * len(crx))])
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")

@@ -2,11 +2,10 @@ import gzip
 import time
 import tracemalloc
 from fractions import Fraction
-from pathlib import Path
 
 import numpy as np
 import pytest
-from naive_rinex import check_against_naive, naive_obs
+from naive_rinex import check_against_naive, naive_obs, real
 
 from leopnt.epochs import Epoch, TimeScale
 from leopnt.errors import FormatError, LeopntError, LeopntWarning
@@ -14,7 +13,6 @@ from leopnt.io.rinex_obs import RinexObs, SystemObs, parse_rinex_obs, read_rinex
 from leopnt.io.rinex_obs_header import PhaseShift, RinexObsHeader
 from leopnt.io.rinex_obs_writer import write_rinex_obs
 
-DATA = Path(__file__).parent / "data"
 REAL = [
     ("TWTF_20230906_short.rnx", 2, 45),
     ("3034265G_4_epochs.21O", 4, 18),
@@ -113,8 +111,8 @@ def day(num_epochs, num_sats, codes, seed=0, letter="L"):
 @CUT
 @pytest.mark.parametrize(("name", "num_epochs", "num_sats"), REAL)
 def test_every_value_and_flag_of_a_real_file_is_read_exactly(name, num_epochs, num_sats, evidence):
-    obs = read_rinex_obs(DATA / name)
-    num, worst = check_against_naive(obs, naive_obs(DATA / name))
+    obs = read_rinex_obs(real(name))
+    num, worst = check_against_naive(obs, naive_obs(real(name)))
     assert num > 500
     assert len(obs.epoch) == num_epochs
     assert sum(len(one.satellites) for one in obs.systems.values()) >= num_sats
@@ -130,7 +128,7 @@ def test_every_value_and_flag_of_a_real_file_is_read_exactly(name, num_epochs, n
 
 @CUT
 def test_the_header_of_a_real_station_is_understood(evidence):
-    header = read_rinex_obs(DATA / "TWTF_20230906_short.rnx").header
+    header = read_rinex_obs(real("TWTF_20230906_short.rnx")).header
     assert header.version == 3.04
     assert header.marker_name == "TWTF"
     assert header.marker_number == "23603S002"
@@ -223,7 +221,7 @@ def test_what_is_written_comes_back_bit_by_bit(tmp_path, evidence):
 @CUT
 @pytest.mark.parametrize("name", [name for name, *_ in REAL])
 def test_a_real_file_survives_writing(name, tmp_path):
-    obs = read_rinex_obs(DATA / name)
+    obs = read_rinex_obs(real(name))
     back = read_rinex_obs(write_rinex_obs(tmp_path / "copy.rnx", obs))
     assert_same(obs, back)
     for field in ("receiver", "antenna", "codes", "comments", "glonass_slots", "time_scale"):
@@ -296,9 +294,10 @@ def test_version_2_is_read_with_its_lists_over_several_lines(tmp_path, evidence)
     first = text[: text.index(f"{'':28}4  2\n")]
     path.write_text(first)
     num, worst = check_against_naive(parse(first), naive_obs(path))
-    real = read_rinex_obs(DATA / "default_time_system2.10o")
-    more, worst_real = check_against_naive(real, naive_obs(DATA / "default_time_system2.10o"))
-    assert real.header.time_scale is TimeScale.UTC  # a file of GLONASS that names no time
+    path = real("default_time_system2.10o")
+    glonass = read_rinex_obs(path)
+    more, worst_real = check_against_naive(glonass, naive_obs(path))
+    assert glonass.header.time_scale is TimeScale.UTC  # a file of GLONASS that names no time
     evidence(
         "io.rinex_obs",
         f"{num + more} values in RINEX 2.11",
