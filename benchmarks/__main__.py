@@ -8,6 +8,7 @@ from benchmarks import (
     power_fixes,
     propagation,
     pvt_fixes,
+    rinex_reading,
     start_up,
     study_runner,
 )
@@ -22,6 +23,7 @@ for module in (
     pace_bounds,
     power_fixes,
     lambda_search,
+    rinex_reading,
 ):
     print(f"== {module.__name__}")
     module.main()

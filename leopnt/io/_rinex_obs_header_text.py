@@ -97,7 +97,7 @@ def _time(epoch: Epoch, header: RinexObsHeader) -> str:
 
 def _phase_shift(shift: PhaseShift) -> Iterator[Row]:
     cycles = "" if math.isnan(shift.cycles) else f"{shift.cycles:8.5f}"
-    count = f"  {len(shift.satellites):2d}" if shift.satellites else ""
+    count = f"  {len(shift.satellites):02d}" if shift.satellites else ""
     start = f"{shift.system:1} {shift.code:3} {cycles:8}{count}".rstrip()
     items = [f" {name}" for name in shift.satellites]
     start = f"{start:18}" if items else start

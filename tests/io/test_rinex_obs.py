@@ -218,6 +218,14 @@ def test_what_is_written_comes_back_bit_by_bit(tmp_path, evidence):
     )
 
 
+def test_hundreds_of_codes_are_read_to_the_end_of_the_last_line(tmp_path):
+    codes = tuple(
+        f"{kind}{band}{mode}" for kind in "CLDS" for band in range(10) for mode in "ABCDEF"
+    )
+    obs = day(3, 2, codes)
+    assert_same(read_rinex_obs(write_rinex_obs(tmp_path / "wide.rnx", obs)), obs)
+
+
 @CUT
 @pytest.mark.parametrize("name", [name for name, *_ in REAL])
 def test_a_real_file_survives_writing(name, tmp_path):
@@ -374,7 +382,7 @@ def test_a_file_that_ends_before_its_last_epoch_warns():
         parse(SMALL[:-1])
 
 
-def test_every_cut_is_noticed():
+def test_every_cut_is_noticed(untyped):
     """Wherever the end is cut off, there is an error or a warning."""
     begin = SMALL.index("> 2024")
     for end in range(begin, len(SMALL) - 1):
