@@ -201,3 +201,14 @@ def test_cut_and_empty_files_are_refused(tmp_path):
             read_clk(write(tmp_path, SMALL[:-end]))
     with pytest.raises(FormatError, match="is empty"):
         read_clk(write(tmp_path, ""))
+
+
+def test_names_that_never_come_twice_are_refused(tmp_path):
+    lines = [
+        f"AS X{i:05d}    2021 04 28 {i // 3600:2d} {i // 60 % 60:2d} {i % 60:2d}.000000  1"
+        "    0.100000000000E-08"
+        for i in range(3000)
+    ]
+    text = SMALL[: SMALL.index("AR WAB")] + "\n".join(lines) + "\n"
+    with pytest.raises(FormatError, match="3000 names at 3000 epochs in 3000 records: hardly any"):
+        read_clk(write(tmp_path, text))

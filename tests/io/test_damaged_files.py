@@ -8,6 +8,7 @@ from format_mutations import peak_bytes, read_damaged
 from naive_rinex import real
 from study_sizes import study_size
 
+from leopnt.errors import FormatError
 from leopnt.io.antex import read_antex
 from leopnt.io.bias_sinex import read_bias_sinex
 from leopnt.io.clk import read_clk
@@ -105,6 +106,8 @@ def test_short_records_under_many_codes_take_little_memory(tmp_path, evidence):
         lines += [f"G{number:02d}" for number in range(1, 21)]
     path = tmp_path / "bomb.rnx"
     path.write_text("\n".join(lines) + "\n")
+    with pytest.raises(FormatError, match="lists 360 codes, but the records are too short"):
+        read_rinex_obs(path)
     peak = peak_bytes(read_rinex_obs, path)
     evidence(
         "io.rinex_obs",

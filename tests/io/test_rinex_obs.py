@@ -9,7 +9,7 @@ from naive_rinex import check_against_naive, naive_obs, real
 
 from leopnt.epochs import Epoch, TimeScale
 from leopnt.errors import FormatError, LeopntError, LeopntWarning
-from leopnt.io.rinex_obs import RinexObs, SystemObs, parse_rinex_obs, read_rinex_obs
+from leopnt.io.rinex_obs import RinexEvent, RinexObs, SystemObs, parse_rinex_obs, read_rinex_obs
 from leopnt.io.rinex_obs_header import PhaseShift, RinexObsHeader
 from leopnt.io.rinex_obs_writer import write_rinex_obs
 
@@ -550,6 +550,82 @@ def test_epochs_finer_than_the_format_are_not_written(tmp_path):
     )
     with pytest.raises(LeopntError, match="more than 7 decimals of a second"):
         write_rinex_obs(tmp_path / "fine.rnx", fine)
+
+
+def other(obs, **fields):
+    """The same file with other fields."""
+    names = ("header", "epoch", "clock_offset_s", "is_after_power_failure", "systems", "events")
+    return RinexObs(**({name: getattr(obs, name) for name in names} | fields))
+
+
+def test_what_no_file_holds_is_not_written(tmp_path):
+    obs = day(3, 2, ("C1C",))
+    header = obs.header
+    crowd = day(1, 99, ("C1C",)).systems["L"]
+    same = np.zeros(1001, dtype=np.int64)
+    crowd = SystemObs(
+        crowd.codes,
+        crowd.satellites,
+        same,
+        same,
+        *(np.zeros((1001, 1), kind) for kind in (np.float64, np.uint8, np.uint8)),
+    )
+    path = tmp_path / "bad.rnx"
+    for bad, message in (
+        (other(obs, epoch=obs.epoch[:0]), "obs holds no epoch"),
+        (other(obs, epoch=obs.epoch[::-1]), "obs.epoch must increase"),
+        (other(obs, header=RinexObsHeader(time_scale=TimeScale.TT)), "TT has no name in RINEX"),
+        (other(obs, header=RinexObsHeader(marker_name="x" * 61)), "expected up to 60 Latin-1"),
+        (other(obs, header=RinexObsHeader(observer="\u03b1")), "expected up to 20 Latin-1"),
+        (other(obs, clock_offset_s=np.array([0.0, 100.0, 0.0])), "clock offset 100.0 s does not"),
+        (other(obs, events=(RinexEvent(4, None, 4, ()),)), "an event is before epoch 4, of 3"),
+        (other(obs, systems={"L": crowd}), "1001 records at one epoch; at most 999 fit"),
+    ):
+        with pytest.raises(LeopntError, match=message):
+            write_rinex_obs(path, bad)
+    assert not path.exists()
+    assert header.codes == {"L": ("C1C",)}
+
+
+def test_events_at_the_end_and_before_one_epoch_survive_writing(tmp_path):
+    obs = day(3, 2, ("C1C",))
+    lines = (row("moved", "COMMENT").rstrip(),)
+    first = RinexEvent(2, obs.epoch[1], 1, ())
+    events = (first, RinexEvent(3, obs.epoch[1], 1, lines), RinexEvent(5, obs.epoch[2], 3, lines))
+    with_events = other(obs, events=events)
+    assert_same(read_rinex_obs(write_rinex_obs(tmp_path / "day.rnx", with_events)), with_events)
+
+
+def test_cycle_slip_records_are_events():
+    slips = "> 2024 01 01 00 00 30.0000000  6  1\nG05         1.000\n"
+    obs = parse(SMALL.replace(">                              4", slips + ">" + " " * 30 + "4"))
+    assert [event.flag for event in obs.events] == [6, 4]
+    assert obs.events[0].lines == ("G05         1.000",)
+    assert len(obs.epoch) == 2
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        (row("G  200   1 L1C", "SYS / SCALE FACTOR"), "columns 3-6 (scale factor): expected 1, 10"),
+        (row("G L1C  0.25x00", "SYS / PHASE SHIFT"), "columns 7-14 (phase shift, cycles)"),
+        (row("G L1C  0.25000  09 G05", "SYS / PHASE SHIFT"), "columns 23-26 (satellite)"),
+        (row(" C1C  -71.9x0", "GLONASS COD/PHS/BIS"), "columns 6-13 (code-phase bias, m)"),
+        (row("    1x", "LEAP SECONDS"), "columns 1-6 (leap seconds): expected an integer"),
+        (row("     x", "RCV CLOCK OFFS APPL"), "columns 1-6 (receiver clock offset applied)"),
+        (row("   3x.000", "INTERVAL"), "columns 1-10 (interval, s): expected a number"),
+        (row("  2 R01  x R02 -4", "GLONASS SLOT / FRQ #"), "columns 9-10 (GLONASS frequency num"),
+        (row("  2024    13     1     0     0    0.0000000", "TIME OF FIRST OBS"), "2024-13-01 is"),
+    ],
+)
+def test_malformed_header_lines_are_named_by_line_and_column(line, message):
+    text = SMALL.replace(row("    30.000", "INTERVAL"), line)
+    if "TIME OF FIRST" in line:
+        first = row("  2024     1     1     0     0    0.0000000     GPS", "TIME OF FIRST OBS")
+        text = text.replace(first, "")
+    said = message_of(text)
+    assert message in said
+    assert said.startswith("day.rnx:14: ")
 
 
 # Speed
