@@ -1,7 +1,7 @@
 """Observations of RINEX, F14.3 and two digits, read from bytes 16 columns at a time.
 
-A field is two words of eight bytes. Arithmetic on the words treats their eight characters at once,
-and 20 million fields are a matter of a second. The number is a whole count of thousandths (13
+A field is two words of eight bytes. Arithmetic on the words treats their eight characters at once:
+a million fields take some 0.1 s. The number is a whole count of thousandths (13
 digits at most, far below 2**53), so that dividing it by 1000 gives the float nearest to the
 decimal number in the file.
 

@@ -278,7 +278,9 @@ def _joined(
                 whole[at] = part
             first += len(those)
     for at, code in enumerate(codes):
-        value[:, at] /= header.scale_factors.get((letter, code), 1)
+        factor = header.scale_factors.get((letter, code), 1)
+        if factor != 1:  # one division of whole thousandths, so that it is rounded once
+            value[:, at] = np.rint(value[:, at] * 1000.0) / (1000.0 * factor)
     numbers, sat = np.unique(number[records], return_inverse=True)
     return SystemObs(
         codes=codes,

@@ -206,11 +206,11 @@ def test_what_is_written_comes_back_bit_by_bit(tmp_path, evidence):
     obs = day(500, 20, ("C1C", "L1C", "D1C", "S1C", "C5Q", "L5Q"))
     back = read_rinex_obs(write_rinex_obs(tmp_path / "leo.rnx", obs))
     assert_same(obs, back)
-    naive = naive_obs(tmp_path / "leo.rnx")
-    num, worst = check_against_naive(back, naive)
+    num, worst = check_against_naive(back, naive_obs(tmp_path / "leo.rnx"))
+    assert num > 50_000
     evidence(
         "io.rinex_obs_writer",
-        f"{num} random values of LEO satellites (system L), written and read by plain Python",
+        "Random values of LEO satellites (system L), written and read by plain Python",
         "the values before writing",
         "implementation",
         achieved=worst,
