@@ -9,6 +9,7 @@ from benchmarks import (
     power_fixes,
     propagation,
     pvt_fixes,
+    rinex_reading,
     start_up,
     study_runner,
 )
@@ -24,6 +25,7 @@ for module in (
     power_fixes,
     lambda_search,
     astars_fixes,
+    rinex_reading,
 ):
     print(f"== {module.__name__}")
     module.main()
