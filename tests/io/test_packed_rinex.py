@@ -12,6 +12,7 @@ from leopnt.io.rinex_obs import parse_rinex_obs, read_rinex_obs
 from leopnt.io.rinex_obs_writer import write_rinex_obs
 
 NAMES = ["TWTF_20230906_short.rnx", "SEPT265G_4_epochs.21O", "default_time_system2.10o"]
+pytestmark = pytest.mark.filterwarnings("ignore:.*promises observations until")
 
 
 def write(folder, data):
