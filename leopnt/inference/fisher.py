@@ -5,6 +5,7 @@ Kept in square-root form (whitened rows, never J^T J), so that weak geometry sur
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,7 +13,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, PyTree
+from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from leopnt.errors import LeopntError
 from leopnt.geometry.dop import Dop, dop_from_cofactor
@@ -60,13 +61,9 @@ class Information(eqx.Module):
         drop = np.setdiff1d(np.arange(self.unknowns.size), keep)
         if known:
             drop = np.setdiff1d(drop, self.unknowns.indices(known))
-        ordered = self.root[:, np.concatenate([drop, keep]).astype(int)]
-        rows = eliminate_columns(ordered, len(drop))[:, len(drop) :]
-        # Rounding left behind by an eliminated column must not pass for information.
-        before = jnp.sqrt(jnp.sum(ordered[:, len(drop) :] ** 2, axis=0))
-        after = jnp.sqrt(jnp.sum(rows**2, axis=0))
-        rows = jnp.where((after > 1e-13 * before)[None, :], rows, 0.0)
-        return rows / self.unknowns.scale_vector[None, keep]
+        scale = self.unknowns.scale_vector[keep]
+        order = np.concatenate([drop, keep]).astype(int)
+        return _rows_about(self.root, order, len(drop), scale)
 
     def efim(
         self, interest: str | Sequence[str], known: Sequence[str] = ()
@@ -93,12 +90,7 @@ class Information(eqx.Module):
             interest = [n for n in self.unknowns.names if n not in known]
         keep = self.unknowns.indices(interest)
         scale = self.unknowns.scale_vector[keep]
-        rows = self.efim_rows(interest, known) * scale[None, :]
-        length = jnp.sqrt(jnp.sum(rows**2, axis=0))
-        safe = jnp.where(length > 0, length, 1.0)
-        cofactor, _ = inverse_of_root(triangular_root(rows / safe[None, :]))
-        unit = scale / safe
-        return jnp.where(jnp.all(length > 0), cofactor * unit[:, None] * unit[None, :], jnp.nan)
+        return _bound_of_rows(self.efim_rows(interest, known), scale)
 
     def with_prior(
         self, names: str | Sequence[str], information: Float[Array | np.ndarray, "size size"]
@@ -128,6 +120,35 @@ class Information(eqx.Module):
     def sigma(self, name: str, known: Sequence[str] = ()) -> Float[Array, " size"]:
         """Bound on the standard deviation of a field's components, SI."""
         return jnp.sqrt(jnp.diag(self.crb(name, known)))
+
+
+@functools.partial(jax.jit, static_argnums=2)
+def _rows_about(
+    root: Float[Array, "row param"],
+    order: Int[Array | np.ndarray, " part"],
+    count: int,
+    scale: Float[Array | np.ndarray, " size"],
+) -> Float[Array, "row size"]:
+    """Rows about the columns in `order` after the first `count`, those being nuisances."""
+    rows = root[:, order]
+    rest = eliminate_columns(rows, count)[:, count:]
+    # Rounding left behind by an eliminated column must not pass for information.
+    before = jnp.sqrt(jnp.sum(rows[:, count:] ** 2, axis=0))
+    after = jnp.sqrt(jnp.sum(rest**2, axis=0))
+    return jnp.where((after > 1e-13 * before)[None, :], rest, 0.0) / scale[None, :]
+
+
+@jax.jit
+def _bound_of_rows(
+    rows: Float[Array, "row size"], scale: Float[Array | np.ndarray, " size"]
+) -> Float[Array, "size size"]:
+    """(rows^T rows)^-1; NaN if a column is zero or dependent. `scale` is near to its sigmas."""
+    rows = rows * scale[None, :]
+    length = jnp.sqrt(jnp.sum(rows**2, axis=0))
+    safe = jnp.where(length > 0, length, 1.0)
+    cofactor, _ = inverse_of_root(triangular_root(rows / safe[None, :]))
+    unit = scale / safe
+    return jnp.where(jnp.all(length > 0), cofactor * unit[:, None] * unit[None, :], jnp.nan)
 
 
 def fisher_information(
@@ -188,6 +209,7 @@ def _root_of_links(model, unknowns, theta, links, shared, visible):
     return jax.lax.scan(extend, nothing, split_chunks(links, visible))[0]
 
 
+@jax.jit
 def _equilibrated_root(rows: Float[Array, "row param"]) -> Float[Array, "param param"]:
     length = jnp.sqrt(jnp.sum(rows**2, axis=0))
     safe = jnp.where(length > 0, length, 1.0)

@@ -4,6 +4,7 @@ Under `vmap` every entry becomes one long vector, which a CPU and a GPU both lik
 than a batched library call at 5 x 5. Above `UNROLL_LIMIT` unknowns the library takes over.
 """
 
+import functools
 from collections.abc import Sequence
 
 import jax
@@ -176,6 +177,7 @@ def _inverse_entries(low: dict[tuple[int, int], Array], size: int) -> Float[Arra
     return _assemble(lambda i, j: entry[min(i, j), max(i, j)], size)
 
 
+@functools.partial(jax.jit, static_argnums=1)
 def eliminate_columns(rows: Float[Array, "row param"], count: int) -> Float[Array, "row param"]:
     """Rows after Householder elimination of the first `count` columns.
 
@@ -200,6 +202,7 @@ def eliminate_columns(rows: Float[Array, "row param"], count: int) -> Float[Arra
     return jnp.where(spare[:, None] & (jnp.arange(rows.shape[1]) >= count)[None, :], columns.T, 0.0)
 
 
+@jax.jit
 def triangular_root(rows: Float[Array, "row param"]) -> Float[Array, "param param"]:
     """Upper triangular R, diagonal >= 0, with R^T R = rows^T rows, by Householder reflections.
 

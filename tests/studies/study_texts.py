@@ -73,6 +73,13 @@ elevation_deg = [20.0, 60.0, 40.0]
 azimuth_deg = [30.0, 30.0, 1.0]
 """
 
+ASTARS = """
+[study]
+method = "astars"
+trials = 20
+seed = 3
+"""
+
 URBAN = """
 [study]
 method = "urban"

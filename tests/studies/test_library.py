@@ -258,7 +258,7 @@ def test_a_study_that_is_not_in_the_catalogue_gets_its_sentence():
     assert str(caught.value).startswith(
         "no catalogue study 'pvt/match'. Did you mean 'pvt/matched'? "
     )
-    assert "Known: doppler/arcs, " in str(caught.value)
+    assert "Known: astars/angles, " in str(caught.value)
     for hostile in ("../../x", "", "/etc/passwd", "pvt/matched.toml"):
         with pytest.raises(LeopntError, match="no catalogue study"):
             catalog_study(hostile)
