@@ -35,6 +35,7 @@ MODULES = {
     "pace": "leopnt.studies.pace_study",
     "power": "leopnt.studies.power_study",
     "astars": "leopnt.studies.astars_study",
+    "urban": "leopnt.studies.urban_study",
 }
 """Module of each method that can be studied; its `METHOD` is the `AbstractStudyMethod`."""
 

@@ -172,7 +172,7 @@ def test_each_other_choice_of_a_template_is_without_mistakes(name, tmp_path):
     expected = ["about", "file", "max_age_days", "satellites", "[constellation.walker]", "start"]
     assert tried[:6] == expected
     assert {"[[users.places]]", "[users.grid]", "[users.random]", "[[published]]"} <= set(tried)
-    assert ("[users.track]" in tried) == (name == "pvt")
+    assert ("[users.track]" in tried) == (name in ("pvt", "urban"))
 
 
 # Schema

@@ -7,7 +7,7 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
-from study_texts import ASTARS, DOPPLER, NINE_D, NINE_D_RANDOM, PACE, POWER, PVT, load_text
+from study_texts import ASTARS, DOPPLER, NINE_D, NINE_D_RANDOM, PACE, POWER, PVT, URBAN, load_text
 
 from leopnt.errors import LeopntError
 from leopnt.inference.batch import batch_map
@@ -22,6 +22,7 @@ TEXTS = {
     "pace": PACE,
     "power": POWER,
     "astars": ASTARS,
+    "urban": URBAN,
 }
 FIXES = ["pvt", "doppler_fix"]
 VALUE = dict.fromkeys(FIXES, "error_enu_m") | {
@@ -30,6 +31,7 @@ VALUE = dict.fromkeys(FIXES, "error_enu_m") | {
     "pace": "pab_lb",
     "power": "position_error",
     "astars": "error_enu",
+    "urban": "error_enu_m",
 }
 """What differs from trial to trial."""
 NUM_TRIALS = 20
