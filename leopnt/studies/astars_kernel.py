@@ -218,9 +218,8 @@ class Joint(AbstractEstimator):
     survey_sigma_m: Float[Array, ""]
 
     def fix(self, drawn: Drawn, errors: Errors, predicted_m2: Float[Array, ""]) -> Found:
-        # Satellites that are not there are received directly, and count for nothing.
-        sigma_m = jnp.where(drawn.visible, errors.range_m, 1e9)
-        via = jnp.where(drawn.visible, 1.0, 0.0)[:, None]
+        sigma_m = jnp.where(drawn.visible, errors.range_m, jnp.inf)
+        via = jnp.ones((sigma_m.size, 1))
         phases = RelayedPhases(RelayLink(drawn.sat_pos_m, via, sigma_m), drawn.range_m)
         known = Knowledge(
             drawn.survey_m[None, :],

@@ -70,7 +70,7 @@ def test_integers_are_found_as_often_as_the_table_says(num_sats, table, evidence
     evidence(
         "methods.astars.surface_baseline",
         f"share of right integers, {num_sats} satellites, L1, one epoch of half the sky",
-        "table of the specification, two digits",
+        "table of an independent implementation, two digits",
         "implementation",
         achieved=abs(np.mean(right) - share),
         tolerance=study_size(0.045, 0.03),
@@ -101,7 +101,7 @@ def test_the_ratio_alone_accepts_wrong_integers(table, evidence):
     evidence(
         "methods.astars.surface_baseline",
         "share of epochs that a ratio of 3 alone accepts, 5 satellites",
-        "0.11, table of the specification",
+        "0.11, table of an independent implementation",
         "implementation",
         achieved=abs(np.mean(accepted) - 0.11),
         tolerance=study_size(0.04, 0.025),
@@ -146,8 +146,8 @@ def test_errors_follow_both_covariances(table, evidence):
 
 
 def test_unmodeled_phases_of_the_surface_break_the_integers_and_the_formula_sees_nothing(evidence):
-    # The specification has 1.00, 0.57, 0.10 and does not record the number of satellites: nine
-    # give 0.99, 0.50, 0.07 and ten 1.00, 0.70, 0.11.
+    # An independent implementation has 1.00, 0.57, 0.10 and does not record the number of
+    # satellites: nine give 0.99, 0.50, 0.07 and ten 1.00, 0.70, 0.11.
     for cycles, low, high in ((0.05, 0.50, 0.70), (0.1, 0.066, 0.11)):
         shares = []
         for num_sats in (9, 10):
@@ -162,7 +162,7 @@ def test_unmodeled_phases_of_the_surface_break_the_integers_and_the_formula_sees
             "methods.astars.surface_baseline",
             f"right integers under {cycles} cycle rms of unknown surface phase, outside of what 9 "
             "and 10 satellites give",
-            f"{printed}, table of the specification",
+            f"{printed}, table of an independent implementation",
             "implementation",
             achieved=max(shares[0] - printed, printed - shares[1], 0.0),
             tolerance=0.02,

@@ -127,7 +127,7 @@ def test_padding_counts_for_nothing(evidence):
     evidence(
         "methods.astars.batches",
         "surface of the worked case among satellites that do not count",
-        "worked case of the specification",
+        "worked case of an independent implementation",
         "implementation",
         achieved=np.max(np.abs(found.surface_pos_ecef_m[0] - case.FOUND_SURFACE_ECEF_M)),
         tolerance=1e-6,

@@ -51,7 +51,7 @@ def test_median_pdop_without_network_time(place, pdop, evidence, request):
         "methods.astars.surfaces",
         f"median PDOP by 4, 5, 6, 8 surfaces {request.node.callspec.id} the receiver, no network "
         "time, relative",
-        "table of the specification",
+        "table of an independent implementation",
         "implementation",
         achieved=max(abs(found[n] / pdop[n] - 1.0) for n in pdop),
         tolerance=study_size(0.12, 0.05),
@@ -69,7 +69,7 @@ def test_median_pdop_with_network_time(evidence):
             "methods.astars.surfaces",
             f"median PDOP by 3 and 4 surfaces {place.__name__} the receiver with network time, "
             "relative",
-            "3.7 and 2.2, table of the specification",
+            "3.7 and 2.2, table of an independent implementation",
             "implementation",
             achieved=max(abs(found[0] / 3.7 - 1.0), abs(found[1] / 2.2 - 1.0)),
             tolerance=study_size(0.12, 0.05),

@@ -193,7 +193,7 @@ WORKED_CASE = [
     [6081736.952, 13426558.416, 22094290.413],
     [-8130714.861, 17641901.821, 18112770.083],
 ]
-"""Of the specification."""
+"""Of an independent implementation."""
 
 
 def test_a_given_sky_is_the_same_in_every_trial(tmp_path):
@@ -283,7 +283,7 @@ def test_formulas_give_the_numbers_of_the_table(name, tmp_path, evidence):
     evidence(
         "studies.astars_study",
         f"numbers by formula outside of their bands, {name}",
-        "table of the specification",
+        "table of an independent implementation",
         "implementation",
         achieved=sum(verdict != "held" for verdict in own),
         tolerance=0,
@@ -335,7 +335,7 @@ def test_receivers_are_where_the_file_puts_them(tmp_path, text, distance_m, evid
     evidence(
         "studies.astars_settings",
         f"length of the last leg, {text.strip()[11:] or 'default'}",
-        "the specification, or Pythagoras",
+        "an independent implementation, or Pythagoras",
         "closed form",
         achieved=abs(np.linalg.norm(leg_m) - distance_m),
         tolerance=5e-5,

@@ -134,6 +134,13 @@ def check_above_zero(name: str, value: ArrayLike) -> Float[np.ndarray, "..."]:
     return found
 
 
+def check_above_zero_or_none(name: str, value: ArrayLike) -> Float[np.ndarray, "..."]:
+    """Refuse numbers that are not above zero; infinity stands for none."""
+    found = np.asarray(value, float)
+    check_above_zero(name, np.where(np.isposinf(found), 1.0, found))
+    return found
+
+
 def check_not_negative(name: str, value: ArrayLike) -> Float[np.ndarray, "..."]:
     """Refuse numbers that are not finite, or negative."""
     found = finite_array(name, value)

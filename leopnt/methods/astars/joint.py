@@ -30,10 +30,12 @@ from leopnt.methods.astars.batches import TILE, over_batch
 from leopnt.methods.astars.inputs import broadcast, check_positions, common_shape
 from leopnt.methods.astars.joint_model import (
     RELAYED_PHASES,
+    UNKNOWNS_OF_RECEIVER,
     AstarsTheta,
     Knowledge,
     RelayedPhases,
     RelayLink,
+    numbers_about_receiver,
 )
 from leopnt.methods.astars.joint_normal import moved, relayed_normal, square_sum
 from leopnt.methods.astars.status import AstarsStatus
@@ -166,14 +168,15 @@ def _solved(phases: RelayedPhases, known: Knowledge, place, solver, surfaces) ->
     start = _start(phases, known, place, surfaces[0])
     unknowns = Unknowns.of(start, FREE)
     problem = Problem(relayed_normal(phases, known), moved)
-    num_links, num_rows = phases.range_m.size, 5 * surfaces[0].shape[0] + 1
-    enough = jnp.asarray(num_links + num_rows >= unknowns.size)
+    num_rows = jnp.sum(jnp.isfinite(phases.links.sigma_m)) + _num_known(known)
+    enough = num_rows >= unknowns.size
     end = solver.run(problem, start, enough)
     found, theta = estimate_at(end, end.values, unknowns), end.values
     offset = theta.rx_pos_ecef_m[None, :] - theta.surface_pos_ecef_m
     ahead = jnp.sum(offset * known.departure, axis=1) > 0.0
     wrong_side = jnp.any(jnp.isfinite(known.sigma_aod_rad) & ~ahead)
-    status = _status(found.status, wrong_side, surfaces[1])
+    hidden = sum(numbers_about_receiver(phases, known)) < UNKNOWNS_OF_RECEIVER
+    status = _status(found.status, wrong_side, surfaces[1], hidden)
     blank = jnp.where(status == AstarsStatus.ok, 1.0, jnp.nan)
     return JointFix(
         blank * theta.rx_pos_ecef_m,
@@ -181,7 +184,7 @@ def _solved(phases: RelayedPhases, known: Knowledge, place, solver, surfaces) ->
         blank * theta.clock_bias_m / SPEED_OF_LIGHT_MPS,
         blank * found.covariance_of("rx_pos_ecef_m"),
         blank * square_sum(found.cost, jnp.asarray(phases.links.sigma_m)),
-        num_links + _num_known(known) - unknowns.size,
+        num_rows - unknowns.size,
         found,
         status,
     )
@@ -193,7 +196,7 @@ def _found_surfaces(phases: RelayedPhases, known: Knowledge) -> tuple[Array, Arr
     satellites, ones = jnp.asarray(links.sat_pos_ecef_m), jnp.ones_like(ranges)
     surfaces, good = [], jnp.asarray(True)
     for k in range(links.via.shape[-1]):
-        own = jnp.asarray(links.via)[:, k] > 0.5
+        own = (jnp.asarray(links.via)[:, k] > 0.5) & jnp.isfinite(links.sigma_m)
         surveyed = jnp.isfinite(known.sigma_survey_m[k])
         alone = surface_fix_one(satellites, ranges, ones, own)
         at = jnp.where(surveyed, known.surface_pos_ecef_m[k], alone.surface_pos_ecef_m)
@@ -211,7 +214,7 @@ def _start(phases: RelayedPhases, known: Knowledge, place, surface) -> AstarsThe
     """The receiver from direction and network time, or as given."""
     links = phases.links
     leg = jnp.stack([_mean_leg(phases, surface[k], k) for k in range(surface.shape[0])])
-    used = jnp.sum(links.via, axis=0) > 0.5
+    used = jnp.sum(_present(phases)[:, None] * links.via, axis=0) > 0.5
     synced = jnp.isfinite(known.sigma_sync_s)
     bias_m = jnp.where(synced, SPEED_OF_LIGHT_MPS * known.clock_bias_s, 0.0)
     k = jnp.argmax(jnp.isfinite(known.sigma_aod_rad) & used)
@@ -225,19 +228,25 @@ def _start(phases: RelayedPhases, known: Knowledge, place, surface) -> AstarsThe
 
 def _mean_leg(phases: RelayedPhases, surface, k: int) -> Float[Array, ""]:
     """Mean of range minus distance to the surface, over the satellites of surface k."""
-    own, satellites = jnp.asarray(phases.links.via)[:, k], jnp.asarray(phases.links.sat_pos_ecef_m)
+    own = jnp.asarray(phases.links.via)[:, k] * _present(phases)
+    satellites = jnp.asarray(phases.links.sat_pos_ecef_m)
     away = jnp.sqrt(sum((satellites[:, j] - surface[j]) ** 2 for j in range(3)))
     return jnp.sum(own * (phases.range_m - away)) / jnp.maximum(jnp.sum(own), 1.0)
 
 
 def _clock(phases: RelayedPhases, receiver, rest) -> Float[Array, ""]:
     """Mean clock of all satellites with the receiver at its start."""
-    via = phases.links.via
+    via, present = phases.links.via, _present(phases)
     direct = jnp.sum(via, axis=1) < 0.5
     offset = phases.links.sat_pos_ecef_m - receiver[None, :]
     away = jnp.sqrt(jnp.sum(offset**2, axis=1))
     each = jnp.where(direct, phases.range_m - away, jnp.sum(via * rest[None, :], axis=1))
-    return jnp.mean(each)
+    return jnp.sum(present * each) / jnp.maximum(jnp.sum(present), 1.0)
+
+
+def _present(phases: RelayedPhases) -> Float[Array, " link"]:
+    """One for each slot with a satellite, zero for the others."""
+    return jnp.isfinite(phases.links.sigma_m).astype(float)
 
 
 def _num_known(known: Knowledge) -> Int[Array, ""]:
@@ -246,7 +255,7 @@ def _num_known(known: Knowledge) -> Int[Array, ""]:
     return survey + aod + jnp.isfinite(known.sigma_sync_s)
 
 
-def _status(ended: Status, wrong_side, can_start) -> AstarsStatus:
+def _status(ended: Status, wrong_side, can_start, hidden) -> AstarsStatus:
     status = AstarsStatus.where(
         ended == Status.converged, AstarsStatus.ok, AstarsStatus.not_converged
     )
@@ -254,6 +263,7 @@ def _status(ended: Status, wrong_side, can_start) -> AstarsStatus:
     status = AstarsStatus.where(wrong_side, AstarsStatus.no_last_leg, status)
     weak = (ended == Status.unobservable) | ~can_start
     status = AstarsStatus.where(weak, AstarsStatus.weak_geometry, status)
+    status = AstarsStatus.where(hidden, AstarsStatus.receiver_hidden, status)
     return AstarsStatus.where(few, AstarsStatus.too_few_satellites, status)
 
 

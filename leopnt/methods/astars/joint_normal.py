@@ -110,7 +110,8 @@ def moved(theta: AstarsTheta, step: Float[Array, " param"]) -> AstarsTheta:
 
 def _constant(sigma: Float[Array, " link"]) -> Scalar:
     """What the negative log-likelihood of Gaussian noise holds besides the squares."""
-    return jnp.sum(jnp.log(sigma)) + 0.5 * sigma.size * jnp.log(2.0 * jnp.pi)
+    each = jnp.log(sigma) + 0.5 * jnp.log(2.0 * jnp.pi)
+    return jnp.sum(jnp.where(jnp.isfinite(sigma), each, 0.0))
 
 
 def square_sum(cost: Scalar, sigma: Float[Array, " link"]) -> Scalar:

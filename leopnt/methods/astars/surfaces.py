@@ -18,11 +18,14 @@ from leopnt.geometry import Dop
 from leopnt.methods.astars.batches import over_batch
 from leopnt.methods.astars.dop import local_axes
 from leopnt.methods.astars.inputs import check_positions, common_shape
-from leopnt.methods.astars.joint_model import Knowledge, RelayedPhases
+from leopnt.methods.astars.joint_model import (
+    UNKNOWNS_OF_RECEIVER,
+    Knowledge,
+    RelayedPhases,
+    numbers_about_receiver,
+)
 from leopnt.methods.astars.ranging import MAX_CONDITION
 from leopnt.methods.astars.status import AstarsStatus
-
-UNKNOWNS_OF_RECEIVER = 4
 
 
 class ReceiverEquations(NamedTuple):
@@ -51,18 +54,11 @@ def receiver_equations(phases: RelayedPhases, known: Knowledge) -> ReceiverEquat
 
     Surfaces are taken as surveyed, or found by four satellites of their own.
     """
-    via = np.asarray(phases.links.via)
-    used = np.any(via > 0.5, axis=-2)
-    direct = np.sum(np.sum(via, axis=-1) < 0.5, axis=-1)
-    directions = np.sum(used & np.isfinite(known.sigma_aod_rad), axis=-1)
-    sync = np.isfinite(known.sigma_sync_s).astype(int)
-    relayed, direct, directions, sync = np.broadcast_arrays(
-        np.sum(used, axis=-1), direct, directions, sync
-    )
-    total = relayed + direct + 2 * directions + sync
-    enough = jnp.asarray(total >= UNKNOWNS_OF_RECEIVER)
+    numbers = np.broadcast_arrays(*map(np.asarray, numbers_about_receiver(phases, known)))
+    surfaces, direct, directions, sync = numbers
+    enough = jnp.asarray(sum(numbers) >= UNKNOWNS_OF_RECEIVER)
     status = AstarsStatus.where(enough, AstarsStatus.ok, AstarsStatus.receiver_hidden)
-    return ReceiverEquations(relayed, direct, directions, sync, status)
+    return ReceiverEquations(surfaces, direct, directions // 2, sync, status)
 
 
 def surfaces_dop(

@@ -30,9 +30,6 @@ from leopnt.methods.astars.status import AstarsStatus
 from leopnt.scenes.urban_site import UrbanSite
 from leopnt.scenes.urban_view import UrbanLinks
 
-NO_LINK_SIGMA_M = 1e9
-"""Sigma of slots without a satellite: they weigh nothing."""
-
 UNKNOWN_M = 1e4
 """A bound above this is no bound: rounding of a geometry that does not tell the position."""
 
@@ -79,7 +76,7 @@ class UrbanFix:
     Attributes:
         error_enu_m: fix minus truth.
         covariance_enu_m2: as the fix sees it.
-        dof: equations minus unknowns, empty slots left out.
+        dof: equations minus unknowns.
         status: `AstarsStatus[status[i]]` is the sentence.
     """
 
@@ -150,7 +147,7 @@ def urban_fix(
     sigmas = sigmas or UrbanSigmas()
     via, rx = _via(site, links), site.to_ecef(links.rx_enu_m)
     panel_ecef = site.to_ecef(site.panel_stack.center_m)
-    range_sigma = np.where(links.used, sigmas.range_m, NO_LINK_SIGMA_M)
+    range_sigma = np.where(links.used, sigmas.range_m, np.inf)
     truth = _ranges(links, via, panel_ecef, rx) + SPEED_OF_LIGHT_MPS * clock_bias_s
     drawn = truth + sigmas.range_m * _range_draws(links, rng)
     phases = RelayedPhases(RelayLink(links.sat_pos_ecef_m, via, range_sigma), drawn)
@@ -160,8 +157,7 @@ def urban_fix(
     turn = site.enu_axes
     error = (np.asarray(found.rx_pos_ecef_m) - rx) @ turn.T
     covariance = turn @ np.asarray(found.covariance_m2) @ turn.T
-    empty = links.used.shape[-1] - np.sum(links.used, axis=-1)
-    return UrbanFix(error, covariance, np.asarray(found.dof) - empty, found.status)
+    return UrbanFix(error, covariance, np.asarray(found.dof), found.status)
 
 
 def urban_knowledge(site: UrbanSite, links: UrbanLinks, sigmas: UrbanSigmas) -> Knowledge:
