@@ -18,13 +18,14 @@ import numpy as np
 from pydantic import ValidationError
 
 from leopnt.constants import SPEED_OF_LIGHT_MPS
-from leopnt.inference.least_squares import LevenbergMarquardt, solve
-from leopnt.inference.model import Data, predict
-from leopnt.methods.astars.joint import FREE
+from leopnt.inference.least_squares import LevenbergMarquardt
+from leopnt.inference.model import predict
+from leopnt.methods.astars.joint import surveyed_fix_one
 from leopnt.methods.astars.joint_model import (
     RELAYED_PHASES,
     AstarsTheta,
     Knowledge,
+    RelayedPhases,
     RelayLink,
     transverse_axes,
 )
@@ -76,12 +77,9 @@ def urban_trial(index, shared: Shared) -> dict[str, Any]:
     noise_m = jax.random.normal(of_ranges, used.shape) * links.sigma_m
     observed_m = predict(RELAYED_PHASES, truth, links) + noise_m
     drawn = _drawn(known, of_known)
-    theta = AstarsTheta(
-        jnp.asarray(drawn.surface_pos_ecef_m), start, SPEED_OF_LIGHT_MPS * drawn.clock_bias_s
-    )
-    data = Data(links, observed_m, used)
-    solver = LevenbergMarquardt()
-    found = solve(RELAYED_PHASES, theta, data, FREE, solver=solver, priors=(drawn,))
+    present = RelayLink(links.sat_pos_ecef_m, links.via, jnp.where(used, links.sigma_m, jnp.inf))
+    phases = RelayedPhases(present, observed_m)
+    found = surveyed_fix_one(phases, drawn, start, LevenbergMarquardt()).estimate
     error_m = found.theta.rx_pos_ecef_m - truth.rx_pos_ecef_m
     return {
         "status": found.status._value.astype(jnp.int8),

@@ -163,6 +163,16 @@ def joint_fix_one(
     return _solved(phases, known, place, solver, _found_surfaces(phases, known))
 
 
+def surveyed_fix_one(
+    phases: RelayedPhases,
+    known: Knowledge,
+    place: Float[Array, "3"],
+    solver: AbstractSolver,
+) -> JointFix:
+    """`joint_fix_one` where all surfaces are surveyed: cheaper, and compiled sooner."""
+    return _solved(phases, known, place, solver, _surveyed_surfaces(phases, known))
+
+
 def _solved(phases: RelayedPhases, known: Knowledge, place, solver, surfaces) -> JointFix:
     """From the surfaces' starts, and whether they are any."""
     start = _start(phases, known, place, surfaces[0])
