@@ -117,7 +117,9 @@ class ContinuedFraction(AbstractMapping):
 
 
 def niell_mapping(
-    lat_rad: Float[ArrayLike, "..."], height_m: Float[ArrayLike, "..."], mjd: Float[ArrayLike, "..."]
+    lat_rad: Float[ArrayLike, "..."],
+    height_m: Float[ArrayLike, "..."],
+    mjd: Float[ArrayLike, "..."],
 ) -> ContinuedFraction:
     """Mapping function of Niell (NMF): place and season, no weather.
 
@@ -219,7 +221,7 @@ def global_mapping(
 
 @functools.cache
 def _table() -> dict[str, np.ndarray]:
-    """Coefficients of the cosine, then of the sine terms, of degree 0 to 9, order 0 to the degree."""
+    """Coefficients of the cosines, then of the sines, by degree 0 to 9 and order."""
     with (files("leopnt.channel") / "data" / "global_mapping.csv").open() as file:
         table = np.loadtxt(file, delimiter=",", skiprows=1)
     names = ("hydrostatic_mean", "hydrostatic_amplitude", "wet_mean", "wet_amplitude")

@@ -137,11 +137,12 @@ def tide_angles_rad(
     Raises:
         LeopntError: not finite.
 
-    Source: IERS Conventions (2010), ch. 7, software STEP2DIU.
+    Source: IERS Conventions (2010), ch. 7, software STEP2DIU. It adds precession to s, which has it
+    already (0.36 degrees in 2025, 0.1 mm at most); so do we.
     """
     t, hours = np.asarray(tt_centuries, float), np.asarray(ut_hours, float)
     if not (np.all(np.isfinite(t)) and np.all(np.isfinite(hours))):
-        raise LeopntError("tt_centuries or ut_hours holds NaN or infinity; expected finite numbers.")
+        raise LeopntError("tt_centuries or ut_hours holds NaN or infinity.")
     moon = _series(_S, t)
     tau = 15.0 * hours + _series(_SIDEREAL, t) - moon
     others = [_series(one, t) for one in (_H, _P, _N, _PS)]
@@ -248,13 +249,14 @@ def _by_latitude(place: _Place, unit, strength):
     """Eq. 7.8 (diurnal) and 7.9 (semidiurnal)."""
     p, q, z = _relative(place, unit)
     sin, cos, double = place.sin, place.cos, place.cos**2 - place.sin**2
-    north = -3.0 * _L1_DIURNAL * sin**2 * z * p - 1.5 * _L1_SEMIDIURNAL * sin * cos * (p * p - q * q)
+    north = -3.0 * _L1_DIURNAL * sin**2 * z * p
+    north -= 1.5 * _L1_SEMIDIURNAL * sin * cos * (p * p - q * q)
     east = 3.0 * _L1_DIURNAL * sin * double * z * q - 3.0 * _L1_SEMIDIURNAL * sin**2 * cos * p * q
     return jnp.zeros_like(north), strength * north, strength * east
 
 
 def _relative(place: _Place, unit):
-    """cos Phi cos(lon - Lambda), cos Phi sin(lon - Lambda), sin Phi of a body at (Phi, Lambda)."""
+    """Cos Phi cos(lon - Lambda), cos Phi sin(lon - Lambda), sin Phi of a body at (Phi, Lambda)."""
     x, y, z = (unit[..., i] for i in range(3))
     return x * place.cos_lon + y * place.sin_lon, x * place.sin_lon - y * place.cos_lon, z
 

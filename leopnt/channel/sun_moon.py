@@ -1,7 +1,7 @@
 """Where the Sun and the Moon are, for tides and the attitude of satellites.
 
-Series of ERFA: the Sun to 20 km (0.03 arcsec), the Moon to about 20 arcsec of direction and
-10 km of distance, which is 1e-4 of a tide. On the host, once for all epochs.
+Series of ERFA: the Sun to 20 km (0.03 arcsec), the Moon to 20 arcsec of direction and some 50 km of
+distance, which is 4e-4 of its tide. On the host, once for all epochs.
 """
 
 from __future__ import annotations
@@ -37,9 +37,7 @@ def moon_position_gcrs(epoch: Epoch) -> Float[np.ndarray, "*epoch 3"]:
     return ASTRONOMICAL_UNIT_M * erfa.moon98(*epoch.to_jd(TimeScale.TT))["p"]
 
 
-def sun_position_ecef(
-    epoch: Epoch, eop: EopTable | None = None
-) -> Float[np.ndarray, "*epoch 3"]:
+def sun_position_ecef(epoch: Epoch, eop: EopTable | None = None) -> Float[np.ndarray, "*epoch 3"]:
     """Geometric position [m] of the Sun, ECEF.
 
     Args:
@@ -52,9 +50,7 @@ def sun_position_ecef(
     return _turned(sun_position_gcrs(epoch), epoch, eop)
 
 
-def moon_position_ecef(
-    epoch: Epoch, eop: EopTable | None = None
-) -> Float[np.ndarray, "*epoch 3"]:
+def moon_position_ecef(epoch: Epoch, eop: EopTable | None = None) -> Float[np.ndarray, "*epoch 3"]:
     """Geometric position [m] of the Moon, ECEF; arguments as `sun_position_ecef`."""
     return _turned(moon_position_gcrs(epoch), epoch, eop)
 

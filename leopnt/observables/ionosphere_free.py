@@ -1,6 +1,6 @@
 """Combination of two frequencies that is free of the ionosphere, to first order.
 
-    a = f1^2 / (f1^2 - f2^2)      b = -f2^2 / (f1^2 - f2^2)      y = a y1 + b y2      (meters)
+a = f1^2 / (f1^2 - f2^2)      b = -f2^2 / (f1^2 - f2^2)      y = a y1 + b y2      (meters)
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def ionosphere_free_noise_factor(pair: CarrierPair) -> float:
 
 
 def narrow_lane_m(pair: CarrierPair) -> float:
-    """a lambda1 + b lambda2 = c / (f1 + f2) [m]: what one cycle on both carriers shifts.
+    """A lambda1 + b lambda2 = c / (f1 + f2) [m]: what one cycle on both carriers shifts.
 
     Raises:
         LeopntError: as `ionosphere_free_weights`.
