@@ -38,7 +38,7 @@ def test_the_yaw_angle_is_that_of_the_formula(inclination_deg, evidence):
     found = np.arctan2(across, along)
     evidence(
         "channel.nominal_attitude",
-        f"yaw angle over an orbit, Sun {np.degrees(beta):.0f} degrees above it",
+        f"yaw angle over an orbit, Sun {abs(np.degrees(beta)):.0f} degrees off its plane",
         "atan2(-tan beta, sin mu), Montenbruck et al. (2015)",
         "published",
         achieved=np.max(np.abs(np.angle(np.exp(1j * (found - expected))))),
