@@ -19,7 +19,7 @@ def wind_up_cycles(
     rx_pos_ecef_m: Float[ArrayLike, "... 3"],
     rx_axes_ecef: Float[ArrayLike, "... 3 3"],
 ) -> Float[Array, "..."]:
-    """Wind-up [cycles] of single epochs, in (-0.5, 0.5]; ADD it to the predicted carrier phase.
+    """Wind-up of single epochs in cycles, -0.5 to 0.5: ADD it to the predicted carrier phase.
 
         D' = x' - k (k.x') - k x y',   D = x - k (k.x) + k x y
         phi = angle from D' to D about k  =  atan2(k.(D' x D), D'.D) / (2 pi)
