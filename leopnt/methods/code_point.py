@@ -229,7 +229,7 @@ def clocks(
         solver: default `GaussNewton()`.
 
     Returns:
-        an `Estimate` over epochs (NumPy): `theta.clock_bias_m`, `covariance` (epoch, 1, 1), `status`.
+        an `Estimate` over epochs (NumPy): `theta.clock_bias_m`, `covariance`, `status`.
 
     Raises:
         LeopntError: shapes that do not fit, a visible link with an unknown orbit, clock or range.

@@ -3,10 +3,17 @@
 import dataclasses
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from leopnt.channel import niell_mapping, saastamoinen, shapiro_delay_m, standard_weather
+from leopnt.channel import (
+    niell_mapping,
+    saastamoinen,
+    shapiro_delay_m,
+    slant_delay_m,
+    standard_weather,
+)
 from leopnt.epochs import Epoch, TimeScale
 from leopnt.errors import LeopntError
 from leopnt.frames import azel, ecef_to_geodetic
@@ -52,9 +59,9 @@ def ranges(table, sats, bias_m):
     Axes are those of the Earth at reception; the satellite's position is turned into them.
     """
     reception = TAGS - bias_m / C
-    flight = np.full((len(sats), len(bias_m)), 0.08)
+    flight, sent = np.full((len(sats), len(bias_m)), 0.08), np.zeros(3)
     singles = [only(table, sat) for sat in sats]
-    for _ in range(4):
+    for _ in range(3):
         states = [
             interpolate(one, reception - late).state
             for one, late in zip(singles, flight, strict=True)
@@ -81,15 +88,15 @@ def measured(orbits):
     at = known.state.pos_ecef_m[:, 0]
     _, el = jax.vmap(azel, (0, None))(np.where(np.isfinite(at), at, 1e7), STATION)
     systems = np.array([name[0] in "CEG" for name in orbits.name])
-    sats = np.flatnonzero(is_whole & systems & (np.asarray(el) > 0.2))[::2]
+    sats = np.flatnonzero(is_whole & systems & (np.asarray(el) > 0.2))[::3]
     values, _ = ranges(orbits, sats, TRUE_M)
     links = code_point.code_links(known, 0.3)
     return jax.tree.map(lambda leaf: leaf[:, sats], links), values.T, sats
 
 
-def test_clocks_of_a_known_station_come_out_to_a_tenth_of_a_millimeter(measured, sky, evidence):
+def test_clocks_of_a_known_station_come_out(measured, sky, evidence):
     links, values, sats = measured
-    assert len(sats) > 10
+    assert len(sats) > 7
     found = code_point.clocks(links, values, STATION, sky)
     assert np.all(found.converged)
     evidence(
@@ -98,7 +105,7 @@ def test_clocks_of_a_known_station_come_out_to_a_tenth_of_a_millimeter(measured,
         "ranges by interpolating the orbit at the time of transmission",
         "closed form",
         achieved=np.max(np.abs(found.theta.clock_bias_m - TRUE_M)),
-        tolerance=3e-4,
+        tolerance=5e-5,
         unit="m",
     )
     sigma_m = np.sqrt(found.covariance[:, 0, 0])
@@ -117,7 +124,7 @@ def test_the_position_comes_out_as_well(measured, sky, evidence):
         "ranges by interpolating the orbit at the time of transmission",
         "closed form",
         achieved=np.linalg.norm(found.theta.rx_pos_ecef_m - STATION),
-        tolerance=2e-3,
+        tolerance=5e-4,
         unit="m",
     )
 
@@ -136,11 +143,15 @@ def test_gaps_are_left_out(measured, sky):
     assert count_statuses(found.status) == {"converged": 5, "too_few_measurements": 1}
 
 
-def test_without_the_troposphere_the_clock_reads_meters_late(measured):
-    links, values, _ = measured
-    found = code_point.clocks(links, values, STATION)
-    late = found.theta.clock_bias_m - TRUE_M
-    assert np.all((late > 2.4) & (late < 8.0))
+def test_without_a_sky_only_the_troposphere_is_missing(measured, sky):
+    links, _, _ = measured
+    link = jax.tree.map(lambda leaf: jnp.asarray(leaf[0, 3]), links)
+    theta = code_point.StationTheta(jnp.asarray(STATION), jnp.asarray(TRUE_M[0]))
+    with_sky = float(code_point.predict_link(theta, sky, link))
+    without = float(code_point.predict_link(theta, code_point.no_sky(), link))
+    _, el_rad = azel(link.sat_pos_ecef_m, theta.rx_pos_ecef_m)
+    expected = float(slant_delay_m(sky.zenith, sky.mapping, el_rad))
+    assert with_sky - without == pytest.approx(expected, rel=1e-4)  # the satellite moves in flight
 
 
 def test_inputs_that_do_not_fit_are_refused(measured, sky, untyped):
