@@ -96,7 +96,7 @@ class ContinuedFraction(AbstractMapping):
         wet: a, b, c.
         height_m: station above sea level; 0 if the coefficients are those of the station itself.
 
-    Source: Niell, J. Geophys. Res. 101 (1996) 3227, eq. 4 and 6; Herring (1992).
+    Source: [niell-1996], eq. 4 and 6; Herring (1992).
     """
 
     hydrostatic: tuple[Float[ArrayLike, "..."], ...]
@@ -131,7 +131,7 @@ def niell_mapping(
     Raises:
         LeopntError: a latitude or height outside, shapes that do not fit.
 
-    Source: Niell (1996), tables 3 and 4. The day of phase is 28 January.
+    Source: [niell-1996], tables 3 and 4. The day of phase is 28 January.
     """
     lat, height, day = _place(lat_rad, height_m, mjd)
     season = jnp.cos(_season_rad(day) + jnp.where(lat < 0.0, jnp.pi, 0.0))
@@ -167,7 +167,7 @@ def vienna_mapping(
         LeopntError: coefficients not above zero, a latitude or height outside, shapes that do not
             fit.
 
-    Source: Boehm, Werl, Schuh, J. Geophys. Res. 111 (2006) B02406; IERS software VMF1 and VMF1_HT.
+    Source: [boehm-vmf1]; [iers-2010], software VMF1 and VMF1_HT.
     """
     lat, height, day = _place(lat_rad, height_m, mjd)
     above_zero("", a_hydrostatic=a_hydrostatic, a_wet=a_wet)
@@ -202,7 +202,7 @@ def global_mapping(
     Raises:
         LeopntError: a latitude or height outside, shapes that do not fit.
 
-    Source: Boehm, Niell, Tregoning, Schuh, Geophys. Res. Lett. 33 (2006) L07304; IERS software GMF.
+    Source: [boehm-gmf]; [iers-2010], software GMF.
     """
     lat, height, day = _place(lat_rad, height_m, mjd)
     lat, lon, height, day = numbers(lat_rad=lat, lon_rad=lon_rad, height_m=height, mjd=day)

@@ -38,8 +38,7 @@ def yaw_steering_axes(
     Raises:
         LeopntError: shapes that do not fit, 32 bits, not finite.
 
-    Source: Montenbruck et al., GNSS satellite geometry and attitude models, Adv. Space Res. 56
-    (2015) 1015-1029, sec. 3.
+    Source: [montenbruck-2015], sec. 3.
     """
     sat, sun = vectors(sat_pos_ecef_m=sat_pos_ecef_m, sun_pos_ecef_m=sun_pos_ecef_m)
     return _yaw_steering_axes(sat, sun)

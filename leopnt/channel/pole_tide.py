@@ -27,7 +27,7 @@ def pole_offset_rad(epoch: Epoch, eop: EopTable | None = None) -> Float[np.ndarr
     Raises:
         LeopntError: an epoch outside the table.
 
-    Source: IERS Conventions (2010), eq. 7.21 and 7.24, in the update of 2018-02-01 (secular pole).
+    Source: [iers-2010], eq. 7.21 and 7.24, in the update of 2018-02-01 (secular pole).
     """
     earth = (eop or EopTable.bundled()).at(epoch)
     day, part = epoch.to_jd(TimeScale.TT)
@@ -57,7 +57,7 @@ def pole_tide_m(
     Raises:
         LeopntError: shapes that do not fit, 32 bits, not finite.
 
-    Source: IERS Conventions (2010), eq. 7.26.
+    Source: [iers-2010], eq. 7.26.
     """
     station, offset = shaped(
         [(3,), (2,)], station_pos_ecef_m=station_pos_ecef_m, pole_offset_rad=pole_offset_rad

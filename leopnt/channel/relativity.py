@@ -51,7 +51,7 @@ def shapiro_delay_m(
     Raises:
         LeopntError: shapes that do not fit, 32 bits, not finite.
 
-    Source: IERS Conventions (2010), eq. 11.17, with gamma = 1.
+    Source: [iers-2010], eq. 11.17, with gamma = 1.
     """
     sat, rx = vectors(sat_pos_ecef_m=sat_pos_ecef_m, rx_pos_ecef_m=rx_pos_ecef_m)
     radii = jnp.linalg.norm(sat, axis=-1) + jnp.linalg.norm(rx, axis=-1)

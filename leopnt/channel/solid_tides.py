@@ -137,7 +137,7 @@ def tide_angles_rad(
     Raises:
         LeopntError: not finite.
 
-    Source: IERS Conventions (2010), ch. 7, software STEP2DIU. It adds precession to s, which has it
+    Source: [iers-2010], ch. 7, software STEP2DIU. It adds precession to s, which has it
     already (0.36 degrees in 2025, 0.1 mm at most); so do we.
     """
     t, hours = np.asarray(tt_centuries, float), np.asarray(ut_hours, float)
@@ -163,7 +163,7 @@ def solid_tide_m(
     Raises:
         LeopntError: shapes that do not fit, 32 bits, not finite (if not traced).
 
-    Source: IERS Conventions (2010), sec. 7.1.1; Mathews, Dehant, Gipson (1997).
+    Source: [iers-2010], sec. 7.1.1; [mathews-1997].
     """
     station, sun, moon, angles = shaped(
         [(3,), (3,), (3,), (6,)],

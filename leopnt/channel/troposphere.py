@@ -127,7 +127,7 @@ def saastamoinen(
     Raises:
         LeopntError: a latitude or height outside, shapes that do not fit.
 
-    Source: Saastamoinen (1972); Davis et al. (1985); IERS Conventions (2010), eq. 9.3.
+    Source: [saastamoinen-1972]; Davis et al. (1985); [iers-2010], eq. 9.3.
     """
     pressure, temperature, vapor, lat, height = numbers(
         pressure_pa=weather.pressure_pa,
@@ -154,8 +154,7 @@ def gradient_factor(el_rad: Float[ArrayLike, "..."]) -> Float[Array, "..."]:
     Raises:
         LeopntError: an elevation outside.
 
-    Source: Chen and Herring, J. Geophys. Res. 102 (1997) 20489; IERS Conventions (2010), eq. 9.12,
-    with C for both parts together.
+    Source: [chen-herring]; [iers-2010], eq. 9.12, with C for both parts together.
     """
     (el,) = numbers(el_rad=el_rad)
     between(0.0, 0.5 * np.pi, "rad", el_rad=el)

@@ -39,8 +39,7 @@ def wind_up_cycles(
     Raises:
         LeopntError: shapes that do not fit, 32 bits, not finite.
 
-    Source: Wu et al., Effects of antenna orientation on GPS carrier phase, Manuscripta Geodaetica
-    18 (1993) 91-98; IERS and IGS processing alike.
+    Source: [wu-1993], as in IGS processing.
     """
     arguments = shaped(
         [(3,), (3, 3), (3,), (3, 3)],

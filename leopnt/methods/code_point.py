@@ -199,7 +199,7 @@ def fix(
         pseudoranges_m: measured, ionosphere-free.
         start: starting values, within 100 km (elevations of the troposphere follow it).
         sky: troposphere; None: none.
-        visible: False marks empty slots and satellites that are down.
+        visible: False marks empty slots (finite numbers there) and satellites that are down.
         free: fields to estimate; the others stay as in `start`.
         solver: default `GaussNewton()`.
     """
@@ -237,10 +237,9 @@ def clocks(
     ranges = np.asarray(pseudoranges_m, float)
     seen = np.isfinite(ranges) if visible is None else np.asarray(visible, bool)
     _check(links, ranges, seen)
-    links, ranges = _filled(links, seen), np.where(seen, ranges, 0.0)
-    start = StationTheta(
-        np.broadcast_to(np.asarray(rx_pos_ecef_m, float), (len(ranges), 3)), np.zeros(len(ranges))
-    )
+    station = np.asarray(rx_pos_ecef_m, float)
+    links, ranges = _filled(links, seen, station), np.where(seen, ranges, 0.0)
+    start = StationTheta(np.broadcast_to(station, (len(ranges), 3)), np.zeros(len(ranges)))
     shared = (no_sky() if sky is None else sky, solver or GaussNewton())
     return batch_map(
         _clock_one, start, (links, ranges, seen), shared=shared, tile=tile, threads=threads
@@ -276,14 +275,15 @@ def _check(links: CodeLink, ranges, seen) -> None:
         )
 
 
-def _filled(links: CodeLink, seen) -> CodeLink:
-    """Harmless numbers in slots that are not visible."""
+def _filled(links: CodeLink, seen, rx_pos_m) -> CodeLink:
+    """A satellite at rest in the zenith where none is visible: finite in every term."""
+    zenith = CodeLink(4.0 * rx_pos_m, np.zeros(3), np.zeros(()), np.ones(()))
 
-    def fill(leaf):
+    def fill(leaf, filler):
         leaf = np.asarray(leaf)
-        return np.where(seen.reshape(seen.shape + (1,) * (leaf.ndim - 2)), leaf, 3e7)
+        return np.where(seen.reshape(seen.shape + (1,) * (leaf.ndim - 2)), leaf, filler)
 
-    return jax.tree.map(fill, links)
+    return jax.tree.map(fill, links, zenith)
 
 
 __all__ = [
