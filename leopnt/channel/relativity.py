@@ -31,7 +31,7 @@ def periodic_clock_s(
     Raises:
         LeopntError: shapes that do not fit, 32 bits, not finite.
 
-    Source: IS-GPS-200, 20.3.3.3.3.1; BeiDou ICD B1I 3.0, sec. 5.2.4.10.
+    Source: IS-GPS-200, 20.3.3.3.3.1; BeiDou ICD B1I 3.0, user algorithm for the clock.
     """
     pos, vel = vectors(sat_pos_ecef_m=sat_pos_ecef_m, sat_vel_ecef_mps=sat_vel_ecef_mps)
     return -2.0 * jnp.sum(pos * vel, axis=-1) / SPEED_OF_LIGHT_MPS**2

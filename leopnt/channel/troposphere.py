@@ -73,7 +73,7 @@ def vapor_pressure_pa(
     Raises:
         LeopntError: a temperature outside 150 to 350 K, a humidity outside 0 to 1.
 
-    Source: Magnus formula as in RTKLIB 2.4.2 manual, eq. E.5.4.
+    Source: Magnus formula as in the RTKLIB 2.4.2 manual, appendix E.5.
     """
     kelvin, humidity = numbers(temperature_k=temperature_k, relative_humidity=relative_humidity)
     between(150.0, 350.0, "K", temperature_k=kelvin)

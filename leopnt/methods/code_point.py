@@ -242,13 +242,13 @@ def clocks(
     start = StationTheta(np.broadcast_to(station, (len(ranges), 3)), np.zeros(len(ranges)))
     shared = (no_sky() if sky is None else sky, solver or GaussNewton())
     return batch_map(
-        _clock_one, start, (links, ranges, seen), shared=shared, tile=tile, threads=threads
+        _clock_one, start, links, ranges, seen, shared=shared, tile=tile, threads=threads
     )
 
 
-def _clock_one(start: StationTheta, measured, shared) -> Estimate:
+def _clock_one(start: StationTheta, links: CodeLink, ranges_m, seen, shared) -> Estimate:
     sky, solver = shared
-    data = Data(*measured, sky)
+    data = Data(links, ranges_m, seen, sky)
     return solve(MODEL, start, data, ("clock_bias_m",), solver=solver)
 
 

@@ -108,7 +108,7 @@ def test_hydrostatic_factors_are_those_of_a_bent_ray(apparent_deg, evidence):
         tolerance=3e-4,
     )
     reference = float(ReferenceMapping().factors(el_rad).hydrostatic)
-    assert reference == pytest.approx(expected, rel=0.02)
+    assert reference == pytest.approx(expected, rel=0.01)
 
 
 def test_the_reference_factor_of_the_calibration_case():
