@@ -68,6 +68,7 @@ from leopnt.channel.surface_path import (
     surface_noise_density,
     time_share_loss_db,
 )
+from leopnt.channel.tagged_path import TaggedPath, tagged_path
 from leopnt.channel.troposphere import (
     Weather,
     ZenithDelay,
@@ -105,6 +106,7 @@ __all__ = [
     "SatelliteLoss",
     "SlantPathGases",
     "SurfaceBudget",
+    "TaggedPath",
     "TideForcing",
     "Transmitter",
     "Weather",
@@ -144,6 +146,7 @@ __all__ = [
     "sun_position_gcrs",
     "surface_budget",
     "surface_noise_density",
+    "tagged_path",
     "tide_angles_rad",
     "tide_forcing",
     "time_share_loss_db",

@@ -5,11 +5,9 @@ LEO's way. Here the satellite is known at the TAG, and the model finds when the 
 and left:
 
     P = |r(t_s) - x(t_r)| + b - b_sat + Shapiro + troposphere
-    t_r = tag - b / c          t_s = t_r - |r(t_s) - x(t_r)| / c
 
-in axes that stop turning at the tag: r moves by its inertial velocity and the pull of the Earth,
-x by the Earth's rotation (which makes the Sagnac term). The same least-squares engine as everywhere
-estimates the clock alone (`clocks`, of a known station) or the position as well (`fix`).
+with r when it sent and x when it came, see `channel.tagged_path`. The same least-squares engine as
+everywhere estimates the clock alone (`clocks`, of a known station) or the position too (`fix`).
 """
 
 from __future__ import annotations
@@ -33,8 +31,9 @@ from leopnt.channel import (
     shapiro_delay_m,
     slant_delay_m,
     standard_weather,
+    tagged_path,
 )
-from leopnt.constants import EARTH_GM_M3PS2, EARTH_ROTATION_ERA_RADPS, SPEED_OF_LIGHT_MPS
+from leopnt.constants import SPEED_OF_LIGHT_MPS
 from leopnt.errors import LeopntError
 from leopnt.frames import azel, ecef_to_geodetic
 from leopnt.inference.batch import DEFAULT_TILE, batch_map
@@ -44,7 +43,6 @@ from leopnt.inference.parameters import parameter
 from leopnt.noise.gaussian import Gaussian
 from leopnt.orbits.tabulated import InterpolatedStates
 
-_LIGHT_TIME_STEPS = 4
 _GEODETIC_HIGHEST_M = 15e3
 
 
@@ -144,26 +142,16 @@ def code_links(
 
 def predict_link(theta: StationTheta, shared: StationSky, link: CodeLink) -> Float[Array, ""]:
     """Pseudorange [m] of one link at its tag."""
-    rx, bias_m = jnp.asarray(theta.rx_pos_ecef_m), jnp.asarray(theta.clock_bias_m)
-    late_s = bias_m / SPEED_OF_LIGHT_MPS
-    turn = EARTH_ROTATION_ERA_RADPS * late_s
-    received = rx + turn * jnp.stack([rx[1], -rx[0], jnp.zeros(())])
-    sent = _sent(link, received, late_s)
-    delays_m = shapiro_delay_m(sent, received) + _troposphere_m(shared, sent, received)
-    range_m = jnp.linalg.norm(sent - received)
-    return range_m + bias_m - jnp.asarray(link.sat_clock_bias_m) + delays_m
-
-
-def _sent(link: CodeLink, received, late_s):
-    """Where the satellite was when it sent, in inertial axes that are ECEF at the tag."""
-    pos = jnp.asarray(link.sat_pos_ecef_m)
-    vel = jnp.asarray(link.sat_vel_inertial_ecef_mps)
-    pull = -EARTH_GM_M3PS2 * pos / jnp.linalg.norm(pos) ** 3
-    sent = pos
-    for _ in range(_LIGHT_TIME_STEPS):
-        t = -late_s - jnp.linalg.norm(sent - received) / SPEED_OF_LIGHT_MPS
-        sent = pos + t * vel + 0.5 * t * t * pull
-    return sent
+    bias_m = jnp.asarray(theta.clock_bias_m)
+    path = tagged_path(
+        jnp.asarray(link.sat_pos_ecef_m),
+        jnp.asarray(link.sat_vel_inertial_ecef_mps),
+        jnp.asarray(theta.rx_pos_ecef_m),
+        bias_m / SPEED_OF_LIGHT_MPS,
+    )
+    delays_m = shapiro_delay_m(path.sat_pos_m, path.rx_pos_m)
+    delays_m += _troposphere_m(shared, path.sat_pos_m, path.rx_pos_m)
+    return path.range_m + bias_m - jnp.asarray(link.sat_clock_bias_m) + delays_m
 
 
 def _troposphere_m(sky: StationSky, sat_m, rx_m):
