@@ -48,6 +48,14 @@ def turned(vector, angle):
     return np.stack([cos * x + sin * y, cos * y - sin * x, z], -1)
 
 
+def elevations(pos_m):
+    """Above the plane normal to the ellipsoid at the station."""
+    lat, lon, _ = (float(one) for one in ecef_to_geodetic(STATION))
+    up = np.array([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)])
+    way = pos_m - STATION
+    return np.arcsin(way @ up / np.linalg.norm(way, axis=-1))
+
+
 def only(table, sat):
     """A table of one satellite."""
     fields = ("pos_ecef_m", "vel_ecef_mps", "clock_s", "starts_arc", "starts_clock_arc")
@@ -74,13 +82,13 @@ def ranges(table, sats, bias_m):
     pos, vel = at_tag.state.pos_ecef_m[sats], at_tag.state.vel_ecef_mps[sats]
     relativity_m = -2.0 * np.sum(pos * vel, axis=-1) / C
     clock_m = C * at_tag.clock_s[sats] + relativity_m
-    _, el = jax.vmap(jax.vmap(azel, (0, None)), (0, None))(sent, STATION)
+    el = elevations(sent)
     lat, _, height = ecef_to_geodetic(STATION)
     zenith = saastamoinen(standard_weather(height), lat, height)
-    factors = niell_mapping(lat, height, MJD).factors(np.asarray(el))
+    factors = niell_mapping(lat, height, MJD).factors(el)
     tropo_m = factors.hydrostatic * zenith.hydrostatic_m + factors.wet * zenith.wet_m
     shapiro_m = np.asarray(shapiro_delay_m(sent, STATION))
-    return C * flight + bias_m - clock_m + np.asarray(tropo_m) + shapiro_m, np.asarray(el)
+    return C * flight + bias_m - clock_m + np.asarray(tropo_m) + shapiro_m
 
 
 @pytest.fixture(scope="module")
@@ -88,10 +96,10 @@ def measured(orbits):
     known = interpolate(orbits, TAGS)
     is_whole = known.is_valid.all(axis=1) & np.isfinite(known.clock_s).all(axis=1)
     at = known.state.pos_ecef_m[:, 0]
-    _, el = jax.vmap(azel, (0, None))(np.where(np.isfinite(at), at, 1e7), STATION)
+    el = elevations(np.where(np.isfinite(at), at, 1e7))
     systems = np.array([name[0] in "CEG" for name in orbits.name])
-    sats = np.flatnonzero(is_whole & systems & (np.asarray(el) > 0.2))[::3][:8]
-    values, _ = ranges(orbits, sats, TRUE_M)
+    sats = np.flatnonzero(is_whole & systems & (el > 0.2))[::3][:8]
+    values = ranges(orbits, sats, TRUE_M)
     links = code_point.code_links(known, 0.3)
     return jax.tree.map(lambda leaf: leaf[:, sats], links), values.T, sats
 
