@@ -1,6 +1,7 @@
 """Run every benchmark: `python -m benchmarks` or `make bench`."""
 
 from benchmarks import (
+    astars_fixes,
     lambda_search,
     nine_d_bounds,
     pace_beamforming,
@@ -8,6 +9,7 @@ from benchmarks import (
     power_fixes,
     propagation,
     pvt_fixes,
+    rinex_reading,
     start_up,
     study_runner,
 )
@@ -22,6 +24,8 @@ for module in (
     pace_bounds,
     power_fixes,
     lambda_search,
+    astars_fixes,
+    rinex_reading,
 ):
     print(f"== {module.__name__}")
     module.main()

@@ -6,7 +6,10 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from leopnt.constants import EARTH_EQUATORIAL_RADIUS_M
-from leopnt.inference.small_linear import solve_spd
+from leopnt.inference.small_linear import gram_of_columns, solve_spd
+
+UNIT_M = 1e7
+"""Lengths are counted in it, so that squares are of the order of 1."""
 
 
 class BancroftRoots(NamedTuple):
@@ -41,26 +44,44 @@ def bancroft(
 
     Source: Bancroft, IEEE Trans. Aerosp. Electron. Syst. AES-21 (1985) 56.
     """
-    unit_m = 1e7
-    rows = jnp.column_stack([sat_pos_ecef_m, pseudoranges_m]) / unit_m
+    columns = [sat_pos_ecef_m[:, i] / UNIT_M for i in range(3)] + [pseudoranges_m / UNIT_M]
     ones = jnp.ones(pseudoranges_m.shape)
     if visible is not None:
-        rows, ones = jnp.where(visible[:, None], rows, 0.0), jnp.where(visible, ones, 0.0)
-    metric = jnp.array([1.0, 1.0, 1.0, -1.0])
-    alpha = 0.5 * jnp.sum(rows * rows * metric[None, :], axis=1)
-    solution, regular = solve_spd(rows.T @ rows, rows.T @ jnp.stack([ones, alpha], axis=1))
+        columns = [jnp.where(visible, column, 0.0) for column in columns]
+        ones = jnp.where(visible, ones, 0.0)
+    alpha = 0.5 * _lorentz(columns, columns)
+    sums = [jnp.stack([jnp.sum(x * ones), jnp.sum(x * alpha)]) for x in columns]
+    solution, regular = solve_spd(gram_of_columns(columns), jnp.stack(sums))
     u, v = solution[:, 0], solution[:, 1]
-    quadratic = jnp.sum(u * u * metric)
-    linear = jnp.sum(u * v * metric) - 1.0
-    constant = jnp.sum(v * v * metric)
+    quadratic, linear, constant = _lorentz(u, u), _lorentz(u, v) - 1.0, _lorentz(v, v)
     root = jnp.sqrt(linear**2 - quadratic * constant)
     # q from the sign-stable form, so that a vanishing quadratic term does no harm.
     q = -(linear + jnp.where(linear >= 0, root, -root))
-    lambdas = jnp.stack([q / quadratic, constant / q])
-    y = (lambdas[:, None] * u[None, :] + v[None, :]) * metric[None, :] * unit_m
-    y = jnp.where(regular & jnp.isfinite(lambdas)[:, None], y, jnp.nan)
-    position, clock = y[:, :3], y[:, 3]
-    misfit = jnp.abs(jnp.linalg.norm(position, axis=1) - EARTH_EQUATORIAL_RADIUS_M)
-    misfit = jnp.where(jnp.isfinite(misfit), misfit, jnp.inf)
-    order = jnp.argsort(misfit)
-    return BancroftRoots(position[order], clock[order], misfit[order])
+    (near, far), misfits = _nearer_first(
+        *(_of_root(scale, u, v, regular) for scale in (q / quadratic, constant / q))
+    )
+    return BancroftRoots(
+        jnp.stack([near[:3], far[:3]]), jnp.stack([near[3], far[3]]), jnp.stack(misfits)
+    )
+
+
+def _lorentz(a, b):
+    """a_1 b_1 + a_2 b_2 + a_3 b_3 - a_4 b_4."""
+    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2] - a[3] * b[3]
+
+
+def _of_root(scale, u, v, regular) -> tuple[Float[Array, "4"], Float[Array, ""]]:
+    """Position and clock that belong to a root, and its distance from the Earth's surface."""
+    y = (scale * u + v) * UNIT_M
+    y = jnp.where(regular & jnp.isfinite(scale), y, jnp.nan)
+    radius = jnp.sqrt(y[0] * y[0] + y[1] * y[1] + y[2] * y[2])
+    misfit = jnp.abs(radius - EARTH_EQUATORIAL_RADIUS_M)
+    return y * jnp.array([1.0, 1.0, 1.0, -1.0]), jnp.where(jnp.isfinite(misfit), misfit, jnp.inf)
+
+
+def _nearer_first(first, second):
+    """Both solutions and both misfits, the smaller misfit first."""
+    (y1, m1), (y2, m2) = first, second
+    keep = m1 <= m2
+    values = jnp.where(keep, y1, y2), jnp.where(keep, y2, y1)
+    return values, (jnp.minimum(m1, m2), jnp.maximum(m1, m2))

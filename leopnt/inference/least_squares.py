@@ -259,7 +259,7 @@ def _solve(unknowns: Unknowns, solver, model, start, data, priors, loss) -> Esti
 
     enough = _num_equations(start, data, priors) >= unknowns.size
     end = solver.run(Problem(linearize, move), unknowns.take(start), enough)
-    return _estimate(end, unknowns.put(start, end.values), unknowns)
+    return estimate_at(end, unknowns.put(start, end.values), unknowns)
 
 
 def _num_equations(start, data: Data, priors) -> Int[Array, ""]:
@@ -369,7 +369,8 @@ def _first(*cases) -> Status:
     return status
 
 
-def _estimate(end: End, theta: Any, unknowns: Unknowns) -> Estimate:
+def estimate_at(end: End, theta: Any, unknowns: Unknowns) -> Estimate:
+    """Covariance and status of where a solver ended; `theta` holds `end.values`."""
     inverse, regular = inverse_spd(end.normal.information)
     judged = (end.status == Status.converged) & ~regular
     status = Status.where(judged, Status.unobservable, end.status)

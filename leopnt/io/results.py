@@ -8,11 +8,8 @@ and renamed, so a reader never meets half a file.
 
 import json
 import math
-import os
 import re
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +17,7 @@ import numpy as np
 import xarray as xr
 
 from leopnt.errors import FormatError, LeopntError
+from leopnt.io._replacing import replacing
 from leopnt.io.ellipse import error_ellipse, error_ellipse_rings_deg
 
 VECTOR_DIMS = ("axis", "enu", "enu_2")
@@ -29,32 +27,6 @@ ELLIPSE_PROBABILITY = 0.95
 
 KML_NAMESPACE = "http://www.opengis.net/kml/2.2"
 _NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-
-
-@contextmanager
-def replacing(path: str | Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; what was written there replaces `path` at the end.
-
-    If the block fails, `path` is left as it was. Errors: `LeopntError` if the directory is
-    missing, `path` is a directory, or the system refuses the write.
-    """
-    path = Path(path)
-    if not path.parent.is_dir():
-        raise LeopntError(
-            f"cannot write {str(path)!r}: the directory {str(path.parent)!r} does not exist; "
-            "create it first."
-        )
-    if path.is_dir():
-        raise LeopntError(f"cannot write {str(path)!r}: it is a directory; name a file.")
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        yield temporary
-        os.replace(temporary, path)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise LeopntError(f"cannot write {str(path)!r}: {reason}.") from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def write_text(text: str, path: str | Path) -> Path:

@@ -21,15 +21,7 @@ def read_bytes(path: str | Path) -> bytes:
         LeopntError: no such file, a folder, or not readable.
         FormatError: a damaged gzip file, or Unix `compress` (.Z), which is not unpacked here.
     """
-    path = Path(path)
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        raise LeopntError(f"{path}: no such file.{_nearby(path)}") from None
-    except IsADirectoryError:
-        raise LeopntError(f"{path} is a folder; expected a file.") from None
-    except (OSError, ValueError) as error:  # ValueError: a name with a NUL
-        raise LeopntError(f"{path!s}: cannot be read: {error}.") from None
+    data = read_packed(path)
     if data[:2] == b"\x1f\x9d":
         raise FormatError(
             path, None, "packed with Unix compress (.Z); unpack it with gunzip first."
@@ -40,6 +32,23 @@ def read_bytes(path: str | Path) -> bytes:
         return gzip.decompress(data)
     except (OSError, EOFError, zlib.error) as error:
         raise FormatError(path, None, f"a damaged gzip file: {error}.") from None
+
+
+def read_packed(path: str | Path) -> bytes:
+    """Content of a file as it lies on the disk.
+
+    Raises:
+        LeopntError: no such file, a folder, or not readable.
+    """
+    path = Path(path)
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise LeopntError(f"{path}: no such file.{_nearby(path)}") from None
+    except IsADirectoryError:
+        raise LeopntError(f"{path} is a folder; expected a file.") from None
+    except (OSError, ValueError) as error:  # ValueError: a name with a NUL
+        raise LeopntError(f"{path!s}: cannot be read: {error}.") from None
 
 
 def decode(data: bytes, path: str | Path) -> str:

@@ -19,6 +19,16 @@ if TYPE_CHECKING:
     from leopnt.scenes.study_checks import scene_problems
     from leopnt.scenes.study_scene import StudyScene, build_scene
     from leopnt.scenes.study_settings import SceneSettings
+    from leopnt.scenes.urban_site import (
+        FacadePanel,
+        UrbanSite,
+        city_block,
+        facade_room,
+        street_canyon,
+        street_grid,
+        walk,
+    )
+    from leopnt.scenes.urban_view import UrbanLinks, UrbanSky, urban_links, urban_sky
 
 _HOME = {
     "AbstractChoice": "satellite_choice",
@@ -28,6 +38,7 @@ _HOME = {
     "DopplerLog": "doppler_log",
     "DopplerScene": "doppler_scene",
     "Downlink": "downlink",
+    "FacadePanel": "urban_site",
     "FixSettings": "fix_settings",
     "Highest": "satellite_choice",
     "Place": "sky_scene",
@@ -38,21 +49,31 @@ _HOME = {
     "SlotLinks": "nine_d_scene",
     "Spread": "satellite_choice",
     "StudyScene": "study_scene",
+    "UrbanLinks": "urban_view",
+    "UrbanSite": "urban_site",
+    "UrbanSky": "urban_view",
     "antenna_gain": "downlink",
     "body_rotation": "receiver_pose",
     "build_scene": "study_scene",
     "check_log": "doppler_checks",
     "city": "sky_scene",
+    "city_block": "urban_site",
     "isotropic_cn0_dbhz": "downlink",
     "load_doppler_scene": "doppler_scene",
     "load_fix_file": "fix_settings",
     "load_power_scene": "power_scene",
     "load_sky_scene": "sky_scene",
     "read_satellite_file": "satellite_file",
+    "facade_room": "urban_site",
     "scene_problems": "study_checks",
     "slot_links": "nine_d_scene",
     "slot_links_in_parts": "nine_d_scene",
     "snr_of_cn0": "downlink",
+    "street_canyon": "urban_site",
+    "street_grid": "urban_site",
+    "urban_links": "urban_view",
+    "urban_sky": "urban_view",
+    "walk": "urban_site",
 }
 
 __all__ = [
@@ -63,6 +84,7 @@ __all__ = [
     "DopplerLog",
     "DopplerScene",
     "Downlink",
+    "FacadePanel",
     "FixSettings",
     "Highest",
     "Place",
@@ -73,11 +95,16 @@ __all__ = [
     "SlotLinks",
     "Spread",
     "StudyScene",
+    "UrbanLinks",
+    "UrbanSite",
+    "UrbanSky",
     "antenna_gain",
     "body_rotation",
     "build_scene",
     "check_log",
     "city",
+    "city_block",
+    "facade_room",
     "isotropic_cn0_dbhz",
     "load_doppler_scene",
     "load_fix_file",
@@ -88,6 +115,11 @@ __all__ = [
     "slot_links",
     "slot_links_in_parts",
     "snr_of_cn0",
+    "street_canyon",
+    "street_grid",
+    "urban_links",
+    "urban_sky",
+    "walk",
 ]
 
 

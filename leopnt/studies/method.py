@@ -34,6 +34,8 @@ MODULES = {
     "nine_d_random": "leopnt.studies.nine_d_random_study",
     "pace": "leopnt.studies.pace_study",
     "power": "leopnt.studies.power_study",
+    "astars": "leopnt.studies.astars_study",
+    "urban": "leopnt.studies.urban_study",
 }
 """Module of each method that can be studied; its `METHOD` is the `AbstractStudyMethod`."""
 

@@ -24,6 +24,7 @@ _UNITS = {
     "m": "m",
     "hz": "Hz",
     "s": "s",
+    "ns": "ns",
     "deg": "deg",
     "mps": "m/s",
     "hzps": "Hz/s",

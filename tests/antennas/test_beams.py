@@ -99,7 +99,7 @@ def test_eirp_of_b52_is_that_of_the_worked_case(evidence):
     evidence(
         "antennas.beams",
         "EIRP of the six strongest beams of B52",
-        "worked case of the specification",
+        "worked case of an independent implementation",
         "implementation",
         achieved=np.max(np.abs(np.asarray(found)[STRONGEST] - expected)),
         tolerance=2e-8,

@@ -110,7 +110,7 @@ def test_a_search_that_hits_its_limit_says_so():
     [(5, 0.03, 0.02), (6, 0.23, 0.03), (8, 0.91, 0.02), (9, 0.99, 0.01)],
 )
 def test_least_squares_succeeds_at_or_above_the_bootstrapped_rate(num_sat, formula, band, evidence):
-    # The spec's means over half-sky geometries: a second implementation's.
+    # An independent implementation's means over half-sky geometries: a second implementation's.
     rng = np.random.default_rng(num_sat)
     cov, _, _ = double_differences(half_sky(rng, study_size(4000, 20000), num_sat))
     found = fix_ambiguities(draw(rng, cov), cov, ANY)
@@ -145,8 +145,8 @@ def test_the_ratio_alone_accepts_wrong_integers_and_the_success_rate_stops_them(
     loose = fix_ambiguities(floats, cov, Acceptance(min_success_rate=0.0))
     accepted = loose.num_fixed > 0
     wrong = np.any(loose.integers != 0, axis=-1)
-    assert 0.08 < accepted.mean() < 0.14  # the spec: 11 %
-    assert wrong[accepted].mean() > 0.9  # the spec: 97 %
+    assert 0.08 < accepted.mean() < 0.14  # independently: 11 %
+    assert wrong[accepted].mean() > 0.9  # independently: 97 %
     strict = fix_ambiguities(floats, cov)
     assert np.mean(wrong & (strict.num_fixed > 0)) < 0.01 * max(np.mean(strict.num_fixed > 0), 0.01)
 

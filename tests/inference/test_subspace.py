@@ -101,7 +101,7 @@ def test_errors_of_a_line_reach_the_corrected_bound(theta_deg, evidence):
     bound = line_angle_variance(array, theta, snr, num) * random_source_factor(8, snr)
     ratio = np.sqrt(np.mean(miss**2) / bound)
     assert ratio > 1.0 - 3.0 / np.sqrt(2.0 * trials)
-    # [zhang-astars] eq. (25) without 1 / (pi cos(theta)): the spec found 0.34-0.39 and 0.52.
+    # [zhang-astars] eq. (25) without 1 / (pi cos(theta)): elsewhere 0.34-0.39 and 0.52.
     printed = np.sqrt(6.0 / (snr * num * 8.0 * 63.0))
     np.testing.assert_allclose(np.std(miss) / printed, 1.0 / (np.pi * np.cos(theta)), rtol=0.09)
     evidence(

@@ -1,4 +1,4 @@
-"""Numbers of the specification's worked case: five satellites, one surface, L1 phases."""
+"""An independent worked case: five satellites, one surface, L1 phases."""
 
 import numpy as np
 

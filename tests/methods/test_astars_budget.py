@@ -1,4 +1,4 @@
-"""The error budget against the specification's numbers and drawn errors."""
+"""The error budget against an independent implementation's numbers and drawn errors."""
 
 import numpy as np
 import pytest
@@ -30,7 +30,7 @@ def test_beam_errors_are_those_of_the_table(count, expected_m, evidence):
     evidence(
         "methods.astars.budget",
         f"mean beam error at L1, L2, L5, {count} elements per row",
-        "table of the specification, three decimals",
+        "table of an independent implementation, three decimals",
         "implementation",
         achieved=np.max(np.abs(found - np.array(expected_m))),
         tolerance=6e-4,
@@ -43,7 +43,7 @@ def test_sync_errors_are_those_of_the_table(evidence):
     evidence(
         "methods.astars.budget",
         "error of 10 ns at 50 and 500 synchronizations a second, published form",
-        "table of the specification, three decimals",
+        "table of an independent implementation, three decimals",
         "implementation",
         achieved=np.max(np.abs(found - np.array([3.058, 3.004]))),
         tolerance=6e-4,

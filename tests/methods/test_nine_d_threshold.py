@@ -29,7 +29,7 @@ def test_phase_sigma_at_the_snr_of_the_paper(evidence):
     evidence(
         "methods.nine_d.threshold",
         "carrier phase sigma of a link at 40, 20 and -20 dB, relative",
-        "specification, printed to 2 digits",
+        "independent implementation, printed to 2 digits",
         "implementation",
         achieved=np.max(np.abs(phase_sigma_rad(scene)[:, 0, 0] / np.array([0.063, 0.63, 63]) - 1)),
         tolerance=5e-3,

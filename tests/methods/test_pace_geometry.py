@@ -1,4 +1,4 @@
-"""PACE scenes and links against the worked case of the specification, and what scenes refuse."""
+"""PACE scenes and links against an independent worked case, and what scenes refuse."""
 
 import jax
 import jax.numpy as jnp

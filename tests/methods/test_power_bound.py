@@ -41,7 +41,7 @@ def test_bounds_of_the_worked_case_are_found(evidence):
     evidence(
         "methods.power.bound",
         "eight standard deviations, relative (six digits are printed)",
-        "worked case of the specification",
+        "worked case of an independent implementation",
         "implementation",
         achieved=np.max(np.abs(error)),
         tolerance=1e-6,

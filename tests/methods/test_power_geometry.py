@@ -35,7 +35,7 @@ def test_the_triangle_is_that_of_the_worked_case(evidence):
     evidence(
         "methods.power.geometry",
         "gamma, range and horizontal distance, relative",
-        "worked case of the specification",
+        "worked case of an independent implementation",
         "implementation",
         achieved=np.max(np.abs(error)),
         tolerance=1e-10,

@@ -39,7 +39,7 @@ def test_powers_of_the_worked_case_are_found(evidence):
     evidence(
         "methods.power.link",
         "received powers of the six strongest beams",
-        "worked case of the specification",
+        "worked case of an independent implementation",
         "implementation",
         achieved=np.max(np.abs(power[case.STRONGEST] - case.POWER_DBW)),
         tolerance=1e-8,

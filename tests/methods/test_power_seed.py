@@ -26,7 +26,7 @@ from leopnt.methods.power import (
 )
 
 SCENE = power_users.scene()
-# gamma deg, beta deg, h km, x km: the range over four noise seeds of the specification.
+# gamma deg, beta deg, h km, x km: the range over four noise seeds of an independent implementation.
 TABLES = {
     (-160, "10-90"): [(0.088, 0.093), (0.152, 0.158), (10.3, 10.7), (7.17, 7.52)],
     (-160, "10-30"): [(0.174, 0.191), (0.162, 0.173), (25.7, 27.3), (15.7, 17.0)],
@@ -94,7 +94,7 @@ def test_the_worked_case_is_solved(evidence):
     evidence(
         "methods.power.seed",
         "angles after 1 and 10 steps, range and distances, relative",
-        "worked case of the specification",
+        "worked case of an independent implementation",
         "implementation",
         achieved=np.max(np.abs(np.array(found) / expected - 1)),
         tolerance=1e-9,
@@ -122,7 +122,7 @@ def test_biases_are_those_of_the_tables(sensitivity, band, evidence):
     evidence(
         "methods.power.seed",
         f"biases at {sensitivity} dBW, elevation {band} deg: share outside of the stated range",
-        "tables of the specification, range over four noise seeds",
+        "tables of an independent implementation, range over four noise seeds",
         "implementation",
         achieved=worst,
         tolerance=margin,
@@ -190,7 +190,7 @@ def test_two_degrees_off_most_users_converge(axis, expected, evidence):
     evidence(
         "methods.power.seed",
         f"users converged from a start 2 deg off in {('gamma', 'beta')[axis]}, percent",
-        f"specification, {expected} %",
+        f"independent implementation, {expected} %",
         "implementation",
         achieved=abs(100 * np.mean(shares) - expected),
         tolerance=3.0,

@@ -56,7 +56,7 @@ def test_powers_of_the_worked_case_are_found_in_any_axes(evidence):
     evidence(
         "observables.power",
         "received powers of the six strongest beams, five Earth-fixed attitudes",
-        "worked case of the specification",
+        "worked case of an independent implementation",
         "implementation",
         achieved=worst,
         tolerance=2e-8,

@@ -73,6 +73,32 @@ elevation_deg = [20.0, 60.0, 40.0]
 azimuth_deg = [30.0, 30.0, 1.0]
 """
 
+ASTARS = """
+[study]
+method = "astars"
+trials = 20
+seed = 3
+"""
+
+URBAN = """
+[study]
+method = "urban"
+trials = 20
+seed = 3
+[constellation]
+preset = "gps"
+[users]
+cities = ["Paris", "Quito"]
+[street]
+height_m = 12.0
+width_m = 40.0
+[panels]
+count = 1
+height_m = 8.0
+[walk]
+from_m = -10.0
+"""
+
 
 def load_text(folder: Path, text: str, name: str = "study.toml") -> Study:
     """Write a study file and load it."""

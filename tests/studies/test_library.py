@@ -172,7 +172,7 @@ def test_each_other_choice_of_a_template_is_without_mistakes(name, tmp_path):
     expected = ["about", "file", "max_age_days", "satellites", "[constellation.walker]", "start"]
     assert tried[:6] == expected
     assert {"[[users.places]]", "[users.grid]", "[users.random]", "[[published]]"} <= set(tried)
-    assert ("[users.track]" in tried) == (name == "pvt")
+    assert ("[users.track]" in tried) == (name in ("pvt", "urban"))
 
 
 # Schema
@@ -258,7 +258,7 @@ def test_a_study_that_is_not_in_the_catalogue_gets_its_sentence():
     assert str(caught.value).startswith(
         "no catalogue study 'pvt/match'. Did you mean 'pvt/matched'? "
     )
-    assert "Known: doppler/arcs, " in str(caught.value)
+    assert "Known: astars/angles, " in str(caught.value)
     for hostile in ("../../x", "", "/etc/passwd", "pvt/matched.toml"):
         with pytest.raises(LeopntError, match="no catalogue study"):
             catalog_study(hostile)

@@ -7,7 +7,7 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
-from study_texts import DOPPLER, NINE_D, NINE_D_RANDOM, PACE, POWER, PVT, load_text
+from study_texts import ASTARS, DOPPLER, NINE_D, NINE_D_RANDOM, PACE, POWER, PVT, URBAN, load_text
 
 from leopnt.errors import LeopntError
 from leopnt.inference.batch import batch_map
@@ -21,6 +21,8 @@ TEXTS = {
     "nine_d_random": NINE_D_RANDOM,
     "pace": PACE,
     "power": POWER,
+    "astars": ASTARS,
+    "urban": URBAN,
 }
 FIXES = ["pvt", "doppler_fix"]
 VALUE = dict.fromkeys(FIXES, "error_enu_m") | {
@@ -28,6 +30,8 @@ VALUE = dict.fromkeys(FIXES, "error_enu_m") | {
     "nine_d_random": "position_bound",
     "pace": "pab_lb",
     "power": "position_error",
+    "astars": "error_enu",
+    "urban": "error_enu_m",
 }
 """What differs from trial to trial."""
 NUM_TRIALS = 20
@@ -102,7 +106,7 @@ def test_what_a_trial_returns_is_what_the_method_declares(name, prepared):
         assert trials[key].shape == (point.num_cases * NUM_TRIALS, *(3 for _ in quantity.dims))
         assert quantity.units
         assert quantity.long_name
-    assert point.num_cases == (1 if name in ("nine_d_random", "pace") else 2)
+    assert point.num_cases == (1 if name in ("nine_d_random", "pace", "astars") else 2)
 
 
 @methods
@@ -156,7 +160,7 @@ def test_the_cases_of_a_point_are_told_apart(name, prepared):
 
 
 @methods
-def test_statistics_have_the_same_names_with_and_without_trials(name, prepared):
+def test_statistics_have_the_same_names_with_and_without_trials(name, prepared, tmp_path):
     study, point, trials = prepared[name]
     empty, full = (study.method.statistics(point, NUM_TRIALS) for _ in range(2))
     full.add(np.arange(point.num_cases * NUM_TRIALS), trials)
@@ -165,6 +169,10 @@ def test_statistics_have_the_same_names_with_and_without_trials(name, prepared):
     known = set(full.columns())
     if name == "pace":  # rates or bounds, as the file asks
         known |= {f"{one}_{kind}" for one in study.method.outcomes for kind in ("rms", "mean")}
+    for compute in ("surface", "dop", "budget", "beam", "sync") if name == "astars" else ():
+        other = load_text(tmp_path, f'{ASTARS}[method]\ncompute = "{compute}"\n')
+        there = other.method.prepare(other.settings, tmp_path)
+        known |= set(other.method.statistics(there, NUM_TRIALS).columns())
     for one in study.method.plots:
         names = {"rmse_3d", "bound_3d"} if name in FIXES else set(one.get("y", ()))
         assert names <= known or one["kind"] != "sweep"

@@ -338,7 +338,7 @@ def filled(name):
     ranges = {"signal.carrier_hz": {"low": 1e9, "high": 2e9}}
     drawn = {"kind": "random", "points": 3, "seed": 0, "values": ranges}
     yield raw | {"users": {"places": [PLACE]}, "sweep": drawn, "published": []}
-    if name == "pvt":
+    if name in ("pvt", "urban"):
         yield raw | {"users": {"track": TRACK}}
 
 

@@ -8,14 +8,17 @@ from typing import Any
 import jax
 import numpy as np
 
-from leopnt.inference.batch import DEFAULT_TILE, batch_map
+from leopnt.inference.batch import batch_map
+
+TILE = 250
+"""Problems that advance together, by default: a fix of twelve satellites stays in the cache."""
 
 
 def over_batch(
     kernel: Callable[..., Any],
     shape: tuple[int, ...],
     *arguments: np.ndarray,
-    tile: int = DEFAULT_TILE,
+    tile: int = TILE,
     threads: int | None = None,
 ) -> Any:
     """Apply a kernel of one problem to arguments with leading axes `shape`.

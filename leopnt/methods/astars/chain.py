@@ -11,8 +11,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float
 
 from leopnt.constants import SPEED_OF_LIGHT_MPS
-from leopnt.inference.batch import DEFAULT_TILE
-from leopnt.methods.astars.batches import over_batch
+from leopnt.methods.astars.batches import TILE, over_batch
 from leopnt.methods.astars.inputs import (
     broadcast,
     check_directions,
@@ -69,7 +68,7 @@ def published_chain(
     *,
     weight: Float[ArrayLike, "*#batch sat"] | None = None,
     visible: Bool[ArrayLike, "*#batch sat"] | None = None,
-    tile: int = DEFAULT_TILE,
+    tile: int = TILE,
     threads: int | None = None,
 ) -> Chain:
     """Receiver position in four steps, every intermediate quantity returned.
@@ -102,7 +101,7 @@ def polar_chain(
     *,
     weight: Float[ArrayLike, "*#batch sat"] | None = None,
     visible: Bool[ArrayLike, "*#batch sat"] | None = None,
-    tile: int = DEFAULT_TILE,
+    tile: int = TILE,
     threads: int | None = None,
 ) -> PolarChain:
     """The position of `published_chain` as U = S + r u: the same, and faster."""

@@ -11,6 +11,7 @@ from jaxtyping import Array, Bool, Float
 
 from leopnt.frames import ecef_to_geodetic, enu_basis
 from leopnt.geometry import Dop, dop_from_cofactor
+from leopnt.inference.orthogonal import cofactor_of, orthogonalize
 from leopnt.methods.astars.batches import over_batch
 from leopnt.methods.astars.inputs import (
     broadcast,
@@ -19,7 +20,6 @@ from leopnt.methods.astars.inputs import (
     check_satellites,
     common_shape,
 )
-from leopnt.methods.astars.orthogonal import cofactor_of, orthogonalize
 from leopnt.methods.astars.ranging import MAX_CONDITION
 
 Axes = Callable[[Float[Array, "3"]], Float[Array, "3 3"]]

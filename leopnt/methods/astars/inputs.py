@@ -16,6 +16,8 @@ RANGE_LIMITS_M = (3.0e5, 6.0e7)
 
 UNIT_TOLERANCE = 1e-6
 
+_PIECE = 8192
+
 
 def ranges_of_phases(
     phase_cycles: Float[ArrayLike, "*#batch sat"], wavelength_m: float
@@ -55,7 +57,7 @@ def check_satellites(sat_pos_ecef_m: ArrayLike, least: int) -> Float[np.ndarray,
             f"sat_pos_ecef_m holds {found.shape[-2]} satellites; the unknowns need {least}."
         )
     found = finite_array("sat_pos_ecef_m", found)
-    nearest = float(np.sqrt(np.min(np.sum(found * found, axis=-1)), dtype=float))
+    nearest = _least_length(found.reshape(-1, 3))
     if nearest < EARTH_FLOOR_M:
         raise LeopntError(
             f"sat_pos_ecef_m: a satellite is {nearest:g} m from the Earth's center; expected at "
@@ -79,7 +81,7 @@ def check_ranges(name: str, range_m: ArrayLike, satellites: np.ndarray) -> Float
 def check_weights(weight: ArrayLike | None, shape: tuple[int, ...]) -> np.ndarray:
     """Weights above zero, one per range; default: ones."""
     if weight is None:
-        return np.ones(shape)
+        return np.broadcast_to(1.0, shape)
     found = check_above_zero("weight", weight)
     return broadcast("weight", found, shape)
 
@@ -87,7 +89,7 @@ def check_weights(weight: ArrayLike | None, shape: tuple[int, ...]) -> np.ndarra
 def check_mask(visible: ArrayLike | None, shape: tuple[int, ...]) -> Bool[np.ndarray, "..."]:
     """A mask of type bool, one entry per range; default: all True."""
     if visible is None:
-        return np.ones(shape, bool)
+        return np.broadcast_to(True, shape)
     found = np.asarray(visible)
     if found.dtype != bool:
         raise LeopntError(f"visible has type {found.dtype}; accepted: bool.")
@@ -132,6 +134,13 @@ def check_above_zero(name: str, value: ArrayLike) -> Float[np.ndarray, "..."]:
     return found
 
 
+def check_above_zero_or_none(name: str, value: ArrayLike) -> Float[np.ndarray, "..."]:
+    """Refuse numbers that are not above zero; infinity stands for none."""
+    found = np.asarray(value, float)
+    check_above_zero(name, np.where(np.isposinf(found), 1.0, found))
+    return found
+
+
 def check_not_negative(name: str, value: ArrayLike) -> Float[np.ndarray, "..."]:
     """Refuse numbers that are not finite, or negative."""
     found = finite_array(name, value)
@@ -146,7 +155,10 @@ def finite_array(name: str, value: ArrayLike) -> Float[np.ndarray, "..."]:
         found = np.asarray(value, float)
     except (TypeError, ValueError):
         raise LeopntError(f"{name} = {value!r}: expected numbers.") from None
-    if not np.all(np.isfinite(found)):
+    # A sum is finite where all terms are, overflow aside: one pass without an array of flags.
+    with np.errstate(over="ignore", invalid="ignore"):
+        suspect = not np.isfinite(np.sum(found))
+    if suspect and not np.all(np.isfinite(found)):
         where = tuple(int(i) for i in np.argwhere(~np.isfinite(found))[0])
         raise LeopntError(f"{name}{list(where)} is {found[where]:g}; expected finite numbers.")
     return found
@@ -167,6 +179,14 @@ def common_shape(**named: tuple[int, ...]) -> tuple[int, ...]:
     except ValueError:
         found = ", ".join(f"{name} {shape}" for name, shape in named.items())
         raise LeopntError(f"batch axes do not fit together: {found}.") from None
+
+
+def _least_length(vectors: Float[np.ndarray, "count 3"]) -> float:
+    """Length of the shortest vector, a piece at a time that stays in the cache."""
+    pieces = (vectors[i : i + _PIECE].T for i in range(0, len(vectors), _PIECE))
+    return float(
+        np.sqrt(min((np.min(x * x + y * y + z * z) for x, y, z in pieces), default=np.inf))
+    )
 
 
 def _check_limits(name: str, ranges: np.ndarray, hint: str) -> None:

@@ -13,7 +13,6 @@ from jaxtyping import Array, Float, Int
 
 from leopnt.constants import SPEED_OF_LIGHT_MPS
 from leopnt.errors import LeopntError
-from leopnt.inference.batch import DEFAULT_TILE
 from leopnt.inference.consistency import ChiSquare, chi_square
 from leopnt.inference.fisher import Information, fisher_information
 from leopnt.inference.least_squares import (
@@ -21,19 +20,24 @@ from leopnt.inference.least_squares import (
     Estimate,
     GaussNewton,
     LevenbergMarquardt,
-    solve,
+    Problem,
+    estimate_at,
 )
-from leopnt.inference.model import Data, predict
+from leopnt.inference.model import predict
+from leopnt.inference.parameters import Unknowns
 from leopnt.inference.status import Status
-from leopnt.methods.astars.batches import over_batch
+from leopnt.methods.astars.batches import TILE, over_batch
 from leopnt.methods.astars.inputs import broadcast, check_positions, common_shape
 from leopnt.methods.astars.joint_model import (
     RELAYED_PHASES,
+    UNKNOWNS_OF_RECEIVER,
     AstarsTheta,
     Knowledge,
     RelayedPhases,
     RelayLink,
+    numbers_about_receiver,
 )
+from leopnt.methods.astars.joint_normal import moved, relayed_normal, square_sum
 from leopnt.methods.astars.status import AstarsStatus
 from leopnt.methods.astars.surface_fix import surface_fix_one
 
@@ -76,7 +80,7 @@ def joint_fix(
     start_ecef_m: Float[ArrayLike, "*#batch 3"] | None = None,
     *,
     solver: AbstractSolver | None = None,
-    tile: int = DEFAULT_TILE,
+    tile: int = TILE,
     threads: int | None = None,
 ) -> JointFix:
     """Everything at once: phases, directions, network time and survey, each with its sigma.
@@ -116,7 +120,9 @@ def joint_fix(
     if solver is None:
         solver = GaussNewton() if start_ecef_m is None else LevenbergMarquardt()
     flat = [_spread(leaf, batch, tail) for leaf, tail in _leaves(phases, known)]
-    return over_batch(_kernel_of(solver), batch, *flat, place, tile=tile, threads=threads)
+    surveyed = np.all(np.isfinite(known.sigma_survey_m))
+    kernel = _kernel_of(solver, _surveyed_surfaces if surveyed else _found_surfaces)
+    return over_batch(kernel, batch, *flat, place, tile=tile, threads=threads)
 
 
 def joint_bound(
@@ -154,46 +160,61 @@ def joint_fix_one(
     solver: AbstractSolver,
 ) -> JointFix:
     """`joint_fix` of one epoch, unchecked and traceable; a NaN place means none is given."""
-    start, can_start = _start(phases, known, place)
-    data = Data(phases.links, phases.range_m)
-    found = solve(RELAYED_PHASES, start, data, FREE, solver=solver, priors=(known,))
-    theta = found.theta
+    return _solved(phases, known, place, solver, _found_surfaces(phases, known))
+
+
+def _solved(phases: RelayedPhases, known: Knowledge, place, solver, surfaces) -> JointFix:
+    """From the surfaces' starts, and whether they are any."""
+    start = _start(phases, known, place, surfaces[0])
+    unknowns = Unknowns.of(start, FREE)
+    problem = Problem(relayed_normal(phases, known), moved)
+    num_rows = jnp.sum(jnp.isfinite(phases.links.sigma_m)) + _num_known(known)
+    enough = num_rows >= unknowns.size
+    end = solver.run(problem, start, enough)
+    found, theta = estimate_at(end, end.values, unknowns), end.values
     offset = theta.rx_pos_ecef_m[None, :] - theta.surface_pos_ecef_m
     ahead = jnp.sum(offset * known.departure, axis=1) > 0.0
     wrong_side = jnp.any(jnp.isfinite(known.sigma_aod_rad) & ~ahead)
-    rows = (phases.range_m - predict(RELAYED_PHASES, theta, phases.links)) / phases.links.sigma_m
-    misfit = known.residual(theta)
-    status = _status(found.status, wrong_side, can_start)
+    hidden = sum(numbers_about_receiver(phases, known)) < UNKNOWNS_OF_RECEIVER
+    status = _status(found.status, wrong_side, surfaces[1], hidden)
     blank = jnp.where(status == AstarsStatus.ok, 1.0, jnp.nan)
     return JointFix(
         blank * theta.rx_pos_ecef_m,
         blank * theta.surface_pos_ecef_m,
         blank * theta.clock_bias_m / SPEED_OF_LIGHT_MPS,
         blank * found.covariance_of("rx_pos_ecef_m"),
-        blank * (jnp.sum(rows**2) + jnp.sum(misfit**2)),
-        rows.size + _num_known(known) - found.unknowns.size,
+        blank * square_sum(found.cost, jnp.asarray(phases.links.sigma_m)),
+        num_rows - unknowns.size,
         found,
         status,
     )
 
 
-def _start(phases: RelayedPhases, known: Knowledge, place) -> tuple[AstarsTheta, Array]:
-    """Surfaces by survey or LS-1; the receiver from direction and network time, or as given."""
+def _found_surfaces(phases: RelayedPhases, known: Knowledge) -> tuple[Array, Array]:
+    """Start of each surface, by survey or else LS-1; whether all have one."""
     links, ranges = phases.links, jnp.asarray(phases.range_m)
     satellites, ones = jnp.asarray(links.sat_pos_ecef_m), jnp.ones_like(ranges)
-    surfaces, legs, good = [], [], jnp.asarray(True)
+    surfaces, good = [], jnp.asarray(True)
     for k in range(links.via.shape[-1]):
-        own = jnp.asarray(links.via)[:, k] > 0.5
+        own = (jnp.asarray(links.via)[:, k] > 0.5) & jnp.isfinite(links.sigma_m)
         surveyed = jnp.isfinite(known.sigma_survey_m[k])
         alone = surface_fix_one(satellites, ranges, ones, own)
         at = jnp.where(surveyed, known.surface_pos_ecef_m[k], alone.surface_pos_ecef_m)
         good = good & (surveyed | (alone.status == AstarsStatus.ok))
-        away = jnp.sqrt(jnp.sum((satellites - at[None, :]) ** 2, axis=1))
-        rest = jnp.where(own, ranges - away, 0.0)
         surfaces.append(at)
-        legs.append(jnp.sum(rest) / jnp.maximum(jnp.sum(own), 1))
-    surface, leg = jnp.stack(surfaces), jnp.stack(legs)
-    used = jnp.sum(links.via, axis=0) > 0.5
+    return jnp.stack(surfaces), good
+
+
+def _surveyed_surfaces(phases: RelayedPhases, known: Knowledge) -> tuple[Array, Array]:
+    """Start of each surface where all are surveyed."""
+    return jnp.asarray(known.surface_pos_ecef_m), jnp.asarray(True)
+
+
+def _start(phases: RelayedPhases, known: Knowledge, place, surface) -> AstarsTheta:
+    """The receiver from direction and network time, or as given."""
+    links = phases.links
+    leg = jnp.stack([_mean_leg(phases, surface[k], k) for k in range(surface.shape[0])])
+    used = jnp.sum(_present(phases)[:, None] * links.via, axis=0) > 0.5
     synced = jnp.isfinite(known.sigma_sync_s)
     bias_m = jnp.where(synced, SPEED_OF_LIGHT_MPS * known.clock_bias_s, 0.0)
     k = jnp.argmax(jnp.isfinite(known.sigma_aod_rad) & used)
@@ -202,17 +223,30 @@ def _start(phases: RelayedPhases, known: Knowledge, place) -> tuple[AstarsTheta,
     receiver = jnp.where(given, place, surface[k] + reach * known.departure[k])
     offset = jnp.sqrt(jnp.sum((receiver[None, :] - surface) ** 2, axis=1))
     clock = jnp.where(synced, bias_m, _clock(phases, receiver, jnp.where(used, leg - offset, 0.0)))
-    return AstarsTheta(surface, receiver, clock), good
+    return AstarsTheta(surface, receiver, clock)
+
+
+def _mean_leg(phases: RelayedPhases, surface, k: int) -> Float[Array, ""]:
+    """Mean of range minus distance to the surface, over the satellites of surface k."""
+    own = jnp.asarray(phases.links.via)[:, k] * _present(phases)
+    satellites = jnp.asarray(phases.links.sat_pos_ecef_m)
+    away = jnp.sqrt(sum((satellites[:, j] - surface[j]) ** 2 for j in range(3)))
+    return jnp.sum(own * (phases.range_m - away)) / jnp.maximum(jnp.sum(own), 1.0)
 
 
 def _clock(phases: RelayedPhases, receiver, rest) -> Float[Array, ""]:
     """Mean clock of all satellites with the receiver at its start."""
-    via = phases.links.via
+    via, present = phases.links.via, _present(phases)
     direct = jnp.sum(via, axis=1) < 0.5
     offset = phases.links.sat_pos_ecef_m - receiver[None, :]
     away = jnp.sqrt(jnp.sum(offset**2, axis=1))
     each = jnp.where(direct, phases.range_m - away, jnp.sum(via * rest[None, :], axis=1))
-    return jnp.mean(each)
+    return jnp.sum(present * each) / jnp.maximum(jnp.sum(present), 1.0)
+
+
+def _present(phases: RelayedPhases) -> Float[Array, " link"]:
+    """One for each slot with a satellite, zero for the others."""
+    return jnp.isfinite(phases.links.sigma_m).astype(float)
 
 
 def _num_known(known: Knowledge) -> Int[Array, ""]:
@@ -221,7 +255,7 @@ def _num_known(known: Knowledge) -> Int[Array, ""]:
     return survey + aod + jnp.isfinite(known.sigma_sync_s)
 
 
-def _status(ended: Status, wrong_side, can_start) -> AstarsStatus:
+def _status(ended: Status, wrong_side, can_start, hidden) -> AstarsStatus:
     status = AstarsStatus.where(
         ended == Status.converged, AstarsStatus.ok, AstarsStatus.not_converged
     )
@@ -229,6 +263,7 @@ def _status(ended: Status, wrong_side, can_start) -> AstarsStatus:
     status = AstarsStatus.where(wrong_side, AstarsStatus.no_last_leg, status)
     weak = (ended == Status.unobservable) | ~can_start
     status = AstarsStatus.where(weak, AstarsStatus.weak_geometry, status)
+    status = AstarsStatus.where(hidden, AstarsStatus.receiver_hidden, status)
     return AstarsStatus.where(few, AstarsStatus.too_few_satellites, status)
 
 
@@ -251,12 +286,12 @@ def _spread(leaf: np.ndarray, batch: tuple[int, ...], tail: int) -> np.ndarray:
 
 
 @functools.lru_cache(maxsize=64)
-def _kernel_of(solver: AbstractSolver):
-    """One kernel for each solver, so that it is compiled once."""
-    return functools.partial(_flat_one, solver)
+def _kernel_of(solver: AbstractSolver, start_surfaces):
+    """One kernel for each solver and way to start, so that it is compiled once."""
+    return functools.partial(_flat_one, solver, start_surfaces)
 
 
-def _flat_one(solver: AbstractSolver, sat, via, sigma, range_m, *rest) -> JointFix:
+def _flat_one(solver, start_surfaces, sat, via, sigma, range_m, *rest) -> JointFix:
     *about, place = rest
-    phases = RelayedPhases(RelayLink(sat, via, sigma), range_m)
-    return joint_fix_one(phases, Knowledge(*about), place, solver)
+    phases, known = RelayedPhases(RelayLink(sat, via, sigma), range_m), Knowledge(*about)
+    return _solved(phases, known, place, solver, start_surfaces(phases, known))

@@ -17,6 +17,7 @@ from leopnt.inference.priors import AbstractPrior
 from leopnt.methods.astars.inputs import (
     broadcast,
     check_above_zero,
+    check_above_zero_or_none,
     check_directions,
     check_positions,
     check_ranges,
@@ -28,6 +29,10 @@ from leopnt.noise.gaussian import Gaussian
 
 DIRECT = -1
 """Number of the surface, for a satellite that is received without one."""
+
+
+UNKNOWNS_OF_RECEIVER = 4
+"""Its position and its clock."""
 
 
 class AstarsTheta(eqx.Module):
@@ -114,6 +119,22 @@ class Knowledge(AbstractPrior):
         return jnp.concatenate([survey.ravel(), aod.ravel(), jnp.reshape(clock, (1,))])
 
 
+def numbers_about_receiver(
+    phases: RelayedPhases, known: Knowledge
+) -> tuple[Int[Array, "*batch"], Int[Array, "*batch"], Int[Array, "*batch"], Int[Array, "*batch"]]:
+    """What tells of the receiver and its clock: one number for each surface that relays anything,
+    one for each direct satellite, two for each direction from such a surface, one for network time.
+
+    Surfaces are taken as surveyed, or found by four satellites of their own.
+    """
+    via, there = jnp.asarray(phases.links.via), jnp.isfinite(phases.links.sigma_m)
+    used = jnp.any((via > 0.5) & there[..., None], axis=-2)
+    direct = jnp.sum((jnp.sum(via, axis=-1) < 0.5) & there, axis=-1)
+    pointed = jnp.sum(used & jnp.isfinite(known.sigma_aod_rad), axis=-1)
+    sync = jnp.isfinite(known.sigma_sync_s).astype(int)
+    return jnp.sum(used, axis=-1), direct, 2 * pointed, sync
+
+
 def transverse_axes(direction: Float[Array, "3"]) -> Float[Array, "2 3"]:
     """Two unit vectors across a unit vector, and across each other.
 
@@ -145,7 +166,8 @@ def relayed_phases(
 
     Args:
         range_m: L, see `ranges_of_phases`.
-        sigma_m: of each range, or one for all.
+        sigma_m: of each range, or one for all; infinite for a slot without a satellite, whose
+            position and range count for nothing.
         surface: number of the surface of each satellite, `DIRECT` for none; one for all.
 
     Raises:
@@ -156,7 +178,7 @@ def relayed_phases(
     ranges = check_ranges("range_m", range_m, satellites)
     batch = common_shape(sat_pos_ecef_m=satellites.shape[:-2], range_m=ranges.shape[:-1])
     shape = (*batch, satellites.shape[-2])
-    sigma = broadcast("sigma_m", check_above_zero("sigma_m", sigma_m), shape)
+    sigma = broadcast("sigma_m", check_above_zero_or_none("sigma_m", sigma_m), shape)
     numbers = np.asarray(surface)
     if not np.issubdtype(numbers.dtype, np.integer):
         raise LeopntError(f"surface has type {numbers.dtype}; accepted: integers.")

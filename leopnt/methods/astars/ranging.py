@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from leopnt.methods.astars.orthogonal import (
-    Orthogonal,
+from leopnt.inference.orthogonal import (
     back_substitute,
     cofactor_of,
     condition,
@@ -23,6 +23,8 @@ MAX_CONDITION = 1e8
 _SUSPECT_CONDITION = 1e4
 _ROUNDING_M = 2e-8
 """Rounding of a misclosure at 6e7 m, with a margin."""
+_NEAR_M = 1e3
+"""Only steps below this one say how fast they fall."""
 _SAME_PLACE_M = 1e-3
 
 
@@ -43,8 +45,21 @@ class RangeFix(NamedTuple):
     status: AstarsStatus
 
 
+class _About(NamedTuple):
+    """Where the iteration starts, and distances and misclosures there."""
+
+    sat_pos_ecef_m: Float[Array, "sat 3"]
+    start: Float[Array, " param"]
+    distance_m: Float[Array, " sat"]
+    misclosure_m: Float[Array, " sat"]
+
+
 class _State(NamedTuple):
-    values: Float[Array, " param"]
+    """`moved`: from the start, so that its size is not that of a position."""
+
+    moved: Float[Array, " param"]
+    root: Float[Array, "param param"]
+    regular: Bool[Array, ""]
     step_m: Float[Array, ""]
     iteration: Int[Array, ""]
     running: Bool[Array, ""]
@@ -62,29 +77,30 @@ def fix_ranges(
 
         row [(X - s_i) / |s_i - X|, -1],   misclosure L_i - (|s_i - X| - b)
 
-    until a step is below 1 micrometer, or below what rounding leaves of it in a weak geometry.
+    until a step, or the next one as the last two predict it, is below 1 micrometer, or below what
+    rounding leaves of it in a weak geometry.
 
     Args:
         weight: the variance of range i is sigma^2 / weight_i.
         start: (X, b) or X; as many unknowns as it has entries.
     """
     root_weight = jnp.where(visible, jnp.sqrt(weight), 0.0)
-
-    def step(state: _State) -> _State:
-        found = _linearized(sat_pos_ecef_m, range_m, root_weight, state.values)[0]
-        move = jnp.where(found.regular, back_substitute(found), 0.0)
-        length = jnp.sqrt(jnp.sum(move * move))
-        floor = jnp.max(root_weight) * _ROUNDING_M / jnp.min(jnp.diag(found.root))
-        small = length < jnp.maximum(STEP_M, floor)
-        count = state.iteration + 1
-        on = found.regular & jnp.isfinite(length) & ~small & (count < MAX_ITERATIONS)
-        return _State(state.values + move, length, count, on, small & found.regular)
-
+    about = _about(sat_pos_ecef_m, range_m, start)
     enough = jnp.sum(visible) >= start.size
-    begin = _State(start, jnp.asarray(jnp.inf), jnp.asarray(0), enough, jnp.asarray(False))
-    end = jax.lax.while_loop(lambda state: state.running, step, begin)
-    found, distance_m, misclosure_m = _linearized(sat_pos_ecef_m, range_m, root_weight, end.values)
-    ratio = jnp.where(found.regular, condition(found.root), jnp.inf)
+    no = jnp.asarray(False)
+    begin = _State(
+        jnp.zeros(start.size),
+        jnp.eye(start.size),
+        no,
+        jnp.asarray(0.0),
+        jnp.asarray(0),
+        enough,
+        no,
+    )
+    end = jax.lax.while_loop(
+        lambda state: state.running, functools.partial(_step, about, root_weight), begin
+    )
+    ratio = jnp.where(end.regular, condition(end.root), jnp.inf)
     # A singular geometry is approached slowly: no convergence on the way there is its sign.
     weak = ~(ratio <= jnp.where(end.converged, MAX_CONDITION, _SUSPECT_CONDITION))
     status = AstarsStatus.where(end.converged, AstarsStatus.ok, AstarsStatus.not_converged)
@@ -93,9 +109,10 @@ def fix_ranges(
     status = AstarsStatus.where(twins, AstarsStatus.duplicate_satellites, status)
     status = AstarsStatus.where(enough, status, AstarsStatus.too_few_satellites)
     blank = jnp.where(status == AstarsStatus.ok, 1.0, jnp.nan)
+    _, distance_m, misclosure_m = _misclosures(about, end.moved)
     return RangeFix(
-        blank * end.values,
-        blank * cofactor_of(found.root),
+        blank * (start + end.moved),
+        blank * cofactor_of(end.root),
         blank * distance_m,
         blank * misclosure_m,
         ratio,
@@ -105,18 +122,59 @@ def fix_ranges(
     )
 
 
-def _linearized(
-    sat_pos_ecef_m, range_m, root_weight, values
-) -> tuple[Orthogonal, Float[Array, " sat"], Float[Array, " sat"]]:
-    """Weighted rows, orthogonalized; distances and misclosures."""
-    offset = [values[i] - sat_pos_ecef_m[:, i] for i in range(3)]
-    distance_m = jnp.sqrt(sum(x * x for x in offset))
-    columns = [root_weight * x / distance_m for x in offset]
-    misclosure_m = range_m - distance_m
-    if values.size == 4:
+def _step(about: _About, root_weight, state: _State) -> _State:
+    """One step of Gauss-Newton, and whether another one is worth taking.
+
+    Steps fall quadratically: the next one is below length^2 / last.
+    """
+    offset, distance_m, misclosure_m = _misclosures(about, state.moved)
+    scale = root_weight / distance_m
+    columns = [scale * x for x in offset]
+    if state.moved.size == 4:
         columns.append(-root_weight)
-        misclosure_m = misclosure_m + values[3]
-    return orthogonalize(columns, root_weight * misclosure_m), distance_m, misclosure_m
+    found = orthogonalize(columns, root_weight * misclosure_m)
+    move = jnp.where(found.regular, back_substitute(found), 0.0)
+    length = jnp.sqrt(jnp.sum(move * move))
+    floor = jnp.max(root_weight) * _ROUNDING_M / jnp.min(jnp.diag(found.root))
+    floor = jnp.maximum(STEP_M, floor)
+    small = (length < floor) | (length * length < floor * jnp.minimum(state.step_m, _NEAR_M))
+    count = state.iteration + 1
+    on = found.regular & jnp.isfinite(length) & ~small & (count < MAX_ITERATIONS)
+    return _State(
+        state.moved + move,
+        found.root,
+        found.regular,
+        length,
+        count,
+        on,
+        small & found.regular,
+    )
+
+
+def _about(sat_pos_ecef_m, range_m, start) -> _About:
+    distance_m = jnp.sqrt(sum(x * x for x in _offset(sat_pos_ecef_m, start)))
+    clock_m = start[3] if start.size == 4 else 0.0
+    return _About(sat_pos_ecef_m, start, distance_m, range_m - distance_m + clock_m)
+
+
+def _offset(sat_pos_ecef_m, start) -> list[Float[Array, " sat"]]:
+    return [start[i] - sat_pos_ecef_m[:, i] for i in range(3)]
+
+
+def _misclosures(about: _About, moved):
+    """Offsets from the satellites (three arrays), distances, misclosures.
+
+    |o + d| - |o| = d . (2 o + d) / (|o + d| + |o|): no difference of large numbers.
+    """
+    origin = _offset(about.sat_pos_ecef_m, about.start)
+    offset_m = [o + moved[i] for i, o in enumerate(origin)]
+    length_m = jnp.sqrt(sum(x * x for x in offset_m))
+    twice = sum(moved[i] * (origin[i] + offset_m[i]) for i in range(3))
+    change_m = twice / (length_m + about.distance_m)
+    misclosure_m = about.misclosure_m - change_m
+    if moved.size == 4:
+        misclosure_m = misclosure_m + moved[3]
+    return offset_m, about.distance_m + change_m, misclosure_m
 
 
 def _has_twins(sat_pos_ecef_m, visible) -> Bool[Array, ""]:

@@ -9,8 +9,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float, Int
 
 from leopnt.errors import LeopntError
-from leopnt.inference.batch import DEFAULT_TILE
-from leopnt.methods.astars.batches import over_batch
+from leopnt.methods.astars.batches import TILE, over_batch
 from leopnt.methods.astars.inputs import (
     broadcast,
     check_directions,
@@ -54,7 +53,7 @@ def receiver_fix(
     *,
     weight: Float[ArrayLike, "*#batch sat"] | None = None,
     visible: Bool[ArrayLike, "*#batch sat"] | None = None,
-    tile: int = DEFAULT_TILE,
+    tile: int = TILE,
     threads: int | None = None,
 ) -> ReceiverFix:
     """Receiver from three or more corrected ranges, rho_i = |s_i - U|.
@@ -84,7 +83,7 @@ def receiver_fix_with_offset(
     *,
     weight: Float[ArrayLike, "*#batch sat"] | None = None,
     visible: Bool[ArrayLike, "*#batch sat"] | None = None,
-    tile: int = DEFAULT_TILE,
+    tile: int = TILE,
     threads: int | None = None,
 ) -> ReceiverFix:
     """As `receiver_fix` with a common offset of the ranges as fourth unknown.

@@ -15,3 +15,7 @@ class AstarsStatus(eqx.Enumeration):
         "the distance from surface to receiver is not above zero: a network time of the wrong "
         "sign, or wrong by more than the flight time"
     )
+    receiver_hidden = (
+        "fewer than four numbers tell of the receiver and its clock: one surface gives one, add "
+        "network time and a direction, more surfaces or direct satellites"
+    )

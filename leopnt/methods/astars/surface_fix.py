@@ -9,9 +9,8 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float, Int
 
 from leopnt.constants import EARTH_EQUATORIAL_RADIUS_M
-from leopnt.inference.batch import DEFAULT_TILE
 from leopnt.inference.closed_form import bancroft
-from leopnt.methods.astars.batches import over_batch
+from leopnt.methods.astars.batches import TILE, over_batch
 from leopnt.methods.astars.inputs import (
     broadcast,
     check_mask,
@@ -55,7 +54,7 @@ def surface_fix(
     *,
     weight: Float[ArrayLike, "*#batch sat"] | None = None,
     visible: Bool[ArrayLike, "*#batch sat"] | None = None,
-    tile: int = DEFAULT_TILE,
+    tile: int = TILE,
     threads: int | None = None,
 ) -> SurfaceFix:
     """Surface and lumped clock from four or more ranges relayed by one surface.

@@ -78,7 +78,7 @@ class Coherent(AbstractNoise):
         A_hat = |A / sqrt(N) + n|,  n ~ N(0, 1)
 
     Drawn and fitted as `FoldedAmplitude(1.0)`. Its information is taken as 1 throughout, that of
-    the amplitude with its sign, as the specification of the bound has it; what the lost sign costs
+    the amplitude with its sign, as the bound is defined; what the lost sign costs
     beams near the noise is in `FoldedAmplitude(1.0).whiten`.
     """
 

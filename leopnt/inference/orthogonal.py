@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from leopnt.inference.small_linear import solve_upper
+from leopnt.inference.small_linear import gram, solve_upper
 
-SQUARINGS = 6
+LAGUERRE_STEPS = 5
 PIVOT_FLOOR = 1e-15
 
 
@@ -73,32 +72,49 @@ def inverse_root(root: Float[Array, "param param"]) -> Float[Array, "param param
 
 
 def condition(root: Float[Array, "param param"]) -> Float[Array, ""]:
-    """Ratio of the largest to the smallest singular value, to half a percent."""
-    inverse = inverse_root(root)
-    largest = _largest_eigenvalue(_product(root.T, root))
-    return jnp.sqrt(largest * _largest_eigenvalue(_product(inverse, inverse.T)))
+    """Ratio of the largest to the smallest singular value of two to four columns, to 0.3 %."""
+    size, squares = root.shape[0], gram(root)
+    trace = _trace(squares)
+    inverse_trace = _trace(cofactor_of(root))
+    product = jnp.ones(())
+    for i in range(size):
+        product = product * root[i, i] * root[i, i]
+    # Elementary symmetric functions of the eigenvalues of R^T R: of one, two, ... of them.
+    functions = {1: trace, size: product, size - 1: trace if size == 2 else product * inverse_trace}
+    if size == 4:
+        places = [(i, j) for i in range(size) for j in range(i + 1, size)]
+        minors = [squares[i, i] * squares[j, j] - squares[i, j] ** 2 for i, j in places]
+        functions[2] = sum(minors, jnp.zeros(()))
+    elementary = [functions[k] for k in range(1, size + 1)]
+    largest = _largest_root(elementary)
+    reciprocal = [x / product for x in (*elementary[-2::-1], 1.0)]
+    return jnp.sqrt(largest * _largest_root(reciprocal))
 
 
-def _largest_eigenvalue(matrix: Float[Array, "param param"]) -> Float[Array, ""]:
-    """tr(M^(p+1)) / tr(M^p) with p = 64, right to 1 part in 2 e p whatever the gaps."""
-    size = matrix.shape[0]
-    places = [(i, j) for i in range(size) for j in range(i, size)]
-    entries = [matrix[i, j] for i, j in places]
+def _largest_root(elementary: Sequence[Float[Array, ""]]) -> Float[Array, ""]:
+    """Largest zero of x^n - e_1 x^(n-1) + e_2 x^(n-2) - ..., all zeros above 0, by Laguerre.
 
-    def at(power, i, j):
-        return power[places.index((min(i, j), max(i, j)))]
+    Starts at their sum e_1 and falls toward the largest one; cubic, or a fourth each time where
+    several are equal.
+    """
+    size = len(elementary)
+    x = elementary[0]
+    for _ in range(LAGUERRE_STEPS):
+        value, slope, bend = jnp.ones_like(x), jnp.zeros_like(x), jnp.zeros_like(x)
+        for i, e in enumerate(elementary):
+            bend, slope = bend * x + slope, slope * x + value
+            value = value * x + (e if i % 2 else -e)
+        square = (size - 1) * slope * slope - 2 * size * value * bend
+        below = slope + jnp.sqrt(jnp.maximum((size - 1) * square, 0.0))
+        good = below > 0.0
+        step = jnp.where(good, size * value / jnp.where(good, below, 1.0), 0.0)
+        # At a multiple zero a step is a ratio of roundings: never up, nor below the mean.
+        x = jnp.clip(x - step, elementary[0] / size, x)
+    return x
 
-    def unit(power):
-        trace = sum(at(power, i, i) for i in range(size))
-        return [x / trace for x in power]
 
-    def square(_, power):
-        product = [sum(at(power, i, k) * at(power, k, j) for k in range(size)) for i, j in places]
-        return unit(product)
-
-    power = jax.lax.fori_loop(0, SQUARINGS, square, unit(entries))
-    twice = [1.0 if i == j else 2.0 for i, j in places]
-    return sum((w * x * y for w, x, y in zip(twice, power, entries, strict=True)), jnp.zeros(()))
+def _trace(matrix: Float[Array, "param param"]) -> Float[Array, ""]:
+    return sum((matrix[i, i] for i in range(matrix.shape[0])), jnp.zeros(()))
 
 
 def _product(a: Float[Array, "param param"], b: Float[Array, "param param"]):
