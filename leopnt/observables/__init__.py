@@ -13,6 +13,18 @@ from leopnt.observables.doppler import (
     doppler_instantaneous,
     doppler_relativistic,
 )
+from leopnt.observables.ionosphere_free import (
+    BEIDOU_B1C_B2A,
+    BEIDOU_B1I_B3I,
+    GALILEO_E1_E5A,
+    GPS_L1_L2,
+    CarrierPair,
+    ionosphere_free,
+    ionosphere_free_noise_factor,
+    ionosphere_free_weights,
+    ionosphere_free_wind_up_m,
+    narrow_lane_m,
+)
 from leopnt.observables.power import (
     SeenFromAntenna,
     received_amplitude,
@@ -23,6 +35,11 @@ from leopnt.observables.pseudorange import pseudorange
 from leopnt.observables.toa import toa
 
 __all__ = [
+    "BEIDOU_B1C_B2A",
+    "BEIDOU_B1I_B3I",
+    "GALILEO_E1_E5A",
+    "GPS_L1_L2",
+    "CarrierPair",
     "SeenFromAntenna",
     "carrier_phase",
     "carrier_phase_relayed",
@@ -32,6 +49,11 @@ __all__ = [
     "doppler_relativistic",
     "double_difference",
     "double_difference_covariance",
+    "ionosphere_free",
+    "ionosphere_free_noise_factor",
+    "ionosphere_free_weights",
+    "ionosphere_free_wind_up_m",
+    "narrow_lane_m",
     "pseudorange",
     "received_amplitude",
     "received_power_dbw",
