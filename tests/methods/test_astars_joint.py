@@ -198,18 +198,22 @@ def by_surfaces(numbers):
 
 
 @pytest.mark.parametrize(
-    ("what", "numbers"),
+    ("what", "numbers", "status"),
     [
-        ("4 surveyed surfaces and 0 direct satellites", np.arange(12) // 3),
-        ("2 surveyed surfaces and 2 direct satellites", np.repeat([0, 1, -1], [5, 5, 2])),
+        ("4 surveyed surfaces and 0 direct satellites", np.arange(12) // 3, AstarsStatus.ok),
+        (
+            "2 surveyed surfaces and 2 direct satellites",
+            np.repeat([0, 1, -1], [5, 5, 2]),
+            AstarsStatus.ambiguous,
+        ),
     ],
 )
 def test_several_surfaces_or_direct_satellites_need_no_sync_and_no_direction(
-    what, numbers, evidence
+    what, numbers, status, evidence
 ):
     assert DIRECT == -1
     found = by_surfaces(numbers)
-    assert found.status == AstarsStatus.ok
+    assert found.status == status
     evidence(
         "methods.astars.joint",
         f"receiver by {what}, no network time",
@@ -220,6 +224,110 @@ def test_several_surfaces_or_direct_satellites_need_no_sync_and_no_direction(
         unit="m",
     )
     np.testing.assert_allclose(found.clock_bias_s, CLOCK_M / 299792458.0)
+
+
+def test_three_surfaces_and_network_time_leave_the_mirror_image():
+    """Three spheres meet in two points, one on either side of the plane of their centers."""
+    rng = np.random.default_rng(29)
+    surfaces = U + rng.uniform(-60.0, 60.0, (100, 4, 3))
+    surfaces[:, 3] = S  # relays nothing
+    number = np.arange(12) % 3
+    away = np.linalg.norm(SATELLITES - surfaces[:, number], axis=-1)
+    ranges = away + np.linalg.norm(surfaces[:, number] - U, axis=-1)
+    known = knowledge(
+        surface_pos_ecef_m=surfaces,
+        sigma_survey_m=1e-4,
+        clock_bias_s=0.0,
+        sigma_sync_s=1e-12,
+        num_surfaces=4,
+    )
+    start = U + 5.0 * rng.normal(size=(100, 3))
+    found = joint_fix(relayed_phases(SATELLITES, ranges, 1e-3, number, 4), known, start)
+    a, b, c = surfaces[:, 0], surfaces[:, 1], surfaces[:, 2]
+    normal = np.cross(b - a, c - a)
+    normal /= np.linalg.norm(normal, axis=-1, keepdims=True)
+    mirror = U - 2.0 * np.sum((U - a) * normal, axis=-1, keepdims=True) * normal
+    apart = np.linalg.norm(mirror - U, axis=-1) > 1.0
+    assert np.all((found.status == AstarsStatus.ambiguous)[apart])
+    both = np.stack([found.rx_pos_ecef_m, found.other_pos_ecef_m])[:, apart]
+    truth = np.stack([np.broadcast_to(U, mirror.shape), mirror])[:, apart]
+    straight = np.max(np.abs(both - truth), axis=(0, 2))
+    swapped = np.max(np.abs(both[::-1] - truth), axis=(0, 2))
+    assert np.max(np.minimum(straight, swapped)) < 1e-3
+
+
+def test_fixes_that_are_called_good_are_good_whatever_the_start(evidence):
+    rng = np.random.default_rng(31)
+    surfaces = U + rng.uniform(-60.0, 60.0, (400, 4, 3))
+    number = np.arange(12) % 4
+    away = np.linalg.norm(SATELLITES - surfaces[:, number], axis=-1)
+    ranges = away + np.linalg.norm(surfaces[:, number] - U, axis=-1) + 30.0
+    phases = relayed_phases(SATELLITES, ranges, SIGMA_M, number, 4)
+    start = U + 20.0 * rng.normal(size=(400, 3))
+    found = joint_fix(phases, knowledge(surface_pos_ecef_m=surfaces, num_surfaces=4), start)
+    variance = np.trace(np.asarray(found.covariance_m2), axis1=-2, axis2=-1)
+    sigmas = np.linalg.norm(found.rx_pos_ecef_m - U, axis=-1) / np.sqrt(variance)
+    good = np.asarray(found.status == AstarsStatus.ok)
+    two = np.asarray(found.status == AstarsStatus.ambiguous)
+    assert 0.3 < np.mean(good) < 0.7
+    assert np.mean(good | two) > 0.97
+    other = np.linalg.norm(found.other_pos_ecef_m - U, axis=-1) / np.sqrt(variance)
+    evidence(
+        "methods.astars.joint_twin",
+        "receiver by four surfaces, no network time: the fix, or one of two, in its sigmas",
+        "planted position",
+        "invariance",
+        achieved=max(np.max(sigmas[good]), np.max(np.minimum(sigmas, other)[two])),
+        tolerance=0.1,
+    )
+
+
+def by_two_surfaces(numbers, known, clock_m, start=None):
+    """A fix from exact ranges of twelve satellites, by two of the surfaces around."""
+    phases = relayed_phases(SATELLITES, np.full(NUM_SATS, 2e7), SIGMA_M, numbers, 2)
+    theta = AstarsTheta(jnp.asarray(AROUND[:2]), jnp.asarray(U), jnp.asarray(clock_m))
+    ranges = np.asarray(joint_ranges(phases, theta))
+    return joint_fix(relayed_phases(SATELLITES, ranges, SIGMA_M, numbers, 2), known, start)
+
+
+TOWARDS = (U - AROUND[:2]) / np.linalg.norm(U - AROUND[:2], axis=-1, keepdims=True)
+NONE = np.inf
+
+
+@pytest.mark.parametrize(
+    ("numbers", "survey_m", "aod_rad", "clock_m"),
+    [
+        (np.arange(12) % 2, (0.01, 0.01), (1e-3, 1e-3), 3e5),
+        (np.zeros(12, int), (0.01, 0.01), (1e-3, 1e-3), 300.0),
+        (np.zeros(12, int) - 1, (NONE, NONE), (NONE, 1e-3), 300.0),
+        (np.repeat([0, -1], [6, 6]), (NONE, NONE), (1e-3, 1e-3), 300.0),
+        (np.repeat([0, 1], [6, 6]), (0.01, NONE), (1e-3, 1e-3), 300.0),
+    ],
+    ids=["late clock", "a dark one points", "direct", "a dark one", "one surveyed"],
+)
+def test_what_is_not_known_of_one_surface_does_not_harm(numbers, survey_m, aod_rad, clock_m):
+    known = knowledge(
+        surface_pos_ecef_m=AROUND[:2],
+        sigma_survey_m=np.array(survey_m),
+        departure=TOWARDS,
+        sigma_aod_rad=np.array(aod_rad),
+        num_surfaces=2,
+    )
+    found = by_two_surfaces(numbers, known, clock_m, U + np.array([3.0, -2.0, 4.0]))
+    assert found.status == AstarsStatus.ok
+    np.testing.assert_allclose(found.rx_pos_ecef_m, U, atol=1e-4)
+    told = np.isfinite(survey_m) | np.isin([0, 1], numbers)
+    assert np.array_equal(np.isfinite(found.surface_pos_ecef_m[:, 0]), told)
+
+
+def test_directions_need_no_start_whatever_the_clock():
+    known = knowledge(
+        surface_pos_ecef_m=AROUND[:2], departure=TOWARDS, sigma_aod_rad=1e-3, num_surfaces=2
+    )
+    for clock_m in (300.0, -3e4, 3e5):
+        found = by_two_surfaces(np.arange(12) % 2, known, clock_m)
+        assert found.status == AstarsStatus.ok
+        np.testing.assert_allclose(found.rx_pos_ecef_m, U, atol=1e-4)
 
 
 def test_one_surveyed_surface_without_sync_does_not_tell_the_receiver():
@@ -275,7 +383,16 @@ def with_numbers(surface, num_surfaces=1):
             lambda: relayed_phases(SATELLITES, relayed_m(SATELLITES), 0.0),
             "sigma_m = 0: expected numbers above 0",
         ),
+        (lambda: with_numbers(-1, 0), "num_surfaces = 0: expected 1 or more"),
         (lambda: knowledge(departure=AOD[None]), "sigma_aod_rad: missing"),
+        (
+            lambda: knowledge(departure=2 * AOD[None], sigma_aod_rad=np.array([1e-3])),
+            "departure: a length is off 1",
+        ),
+        (
+            lambda: knowledge(departure=AOD[None], sigma_aod_rad=np.array([np.inf, 1.0])),
+            r"the sigma of departure has shape \(2,\); accepted: \(1,\)",
+        ),
         (lambda: knowledge(departure=AOD), r"departure has shape \(3,\); accepted: \(..., 1, 3\)"),
         (lambda: knowledge(clock_bias_s=0.0, sigma_sync_s=-1.0), "sigma_sync_s = -1"),
         (

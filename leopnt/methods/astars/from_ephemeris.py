@@ -31,7 +31,7 @@ from leopnt.methods.astars.joint_model import (
     RelayedPhases,
     relayed_phases,
 )
-from leopnt.methods.astars.status import AstarsStatus
+from leopnt.methods.astars.status import AstarsStatus, has_position
 from leopnt.methods.astars.surfaces import receiver_equations
 from leopnt.methods.astars.views import Ephemerides, Routes, as_sequence
 from leopnt.orbits.ephemeris import Ephemeris
@@ -145,7 +145,7 @@ def joint_fix_from_ephemeris(
     phases, moved_m = phases_by_way_of(surfaces, receiver), np.inf
     fix = joint_fix(phases, known, start_ecef_m)
     for _ in range(ROUNDS):
-        if fix.status != AstarsStatus.ok:
+        if not has_position(fix.status):
             break
         again = phases_by_way_of(fix.surface_pos_ecef_m, fix.rx_pos_ecef_m)
         move = np.asarray(again.links.sat_pos_ecef_m - phases.links.sat_pos_ecef_m)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
@@ -17,6 +19,7 @@ from leopnt.inference.consistency import ChiSquare, chi_square
 from leopnt.inference.fisher import Information, fisher_information
 from leopnt.inference.least_squares import (
     AbstractSolver,
+    End,
     Estimate,
     GaussNewton,
     LevenbergMarquardt,
@@ -38,16 +41,26 @@ from leopnt.methods.astars.joint_model import (
     numbers_about_receiver,
 )
 from leopnt.methods.astars.joint_normal import moved, relayed_normal, square_sum
-from leopnt.methods.astars.status import AstarsStatus
+from leopnt.methods.astars.joint_twin import twin_of
+from leopnt.methods.astars.status import AstarsStatus, has_position
 from leopnt.methods.astars.surface_fix import surface_fix_one
 
 FREE = ("surface_pos_ecef_m", "rx_pos_ecef_m", "clock_bias_m")
 CLOSEST_START_M = 1.0
 """A start is at least this far from its surface."""
 
+LIKELY_LEG_M = 50.0
+"""Last leg of a start where nothing tells it."""
+
+SAME_PLACE_M = 0.01
+"""Two ends nearer than this are one."""
+
+TELLING_COST = 8.0
+"""A place whose cost (half a chi-square) is higher by this is ruled out: e^-8 as likely."""
+
 
 class JointFix(eqx.Module):
-    """A receiver, its clock and the surfaces. NaN where the status is not ok.
+    """A receiver, its clock and the surfaces. NaN where the status is neither ok nor `ambiguous`.
 
     Attributes:
         rx_pos_ecef_m, surface_pos_ecef_m, clock_bias_s: estimated.
@@ -56,6 +69,7 @@ class JointFix(eqx.Module):
         dof: equations (known ones included) minus unknowns.
         estimate: what the engine returns, with the covariance of all unknowns.
         status: `AstarsStatus[fix.status]` is the sentence.
+        other_pos_ecef_m: where the status is `ambiguous`, the second place that fits; else NaN.
     """
 
     rx_pos_ecef_m: Float[Array | np.ndarray, "*batch 3"]
@@ -66,6 +80,7 @@ class JointFix(eqx.Module):
     dof: Int[Array | np.ndarray, "*batch"]
     estimate: Estimate
     status: AstarsStatus
+    other_pos_ecef_m: Float[Array | np.ndarray, "*batch 3"]
 
     def chi_square(self) -> ChiSquare:
         """Do the residuals fit their sigmas? Of one fix, not of a batch."""
@@ -121,7 +136,9 @@ def joint_fix(
         solver = GaussNewton() if start_ecef_m is None else LevenbergMarquardt()
     flat = [_spread(leaf, batch, tail) for leaf, tail in _leaves(phases, known)]
     surveyed = np.all(np.isfinite(known.sigma_survey_m))
-    kernel = _kernel_of(solver, _surveyed_surfaces if surveyed else _found_surfaces)
+    pointed = np.all(np.any(np.isfinite(known.sigma_aod_rad), axis=-1))
+    starts = _surveyed_surfaces if surveyed else _found_surfaces
+    kernel = _kernel_of(solver, starts, _one_place if pointed else _two_places)
     return over_batch(kernel, batch, *flat, place, tile=tile, threads=threads)
 
 
@@ -159,8 +176,11 @@ def joint_fix_one(
     place: Float[Array, "3"],
     solver: AbstractSolver,
 ) -> JointFix:
-    """`joint_fix` of one epoch, unchecked and traceable; a NaN place means none is given."""
-    return _solved(phases, known, place, solver, _found_surfaces(phases, known))
+    """`joint_fix` of one epoch, unchecked and traceable; a NaN place means none is given.
+
+    Does not look for a second place.
+    """
+    return _solved(phases, known, place, solver, _found_surfaces, _one_place)
 
 
 def surveyed_fix_one(
@@ -170,70 +190,139 @@ def surveyed_fix_one(
     solver: AbstractSolver,
 ) -> JointFix:
     """`joint_fix_one` where all surfaces are surveyed: cheaper, and compiled sooner."""
-    return _solved(phases, known, place, solver, _surveyed_surfaces(phases, known))
+    return _solved(phases, known, place, solver, _surveyed_surfaces, _one_place)
 
 
-def _solved(phases: RelayedPhases, known: Knowledge, place, solver, surfaces) -> JointFix:
-    """From the surfaces' starts, and whether they are any."""
-    start = _start(phases, known, place, surfaces[0])
+class _Places(NamedTuple):
+    """Where the solver ended, and where else it may: NaN if nowhere."""
+
+    end: End
+    other: Float[Array, "3"]
+
+
+def _one_place(end: End, again, phases: RelayedPhases, known: Knowledge) -> _Places:
+    """Do not look for another place."""
+    return _Places(end, jnp.full(3, jnp.nan))
+
+
+def _two_places(end: End, again, phases: RelayedPhases, known: Knowledge) -> _Places:
+    """Try the other root of the quadratic, take the better, and keep the other if it fits, too."""
+    twin, exists = twin_of(end.values, phases, known)
+    second = again(twin, exists)
+    distance = jnp.sqrt(jnp.sum((second.values.rx_pos_ecef_m - end.values.rx_pos_ecef_m) ** 2))
+    differs = exists & (second.status == Status.converged) & (distance > SAME_PLACE_M)
+    gain = end.normal.cost - second.normal.cost
+    better = differs & ((gain > TELLING_COST) | (end.status != Status.converged))
+    fits = differs & (jnp.abs(gain) <= TELLING_COST) & (end.status == Status.converged)
+    best = jax.tree.map(lambda a, b: jnp.where(better, b, a), end, second)
+    return _Places(best, jnp.where(fits, second.values.rx_pos_ecef_m, jnp.nan))
+
+
+def _solved(
+    phases: RelayedPhases, known: Knowledge, place, solver, find_surfaces, find_places
+) -> JointFix:
+    known, dark = _without_dark(phases, known)
+    surfaces, can_start = find_surfaces(phases, known, place)
+    start, leg_m = _start(phases, known, place, surfaces)
     unknowns = Unknowns.of(start, FREE)
     problem = Problem(relayed_normal(phases, known), moved)
     num_rows = jnp.sum(jnp.isfinite(phases.links.sigma_m)) + _num_known(known)
     enough = num_rows >= unknowns.size
-    end = solver.run(problem, start, enough)
+    first = solver.run(problem, start, enough)
+    again = functools.partial(_again, solver, problem)
+    end, other = find_places(first, again, phases, known)
     found, theta = estimate_at(end, end.values, unknowns), end.values
     offset = theta.rx_pos_ecef_m[None, :] - theta.surface_pos_ecef_m
     ahead = jnp.sum(offset * known.departure, axis=1) > 0.0
-    wrong_side = jnp.any(jnp.isfinite(known.sigma_aod_rad) & ~ahead)
+    no_leg = (leg_m <= 0.0) & (found.status != Status.converged)
+    wrong_side = jnp.any(jnp.isfinite(known.sigma_aod_rad) & ~ahead) | no_leg
     hidden = sum(numbers_about_receiver(phases, known)) < UNKNOWNS_OF_RECEIVER
-    status = _status(found.status, wrong_side, surfaces[1], hidden)
-    blank = jnp.where(status == AstarsStatus.ok, 1.0, jnp.nan)
+    two = jnp.all(jnp.isfinite(other))
+    status = _status(found.status, wrong_side, can_start, hidden, two)
+    blank = jnp.where(has_position(status), 1.0, jnp.nan)
     return JointFix(
         blank * theta.rx_pos_ecef_m,
-        blank * theta.surface_pos_ecef_m,
+        blank * jnp.where(dark[:, None], jnp.nan, theta.surface_pos_ecef_m),
         blank * theta.clock_bias_m / SPEED_OF_LIGHT_MPS,
         blank * found.covariance_of("rx_pos_ecef_m"),
         blank * square_sum(found.cost, jnp.asarray(phases.links.sigma_m)),
         num_rows - unknowns.size,
         found,
         status,
+        jnp.where(status == AstarsStatus.ambiguous, other, jnp.nan),
     )
 
 
-def _found_surfaces(phases: RelayedPhases, known: Knowledge) -> tuple[Array, Array]:
-    """Start of each surface, by survey or else LS-1; whether all have one."""
+def _again(solver: AbstractSolver, problem: Problem, start: AstarsTheta, wanted) -> End:
+    return solver.run(problem, start, wanted)
+
+
+def _without_dark(phases: RelayedPhases, known: Knowledge) -> tuple[Knowledge, Array]:
+    """Pin surfaces that relay nothing and are not surveyed: they tell nothing, and cannot be told.
+
+    Their three equations make up for their three unknowns.
+    """
+    used = jnp.sum(_present(phases)[:, None] * phases.links.via, axis=0) > 0.5
+    dark = ~used & ~jnp.isfinite(known.sigma_survey_m)
+    pinned = eqx.tree_at(
+        lambda k: (k.sigma_survey_m, k.sigma_aod_rad),
+        known,
+        (
+            jnp.where(dark, 1.0, known.sigma_survey_m),
+            jnp.where(dark, jnp.inf, known.sigma_aod_rad),
+        ),
+    )
+    return pinned, dark
+
+
+def _found_surfaces(phases: RelayedPhases, known: Knowledge, place) -> tuple[Array, Array]:
+    """Start of each surface, by survey or else LS-1; whether all have one.
+
+    Where LS-1 cannot and the receiver's start is given, a surface starts as far from it as a last
+    leg may be, against the measured direction.
+    """
     links, ranges = phases.links, jnp.asarray(phases.range_m)
     satellites, ones = jnp.asarray(links.sat_pos_ecef_m), jnp.ones_like(ranges)
     surfaces, good = [], jnp.asarray(True)
+    given = jnp.all(jnp.isfinite(place))
     for k in range(links.via.shape[-1]):
         own = (jnp.asarray(links.via)[:, k] > 0.5) & jnp.isfinite(links.sigma_m)
         surveyed = jnp.isfinite(known.sigma_survey_m[k])
         alone = surface_fix_one(satellites, ranges, ones, own)
-        at = jnp.where(surveyed, known.surface_pos_ecef_m[k], alone.surface_pos_ecef_m)
-        good = good & (surveyed | (alone.status == AstarsStatus.ok))
+        is_found = alone.status == AstarsStatus.ok
+        guess = place - LIKELY_LEG_M * known.departure[k]
+        at = jnp.where(is_found, alone.surface_pos_ecef_m, guess)
+        at = jnp.where(surveyed, known.surface_pos_ecef_m[k], at)
+        good = good & (surveyed | is_found | given)
         surfaces.append(at)
     return jnp.stack(surfaces), good
 
 
-def _surveyed_surfaces(phases: RelayedPhases, known: Knowledge) -> tuple[Array, Array]:
+def _surveyed_surfaces(phases: RelayedPhases, known: Knowledge, place) -> tuple[Array, Array]:
     """Start of each surface where all are surveyed."""
     return jnp.asarray(known.surface_pos_ecef_m), jnp.asarray(True)
 
 
-def _start(phases: RelayedPhases, known: Knowledge, place, surface) -> AstarsTheta:
-    """The receiver from direction and network time, or as given."""
+def _start(phases: RelayedPhases, known: Knowledge, place, surface) -> tuple[AstarsTheta, Array]:
+    """The receiver from a direction, or as given; and the last leg that network time leaves."""
     links = phases.links
     leg = jnp.stack([_mean_leg(phases, surface[k], k) for k in range(surface.shape[0])])
     used = jnp.sum(_present(phases)[:, None] * links.via, axis=0) > 0.5
     synced = jnp.isfinite(known.sigma_sync_s)
     bias_m = jnp.where(synced, SPEED_OF_LIGHT_MPS * known.clock_bias_s, 0.0)
-    k = jnp.argmax(jnp.isfinite(known.sigma_aod_rad) & used)
-    reach = jnp.maximum(leg[k] - bias_m, CLOSEST_START_M)
-    given = jnp.all(jnp.isfinite(place))
-    receiver = jnp.where(given, place, surface[k] + reach * known.departure[k])
+    pointed = jnp.isfinite(known.sigma_aod_rad)
+    k = jnp.argmax(pointed * (1 + used))
+    told = synced & pointed[k] & used[k]
+    left_m = jnp.where(told, leg[k] - bias_m, LIKELY_LEG_M)
+    ahead = surface[k] + jnp.maximum(left_m, CLOSEST_START_M) * known.departure[k]
+    is_behind = pointed[k] & (jnp.sum((place - surface[k]) * known.departure[k]) <= 0.0)
+    given = jnp.all(jnp.isfinite(place)) & ~is_behind
+    receiver = jnp.where(given, place, ahead)
     offset = jnp.sqrt(jnp.sum((receiver[None, :] - surface) ** 2, axis=1))
     clock = jnp.where(synced, bias_m, _clock(phases, receiver, jnp.where(used, leg - offset, 0.0)))
-    return AstarsTheta(surface, receiver, clock)
+    # A surface that is not surveyed may still move; its last leg is no verdict yet.
+    left_m = jnp.where(told & jnp.isfinite(known.sigma_survey_m[k]), left_m, LIKELY_LEG_M)
+    return AstarsTheta(surface, receiver, clock), left_m
 
 
 def _mean_leg(phases: RelayedPhases, surface, k: int) -> Float[Array, ""]:
@@ -265,10 +354,9 @@ def _num_known(known: Knowledge) -> Int[Array, ""]:
     return survey + aod + jnp.isfinite(known.sigma_sync_s)
 
 
-def _status(ended: Status, wrong_side, can_start, hidden) -> AstarsStatus:
-    status = AstarsStatus.where(
-        ended == Status.converged, AstarsStatus.ok, AstarsStatus.not_converged
-    )
+def _status(ended: Status, wrong_side, can_start, hidden, two) -> AstarsStatus:
+    status = AstarsStatus.where(two, AstarsStatus.ambiguous, AstarsStatus.ok)
+    status = AstarsStatus.where(ended == Status.converged, status, AstarsStatus.not_converged)
     few = ended == Status.too_few_measurements
     status = AstarsStatus.where(wrong_side, AstarsStatus.no_last_leg, status)
     weak = (ended == Status.unobservable) | ~can_start
@@ -296,12 +384,14 @@ def _spread(leaf: np.ndarray, batch: tuple[int, ...], tail: int) -> np.ndarray:
 
 
 @functools.lru_cache(maxsize=64)
-def _kernel_of(solver: AbstractSolver, start_surfaces):
+def _kernel_of(solver: AbstractSolver, find_surfaces, find_places):
     """One kernel for each solver and way to start, so that it is compiled once."""
-    return functools.partial(_flat_one, solver, start_surfaces)
+    return functools.partial(_flat_one, solver, find_surfaces, find_places)
 
 
-def _flat_one(solver, start_surfaces, sat, via, sigma, range_m, *rest) -> JointFix:
+def _flat_one(
+    solver: AbstractSolver, find_surfaces, find_places, sat, via, sigma, range_m, *rest
+) -> JointFix:
     *about, place = rest
     phases, known = RelayedPhases(RelayLink(sat, via, sigma), range_m), Knowledge(*about)
-    return _solved(phases, known, place, solver, start_surfaces(phases, known))
+    return _solved(phases, known, place, solver, find_surfaces, find_places)

@@ -16,10 +16,8 @@ from leopnt.inference.parameters import parameter
 from leopnt.inference.priors import AbstractPrior
 from leopnt.methods.astars.inputs import (
     broadcast,
-    check_above_zero,
     check_above_zero_or_none,
     check_directions,
-    check_positions,
     check_ranges,
     check_satellites,
     common_shape,
@@ -122,15 +120,17 @@ class Knowledge(AbstractPrior):
 def numbers_about_receiver(
     phases: RelayedPhases, known: Knowledge
 ) -> tuple[Int[Array, "*batch"], Int[Array, "*batch"], Int[Array, "*batch"], Int[Array, "*batch"]]:
-    """What tells of the receiver and its clock: one number for each surface that relays anything,
-    one for each direct satellite, two for each direction from such a surface, one for network time.
+    """How many numbers tell of the receiver and its clock.
 
-    Surfaces are taken as surveyed, or found by four satellites of their own.
+    One for each surface that relays anything, one for each direct satellite, two for each direction
+    from a surface that is surveyed or relays anything, one for network time. Surfaces are taken as
+    surveyed, or found by four satellites of their own.
     """
     via, there = jnp.asarray(phases.links.via), jnp.isfinite(phases.links.sigma_m)
     used = jnp.any((via > 0.5) & there[..., None], axis=-2)
     direct = jnp.sum((jnp.sum(via, axis=-1) < 0.5) & there, axis=-1)
-    pointed = jnp.sum(used & jnp.isfinite(known.sigma_aod_rad), axis=-1)
+    stands = used | jnp.isfinite(known.sigma_survey_m)
+    pointed = jnp.sum(stands & jnp.isfinite(known.sigma_aod_rad), axis=-1)
     sync = jnp.isfinite(known.sigma_sync_s).astype(int)
     return jnp.sum(used, axis=-1), direct, 2 * pointed, sync
 
@@ -180,6 +180,8 @@ def relayed_phases(
     shape = (*batch, satellites.shape[-2])
     sigma = broadcast("sigma_m", check_above_zero_or_none("sigma_m", sigma_m), shape)
     numbers = np.asarray(surface)
+    if num_surfaces < 1:
+        raise LeopntError(f"num_surfaces = {num_surfaces}: expected 1 or more, used or not.")
     if not np.issubdtype(numbers.dtype, np.integer):
         raise LeopntError(f"surface has type {numbers.dtype}; accepted: integers.")
     if np.any(numbers < DIRECT) or np.any(numbers >= num_surfaces):
@@ -208,6 +210,8 @@ def knowledge(
 ) -> Knowledge:
     """What is known of surfaces, directions and the clock; what is left out is not known.
 
+    An infinite sigma says so of one surface of several, whose vector then counts for nothing.
+
     Args:
         surface_pos_ecef_m: surveyed positions, with a sigma of 1 cm unless told otherwise.
         departure: unit vectors from the surfaces to the receiver.
@@ -219,15 +223,20 @@ def knowledge(
         LeopntError: shapes that are not (..., num_surfaces, 3), no unit vectors, sigmas missing or
             not above zero, not finite.
     """
-    survey = _of_surfaces("surface_pos_ecef_m", surface_pos_ecef_m, check_positions, num_surfaces)
-    aod = _of_surfaces("departure", departure, check_directions, num_surfaces)
+    up = np.array([0.0, 0.0, 1.0])
+    survey = _of_surfaces(
+        "surface_pos_ecef_m", surface_pos_ecef_m, sigma_survey_m, num_surfaces, 0 * up
+    )
+    aod = _of_surfaces("departure", departure, sigma_aod_rad, num_surfaces, up)
+    if aod is not None:
+        check_directions("departure", aod)
     clock = None if clock_bias_s is None else finite_array("clock_bias_s", clock_bias_s)
     batch = common_shape(
         surface_pos_ecef_m=() if survey is None else survey.shape[:-2],
         departure=() if aod is None else aod.shape[:-2],
         clock_bias_s=() if clock is None else clock.shape,
     )
-    each, up = (*batch, num_surfaces), np.array([0.0, 0.0, 1.0])
+    each = (*batch, num_surfaces)
     return Knowledge(
         _filled(survey, np.zeros(3), (*each, 3)),
         _sigma("sigma_survey_m", sigma_survey_m, survey, each),
@@ -238,13 +247,22 @@ def knowledge(
     )
 
 
-def _of_surfaces(name, value, check, num_surfaces: int):
+def _of_surfaces(name, value, sigma, num_surfaces: int, default: np.ndarray):
+    """Vectors of the surfaces; the default where the sigma says that there is none."""
     if value is None:
         return None
-    found = check(name, value)
-    if found.ndim < 2 or found.shape[-2] != num_surfaces:
+    found = np.asarray(value)
+    if found.ndim < 2 or found.shape[-2:] != (num_surfaces, 3):
         raise LeopntError(f"{name} has shape {found.shape}; accepted: (..., {num_surfaces}, 3).")
-    return found
+    if sigma is None or not np.any(np.isposinf(sigma)):
+        return finite_array(name, value)
+    none = np.isposinf(np.asarray(sigma, float))[..., None]
+    shape = common_shape(**{name: found.shape[:-1], f"the sigma of {name}": none.shape[:-1]})
+    if shape[-1:] != (num_surfaces,):
+        raise LeopntError(
+            f"the sigma of {name} has shape {none.shape[:-1]}; accepted: ({num_surfaces},) or one."
+        )
+    return finite_array(name, np.where(none, default, found))
 
 
 def _filled(value: np.ndarray | None, default: np.ndarray, shape) -> np.ndarray:
@@ -256,4 +274,4 @@ def _sigma(name: str, sigma, value: np.ndarray | None, shape) -> np.ndarray:
         return np.full(shape, np.inf)
     if sigma is None:
         raise LeopntError(f"{name}: missing; expected a standard deviation for what is given.")
-    return np.array(broadcast(name, check_above_zero(name, sigma), shape))
+    return np.array(broadcast(name, check_above_zero_or_none(name, sigma), shape))

@@ -19,3 +19,9 @@ class AstarsStatus(eqx.Enumeration):
         "fewer than four numbers tell of the receiver and its clock: one surface gives one, add "
         "network time and a direction, more surfaces or direct satellites"
     )
+    ambiguous = "a second position fits as well: a direction or one more range would decide"
+
+
+def has_position(status: AstarsStatus):
+    """Whether a fix that ended so holds a position: one, or one of two."""
+    return (status == AstarsStatus.ok) | (status == AstarsStatus.ambiguous)
