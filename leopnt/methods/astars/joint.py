@@ -113,7 +113,10 @@ def joint_fix(
         start_ecef_m: near the receiver; needed where no direction is known.
         solver: default Gauss-Newton with a direction, Levenberg-Marquardt from `start_ecef_m`.
 
-    A surface that is not surveyed needs four satellites of its own. A surveyed one needs one.
+    A surface that is not surveyed needs four satellites of its own, or a start and a direction. A
+    surveyed one needs one. A surface that relays nothing does no harm. Where no direction is known,
+    spheres around surfaces may meet in two places: the fix is then the one near the start, its
+    status `ambiguous`, and `other_pos_ecef_m` the second one.
 
     Raises:
         LeopntError: numbers of surfaces differ; no start and no direction.
