@@ -88,7 +88,7 @@ def offset_range(range_m: ArrayLike, partials: ArrayLike, offset_body_m: ArrayLi
     """
     rho, p = np.asarray(range_m, float), np.asarray(offset_body_m, float)
     change = 2.0 * rho * np.sum(np.asarray(partials, float) * p, axis=-1) + np.sum(p * p, axis=-1)
-    return change / (rho + np.sqrt(rho**2 + change))
+    return np.asarray(change / (rho + np.sqrt(rho**2 + change)))
 
 
 def quaternions_of(axes: ArrayLike) -> Float[np.ndarray, "*batch 4"]:
