@@ -139,7 +139,7 @@ def _check(day: StationDay, layout: Layout, settings: CalibrationSettings) -> No
         )
 
 
-Weights = tuple[Float[np.ndarray, " link"], Float[np.ndarray, " link"]]
+Weights = tuple[Float[np.ndarray, "..."], Float[np.ndarray, "..."]]
 
 
 def _weights(day: StationDay, settings: CalibrationSettings) -> tuple[Weights, Weights]:

@@ -8,7 +8,8 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from leopnt.constants import EARTH_GM_M3PS2, EARTH_ROTATION_ERA_RADPS
-from leopnt.orbits.constellations import BDS3, Constellation, walker_star
+from leopnt.orbits.constellations import BDS3, walker_star
+from leopnt.orbits.kepler import KeplerElements
 
 
 @dataclass(frozen=True)
@@ -61,9 +62,8 @@ class CircularOrbits:
         return _turned(pos, angle), _turned(vel, angle)
 
 
-def circular_orbits(constellation: Constellation) -> CircularOrbits:
-    """Orbits of a constellation whose satellites move in circles; drifts are left out."""
-    of = constellation.elements()
+def circular_orbits(of: KeplerElements) -> CircularOrbits:
+    """Orbits of satellites that move in circles; eccentricities and drifts are left out."""
     node, tilt = np.asarray(of.raan_rad), np.asarray(of.inclination_rad)
     latitude = np.asarray(of.arg_perigee_rad) + np.asarray(of.mean_anomaly_rad)
     cos_o, sin_o, cos_i, sin_i = np.cos(node), np.sin(node), np.cos(tilt), np.sin(tilt)
@@ -81,12 +81,12 @@ def circular_orbits(constellation: Constellation) -> CircularOrbits:
 def polar_star(num_satellites: int, num_planes: int, altitude_m: float) -> CircularOrbits:
     """Polar planes over half the equator, phased by 360 degrees / satellites per plane number."""
     star = walker_star("LEO", num_satellites, num_planes, 1, np.pi / 2, altitude_m)
-    return circular_orbits(star)
+    return circular_orbits(star.elements())
 
 
 def bds3_orbits() -> CircularOrbits:
     """24 MEO, 3 IGSO and 3 GEO of BDS-3, two-body: synchronous ones at one turn a sidereal day."""
-    found = circular_orbits(BDS3)
+    found = circular_orbits(BDS3.elements())
     synchronous_m = (EARTH_GM_M3PS2 / EARTH_ROTATION_ERA_RADPS**2) ** (1.0 / 3.0)
     axis_m = np.where(found.axis_m > 4e7, synchronous_m, found.axis_m)
     return CircularOrbits(axis_m, found.start, found.ahead, found.latitude_rad)

@@ -7,7 +7,7 @@ d += k, b -= k (the S-transform); offsets, clocks, zenith delays and differences
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -15,6 +15,7 @@ from jaxtyping import Float, Int
 from leopnt.errors import LeopntError
 
 
+@runtime_checkable
 class Datum(Protocol):
     """One linear condition on the delays and biases of a part."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
@@ -14,6 +14,7 @@ Partials = Float[np.ndarray, "link 3"]
 Columns = Float[np.ndarray, "column link"]
 
 
+@runtime_checkable
 class OrbitModel(Protocol):
     """Columns that code and phase of a link share, the first three those of the offset."""
 
