@@ -48,7 +48,7 @@ def factor(matrix: Matrix, name_of: NameOf) -> Factor:
     bad = np.flatnonzero(~(diagonal > 0.0))
     if bad.size:
         raise LeopntError(
-            f"the normal equations are singular: {name_of(int(bad[0]))} has information "
+            f"the normal equations are singular at {name_of(int(bad[0]))}: its information is "
             f"{diagonal[bad[0]]:g}; expected above 0, from finite observations that depend on it."
         )
     scale = 1.0 / np.sqrt(diagonal)

@@ -91,5 +91,5 @@ def test_what_is_singular_is_named():
     with pytest.raises(LeopntError, match="singular at unknown 2: the observations do not"):
         factor(rows.T @ rows, unnamed)
     rows[:, 1] = 0.0
-    with pytest.raises(LeopntError, match="unknown 1 has information 0"):
+    with pytest.raises(LeopntError, match="singular at unknown 1: its information is 0"):
         factor(rows.T @ rows, unnamed)

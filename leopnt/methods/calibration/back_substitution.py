@@ -92,7 +92,7 @@ def estimate_station_day(
     covariance = part.joint_covariance(of.covariance[np.ix_(kept, kept)])
     clock, residuals = _clocks(found, x, len(day.epoch_s))
     clock_variance = _clock_variances(found, covariance, day.epoch_s)
-    sigma = np.sqrt(np.diag(covariance))
+    sigma = np.sqrt(np.maximum(np.diag(covariance), 0.0))
     u = found.unknowns
     local = [
         np.append(values, np.nan)[place]

@@ -59,7 +59,7 @@ class Calibration:
     @property
     def sigma_m(self) -> Float[np.ndarray, " param"]:
         """Formal standard deviations of all global unknowns."""
-        return np.sqrt(np.diag(self.covariance))
+        return np.sqrt(np.maximum(np.diag(self.covariance), 0.0))  # of what a datum holds: 0
 
     @property
     def offset_sigma_m(self) -> Float[np.ndarray, "sat 3"]:
