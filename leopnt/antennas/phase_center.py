@@ -64,7 +64,7 @@ def body_axes(pos_ecef_m: ArrayLike, vel_inertial_ecef_mps: ArrayLike) -> Axes:
 
 
 def offset_partials(unit: ArrayLike, axes: ArrayLike) -> Vectors:
-    """h = A^T u: derivatives of the range by the offset in the body frame.
+    """Derivatives of the range by the offset in the body frame, h = A^T u.
 
     Args:
         unit: u, unit vector from the station to the satellite, ECEF.

@@ -90,8 +90,8 @@ def _updated(x, p, rows, observed, variance):
 def rts_smoother(steps: LinearSteps, filtered: Filtered) -> Smoothed:
     """Rauch-Tung-Striebel smoother, backward over the filter's results.
 
-        C = P F^T (P')^-1      x_s = x + C (x_s' - F x)
-        P_s = (I - C F) P (I - C F)^T + C (P_s' + G G^T) C^T
+    C = P F^T (P')^-1      x_s = x + C (x_s' - F x)
+    P_s = (I - C F) P (I - C F)^T + C (P_s' + G G^T) C^T
     """
 
     def back(carry, step):

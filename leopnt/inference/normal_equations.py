@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
-from scipy.linalg import lapack, solve_triangular
+from scipy.linalg import get_lapack_funcs, solve_triangular
 
 from leopnt.errors import LeopntError
 
@@ -20,6 +20,8 @@ Matrix = Float[np.ndarray, "param param"]
 Vector = Float[np.ndarray, " param"]
 NameOf = Callable[[int], str]
 """The name of an unknown by its place, for error messages."""
+
+(_POTRF,) = get_lapack_funcs(("potrf",), dtype=np.float64)
 
 PIVOT_FLOOR = 1e-12
 """Share of an unknown's information that must be its own; below, rounding decides."""
@@ -53,7 +55,7 @@ def factor(matrix: Matrix, name_of: NameOf) -> Factor:
         )
     scale = 1.0 / np.sqrt(diagonal)
     scaled = matrix * scale[:, None] * scale[None, :]
-    lower, info = lapack.dpotrf(scaled, lower=1, clean=1, overwrite_a=1)
+    lower, info = _POTRF(scaled, lower=1, clean=1, overwrite_a=1)
     pivots = np.diag(lower)[: info - 1 if info else None] ** 2
     weak = np.flatnonzero(~(pivots > PIVOT_FLOOR))
     if info or weak.size:
@@ -67,7 +69,7 @@ def factor(matrix: Matrix, name_of: NameOf) -> Factor:
 
 def solve_factored(of: Factor, rhs: Float[np.ndarray, "param *cols"]) -> np.ndarray:
     """N^-1 rhs."""
-    return _scaled(of, solve_triangular(of.lower, half_solved(of, rhs), lower=True, trans="T"))
+    return _scaled(of, solve_triangular(of.lower, half_solved(of, rhs), lower=True, trans=1))
 
 
 def half_solved(of: Factor, rhs: Float[np.ndarray, "param *cols"]) -> np.ndarray:

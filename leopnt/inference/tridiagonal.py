@@ -6,10 +6,12 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
-from scipy.linalg import lapack, solve_banded
+from scipy.linalg import get_lapack_funcs, solve_banded
 
 from leopnt.errors import LeopntError
 from leopnt.inference.normal_equations import factor, inverse_of, solve_factored
+
+_PTTRF, _PTTRS = get_lapack_funcs(("pttrf", "pttrs"), dtype=np.float64)
 
 
 class ChainSolution(NamedTuple):
@@ -41,7 +43,7 @@ def solve_bordered_chain(
         LeopntError: T or S not positive definite.
     """
     if len(diagonal) > 1:
-        d, low, info = lapack.dpttrf(diagonal, off_diagonal)
+        d, low, info = _PTTRF(diagonal, off_diagonal)
     else:
         d, low, info = diagonal.copy(), np.zeros(0), int(not np.all(diagonal > 0.0))
     if info:
@@ -65,7 +67,7 @@ def solve_bordered_chain(
 def _chain_solved(d: np.ndarray, low: np.ndarray, rhs: np.ndarray) -> np.ndarray:
     if len(d) == 1:
         return rhs / d[:, None]
-    return lapack.dpttrs(d, low, rhs)[0]
+    return _PTTRS(d, low, rhs)[0]
 
 
 def _inverse_diagonal(d: np.ndarray, low: np.ndarray) -> np.ndarray:

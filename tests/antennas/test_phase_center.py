@@ -87,9 +87,7 @@ def circle(step_s):
     t = np.arange(20) * step_s
     a = 7378e3
     n = np.sqrt(3.986004418e14 / a**3)
-    turn = np.array(
-        [Rotation.from_euler("z", -OMEGA * x).as_matrix() for x in t]
-    )
+    turn = np.array([Rotation.from_euler("z", -OMEGA * x).as_matrix() for x in t])
     pos = a * np.stack([np.cos(n * t), 0 * t, np.sin(n * t)], -1)
     vel = a * n * np.stack([-np.sin(n * t), 0 * t, np.cos(n * t)], -1)
     return t, np.einsum("eij,ej->ei", turn, pos), np.einsum("eij,ej->ei", turn, vel)
@@ -131,7 +129,9 @@ def test_an_earth_relative_velocity_would_yaw_the_axes_by_four_degrees():
             "with 3 epochs or more",
         ),
         (
-            lambda: check_inertial_velocity(np.array([0.0, 2.0, 1.0]), np.ones((3, 3)), np.ones((3, 3))),
+            lambda: check_inertial_velocity(
+                np.array([0.0, 2.0, 1.0]), np.ones((3, 3)), np.ones((3, 3))
+            ),
             "t_s does not increase",
         ),
     ],

@@ -34,7 +34,9 @@ def test_clock_elimination_of_the_worked_case_has_all_printed_digits(evidence):
         ]
     )
     np.testing.assert_allclose(found.matrix, printed, rtol=1e-10)
-    np.testing.assert_allclose(found.vector, [148.32416758, 449908.34250, -450091.65750], rtol=1e-10)
+    np.testing.assert_allclose(
+        found.vector, [148.32416758, 449908.34250, -450091.65750], rtol=1e-10
+    )
     of = factor(found.matrix, unnamed)
     off = np.abs(solve_factored(of, found.vector) - [10.2, 0.9, -7.2])
     sigma = np.sqrt(np.diag(inverse_of(of))) - [0.4242640687, 0.3000149996, 0.3000149996]

@@ -41,7 +41,9 @@ def kept_links(links, keep, first, renumber):
     arc = arcs_of(sat, epoch, np.zeros(len(sat), bool))
     rest = (x[keep] for x in (links.code_m, links.phase_m, links.elevation_rad))
     code, phase, elevation = rest
-    return Links(sat, epoch, code, phase, elevation, arc, links.has_code[keep], links.has_phase[keep])
+    return Links(
+        sat, epoch, code, phase, elevation, arc, links.has_code[keep], links.has_phase[keep]
+    )
 
 
 def cut(day, first, last, leo, reference):
@@ -120,7 +122,9 @@ def dense_problem(days, settings, num_sats, num_stations, delay_in_phase=False):
                     common += [(column(("c", s, c)), g[c]) for c in range(k)]
                     own = [(column(("d", s)), 1.0), (column(("b", day.station)), 1.0)]
                 if links.has_code[i]:
-                    rows.append((common + own, links.code_m[i], sigma_of(el, settings.code_sigma_m)))
+                    rows.append(
+                        (common + own, links.code_m[i], sigma_of(el, settings.code_sigma_m))
+                    )
                 if links.has_phase[i]:
                     phase = settings.leo_phase_sigma_m if kind == "leo" else settings.phase_sigma_m
                     arc = [(column(("B", who, kind, int(links.arc[i]))), 1.0)]

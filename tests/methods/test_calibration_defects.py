@@ -90,9 +90,7 @@ def test_offsets_from_phase_alone_are_those_of_a_least_norm_solution():
 
 def test_two_islands_are_two_defects_each_with_its_own_level(evidence):
     days, leo, truth = cases.small_days()
-    days = [
-        with_links(day, (day.leo.satellite < 2) == (day.station == 0)) for day in days
-    ]
+    days = [with_links(day, (day.leo.satellite < 2) == (day.station == 0)) for day in days]
     told = rank_defects(days, 5, 2)
     assert (told.datum, told.local, told.unseen) == (2, 0, 0)
     a, _, sigma, _ = cases.dense_problem(days, SEED_SETTINGS, 5, 2)
@@ -130,7 +128,7 @@ def test_components_are_found_through_chains_and_not_through_the_unlinked():
     for sat, station in ((0, 0), (1, 0), (1, 2), (3, 3)):
         linked[sat, station] = True
     parts = code_components(linked)
-    assert parts.count == 2
+    assert parts.parts == 2
     np.testing.assert_array_equal(parts.satellite, [0, 0, -1, 1, -1])
     np.testing.assert_array_equal(parts.station, [0, -1, 0, 1])
 
@@ -150,9 +148,7 @@ def test_a_single_satellite_has_one_defect_as_a_constellation_has():
 
 def test_a_satellite_with_one_pass_is_warned_of_and_has_large_sigmas():
     days, _, _ = cases.small_days()
-    alone = [
-        with_links(day, (day.leo.satellite > 0) | (i == 0)) for i, day in enumerate(days)
-    ]
+    alone = [with_links(day, (day.leo.satellite > 0) | (i == 0)) for i, day in enumerate(days)]
     layout = Layout(5, 2, SEED_SETTINGS.orbit.names())
     with pytest.warns(LeopntWarning, match="with one pass only, see their sigma: 0"):
         found = solve_calibration(reduced(alone, layout))

@@ -35,7 +35,7 @@ HONEST = CalibrationSettings(ztd_spacing_s=1200.0)
 
 
 def solved(settings, datum=None):
-    days, leo, truth = cases.small_days(BASELINE_ERRORS)
+    days, _, _ = cases.small_days(BASELINE_ERRORS)
     layout = cases.layout_of(settings, 5, 2)
     normals = stacked(reduce_station_day(day, layout, settings) for day in days)
     return solve_calibration(normals, datum, settings.orbit.prior_sigma_m()), normals, days
@@ -43,7 +43,7 @@ def solved(settings, datum=None):
 
 @pytest.mark.parametrize("settings", [SEED_SETTINGS, HONEST], ids=["seed", "honest"])
 def test_reduced_estimates_are_those_of_one_dense_least_squares(settings, evidence):
-    found, normals, days = solved(settings)
+    found, _, days = solved(settings)
     problem = cases.dense_problem(days, settings, 5, 2)
     columns = problem[3]
     x, q, squares = cases.dense_solution(problem, settings, 5, 2)

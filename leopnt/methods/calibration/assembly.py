@@ -105,9 +105,7 @@ def assemble(day: StationDay, layout: Layout, settings: CalibrationSettings) -> 
     matrix, vector = np.zeros((size, size)), np.zeros(size)
     for part in rows:
         _add_pieces(matrix, vector, part)
-    clock_weight = sum(
-        np.bincount(r.epoch, r.code_weight + r.phase_weight, count) for r in rows
-    )
+    clock_weight = sum(np.bincount(r.epoch, r.code_weight + r.phase_weight, count) for r in rows)
     square = _eliminate_clocks(matrix, vector, rows, np.asarray(clock_weight), day.epoch_s)
     used = sum(int(np.count_nonzero(w)) for pair in weights for w in pair)
     return ClockFree(
@@ -156,7 +154,7 @@ def _weights(day: StationDay, settings: CalibrationSettings) -> tuple[Weights, W
 
 
 def _unknowns(day, layout, settings, weights) -> Unknowns:
-    (leo_code, leo_phase), (ref_code, ref_phase) = weights
+    (leo_code, leo_phase), (_, ref_phase) = weights
     seen = np.zeros(layout.num_satellites, bool)
     coded = np.zeros(layout.num_satellites, bool)
     seen[day.leo.satellite[(leo_code > 0) | (leo_phase > 0)]] = True
@@ -172,14 +170,16 @@ def _unknowns(day, layout, settings, weights) -> Unknowns:
     ref_used[held[1]] = False
     node_used = _supported_nodes(day, settings, weights)
     size = len(global_place) + sum(int(np.sum(u)) for u in (node_used, leo_used, ref_used))
-    local = _places(len(global_place), size, node_used, leo_used, ref_used)
+    node, leo_arc, reference_arc = _places(len(global_place), size, node_used, leo_used, ref_used)
     sat_column = np.full((layout.num_satellites, layout.num_columns), size)
     sat_column[seen] = np.arange(num_columns).reshape(-1, layout.num_columns)
     delay = np.full(layout.num_satellites, size)
     delay[coded] = num_columns + np.arange(len(places[1]))
     bias_place = len(global_place) - 1 if len(bias) else size
     floating = len(held[0]) + len(held[1])
-    return Unknowns(global_place, sat_column, delay, bias_place, *local, floating, size)
+    return Unknowns(
+        global_place, sat_column, delay, bias_place, node, leo_arc, reference_arc, floating, size
+    )
 
 
 def _places(first: int, absent: int, *used: Bool[np.ndarray, "..."]) -> list[np.ndarray]:

@@ -94,13 +94,20 @@ def estimate_station_day(
     clock_variance = _clock_variances(found, covariance, day.epoch_s)
     sigma = np.sqrt(np.maximum(np.diag(covariance), 0.0))
     u = found.unknowns
-    local = [
-        np.append(values, np.nan)[place]
-        for place in (u.node, u.leo_arc, u.reference_arc)
-        for values in (x, sigma)
-    ]
+    x, sigma = np.append(x, np.nan), np.append(sigma, np.nan)  # the last: not estimated
     return StationDayEstimate(
-        clock, np.sqrt(clock_variance), *local, covariance, *residuals, found.unknowns
+        clock,
+        np.sqrt(clock_variance),
+        x[u.node],
+        sigma[u.node],
+        x[u.leo_arc],
+        sigma[u.leo_arc],
+        x[u.reference_arc],
+        sigma[u.reference_arc],
+        covariance,
+        residuals[0],
+        residuals[1],
+        u,
     )
 
 
@@ -109,11 +116,13 @@ def residual_statistics(residuals: list[LinkResiduals]) -> ResidualStatistics:
     columns = [np.concatenate(part) for part in zip(*residuals, strict=True)]
     kept = [part[np.isfinite(part)] for part in columns]
 
-    def rms(values) -> float:
-        return float(np.sqrt(np.mean(values**2))) if len(values) else float("nan")
-
+    code, phase, code_sigmas, phase_sigmas = map(_rms, kept)
     largest = max(float(np.max(np.abs(part), initial=0.0)) for part in kept[2:])
-    return ResidualStatistics(*(rms(part) for part in kept), largest)
+    return ResidualStatistics(code, phase, code_sigmas, phase_sigmas, largest)
+
+
+def _rms(values: np.ndarray) -> float:
+    return float(np.sqrt(np.mean(values**2))) if len(values) else float("nan")
 
 
 def _predicted(rows: Rows, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -15,12 +15,12 @@ from leopnt.methods.calibration.station_day import StationDay
 class Components(NamedTuple):
     """Connected parts of the graph "station r has LEO code of satellite s".
 
-    satellite, station: number of the part of each; -1 without code.
+    satellite, station: number of the part of each; -1 without code. parts: how many.
     """
 
     satellite: Int[np.ndarray, " sat"]
     station: Int[np.ndarray, " station"]
-    count: int
+    parts: int
 
 
 def code_components(linked: Bool[np.ndarray, "sat station"]) -> Components:
@@ -77,12 +77,14 @@ def rank_defects(days: list[StationDay], num_satellites: int, num_stations: int)
     local = 0
     for day in days:
         linked[day.leo.satellite[day.leo.has_code], day.station] = True
-        ones = [(x.has_code.astype(float), x.has_phase.astype(float)) for x in (day.leo, day.reference)]
+        ones = [
+            (x.has_code.astype(float), x.has_phase.astype(float)) for x in (day.leo, day.reference)
+        ]
         held = floating_arcs(day, (ones[0], ones[1]))
         local += len(held[0]) + len(held[1])
     parts = code_components(linked)
     unseen = int(np.sum(parts.satellite < 0) + np.sum(parts.station < 0))
-    return RankDefects(parts.count, local, unseen)
+    return RankDefects(parts.parts, local, unseen)
 
 
 def floating_arcs(

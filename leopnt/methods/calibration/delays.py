@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple, Protocol, runtime_checkable
 
 import jax
@@ -101,7 +102,7 @@ def delay_links(
     table = (day.epoch_s[e], station, leo.arc, leo.code_m - known - isb_m, leo.phase_m - known)
     table = (*table, code_variance, phase_variance)
     bounds = np.searchsorted(leo.satellite, np.arange(len(offset_m) + 1))
-    return [DelayLinks(*(x[a:b] for x in table)) for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
+    return [DelayLinks(*(x[a:b] for x in table)) for a, b in pairwise(bounds)]
 
 
 def joined_links(parts: Sequence[DelayLinks]) -> DelayLinks:
@@ -195,25 +196,21 @@ def filter_delays(
         _steps(one, model, float(level), float(sigma), stations)
         for one, level, sigma in zip(links, level_m, level_sigma_m, strict=True)
     ]
-    longest = max(len(t) for t, _, _ in tables)
+    longest = max(64, 1 << (max(len(t) for t, _, _ in tables) - 1).bit_length())
     found = []
     for first in range(0, len(tables), _TILE):
         some = tables[first : first + _TILE]
         padded = [_padded(steps, longest) for _, steps, _ in some]
         stacked = LinearSteps(*(jnp.stack(column) for column in zip(*padded, strict=True)))
         sigmas = jnp.stack([jnp.asarray(sigma) for _, _, sigma in some])
-        mean, variance = _filtered(stacked, sigmas, smoother or ForwardBackward(), len(stations))
+        mean, variance = _kernel(stacked, sigmas, smoother or ForwardBackward(), len(stations))
         for i, (t, _, _) in enumerate(some):
             delay = level_m[first + i] + np.asarray(mean[i, : len(t)])
             found.append(DelaySeries(t, delay, np.sqrt(np.asarray(variance[i, : len(t)]))))
     return found
 
 
-def _filtered(stacked: LinearSteps, sigmas, smoother: Smoother, num_slots: int):
-    return _kernel(stacked, sigmas, smoother, num_slots)
-
-
-def _run(stacked: LinearSteps, sigmas, smoother: Smoother, num_slots: int):
+def _smoothed(stacked: LinearSteps, sigmas, smoother: Smoother, num_slots: int):
     def one(steps, sigma):
         before = kalman_filter(steps, jnp.zeros(len(sigma)), jnp.diag(sigma**2))
         after = smoother.smooth(steps, before)
@@ -224,7 +221,7 @@ def _run(stacked: LinearSteps, sigmas, smoother: Smoother, num_slots: int):
     return jax.vmap(one)(stacked, sigmas)
 
 
-_kernel = jax.jit(_run, static_argnums=(2, 3))
+_kernel = jax.jit(_smoothed, static_argnums=(2, 3))
 
 
 def _steps(links: DelayLinks, model: DelayModel, level_m, level_sigma_m, stations):

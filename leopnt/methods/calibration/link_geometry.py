@@ -43,7 +43,7 @@ def leo_partials(
     sat_pos_ecef_m: Float[np.ndarray, "link 3"],
     vel_inertial_ecef_mps: Float[np.ndarray, "link 3"],
 ) -> Float[np.ndarray, "link 3"]:
-    """h = A^T u for nadir-pointing satellites."""
+    """Partials h = A^T u of nadir-pointing satellites."""
     return offset_partials(unit, body_axes(sat_pos_ecef_m, vel_inertial_ecef_mps))
 
 

@@ -1,4 +1,4 @@
-"""What of a LEO satellite is estimated from its ranges: offset, and errors of its orbit and clock."""
+"""What of a LEO satellite is estimated: offset, and errors of its orbit and clock."""
 
 from __future__ import annotations
 

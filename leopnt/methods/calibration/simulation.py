@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -183,9 +184,7 @@ def _product_errors(
     if errors == NO_ERRORS:
         return np.zeros(len(sat))
     phases = error_phases(seed, scene.leo.num_satellites)
-    found = range_errors(
-        errors, phases, sat, t[epoch], geometry.orbit_angle_rad, geometry.partials
-    )
+    found = range_errors(errors, phases, sat, t[epoch], geometry.orbit_angle_rad, geometry.partials)
     bounds = np.searchsorted(sat, np.arange(scene.leo.num_satellites + 1))
     for s in range(scene.leo.num_satellites):
         part = slice(bounds[s], bounds[s + 1])
@@ -199,7 +198,7 @@ def _observed(key, system: int, noise: SimulatedNoise, sat, epoch, elevation, co
     arc = arcs_of(sat, epoch, np.zeros(len(sat), bool))
     code, phase = common + own, common.copy()
     starts = np.concatenate([[0], np.flatnonzero(np.diff(sat)) + 1, [len(sat)]])
-    for first, stop in zip(starts[:-1], starts[1:], strict=True):
+    for first, stop in pairwise(starts):
         if first == stop:
             continue
         rng = np.random.default_rng([*key, 4 + system, int(sat[first])])

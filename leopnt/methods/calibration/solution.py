@@ -107,14 +107,12 @@ def solve_calibration(
     def name_of(place: int) -> str:
         return layout.name_of(int(np.flatnonzero(active)[place]))
 
-    found = solve_constrained(
-        matrix[np.ix_(active, active)], vector[active], rows, values, name_of
-    )
+    found = solve_constrained(matrix[np.ix_(active, active)], vector[active], rows, values, name_of)
     estimate = np.full(layout.size, np.nan)
     estimate[active] = found.estimate
     covariance = np.full((layout.size, layout.size), np.nan)
     covariance[np.ix_(active, active)] = found.covariance
-    unknowns = int(np.sum(active)) - parts.count + normals.num_eliminated
+    unknowns = int(np.sum(active)) - parts.parts + normals.num_eliminated
     redundancy = normals.num_observations + priors - unknowns
     squares = normals.square - float(vector[active] @ found.estimate)
     factor = squares / redundancy if redundancy > 0 else float("nan")
@@ -204,8 +202,8 @@ def _active(normals: ReducedNormals):
 
 
 def _constraints(layout: Layout, parts: Components, datum: Datum, active):
-    rows, values = np.zeros((parts.count, layout.size)), np.zeros(parts.count)
-    for part in range(parts.count):
+    rows, values = np.zeros((parts.parts, layout.size)), np.zeros(parts.parts)
+    for part in range(parts.parts):
         sats = np.flatnonzero(parts.satellite == part)
         stations = np.flatnonzero(parts.station == part)
         of_delays, of_biases, values[part] = datum.condition(sats, stations)
@@ -226,9 +224,9 @@ def _warn(normals: ReducedNormals, parts: Components) -> None:
             warnings.warn(
                 f"{what}: {', '.join(map(str, np.flatnonzero(mask)))}.", LeopntWarning, stacklevel=3
             )
-    if parts.count > 1:
+    if parts.parts > 1:
         warnings.warn(
-            f"the network has {parts.count} parts that share no code link; delays and biases of "
+            f"the network has {parts.parts} parts that share no code link; delays and biases of "
             "each have a level of their own.",
             LeopntWarning,
             stacklevel=3,
