@@ -48,7 +48,7 @@ def arc_correlations(
 
 
 def _clock_rows(found, epoch_s, size: int):
-    """c = C_e / D_e of any epoch, over the unknowns of the station-day."""
+    """Rows C_e / D_e of any epoch, over the unknowns of the station-day."""
     pieces = list(clock_pieces(found.rows, epoch_s, size + 1))
     firsts = np.array([piece.first for piece in pieces])
 
