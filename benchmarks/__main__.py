@@ -1,6 +1,7 @@
 """Run every benchmark: `python -m benchmarks` or `make bench`."""
 
 from benchmarks import (
+    calibration,
     lambda_search,
     nine_d_bounds,
     pace_beamforming,
@@ -21,6 +22,7 @@ for module in (
     pace_beamforming,
     pace_bounds,
     power_fixes,
+    calibration,
     lambda_search,
 ):
     print(f"== {module.__name__}")
