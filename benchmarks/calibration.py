@@ -30,7 +30,6 @@ from leopnt.methods.calibration import (
     bds3_orbits,
     delay_links,
     draw_truth,
-    estimate_station_day,
     joined_links,
     polar_star,
     reduce_all,
@@ -38,6 +37,7 @@ from leopnt.methods.calibration import (
     simulate_station_day,
     smooth_delays,
     solve_calibration,
+    values_of_station_day,
 )
 from leopnt.methods.calibration.assembly import assemble
 
@@ -81,7 +81,7 @@ def one_day(scene, truth, layout):
     times[name], _ = timed(lambda: reduce_all(jobs, layout, SEED_SETTINGS, threads=2))
     times["solution"], found = timed(lambda: solve_calibration(normals))
     times["back-substitution"], local = timed(
-        lambda: [estimate_station_day(day, found, SEED_SETTINGS) for day in days]
+        lambda: [values_of_station_day(day, found, SEED_SETTINGS) for day in days]
     )
     times["step 3"], _ = timed(lambda: delays_of(days, found, local))
     return times, normals, found
@@ -151,7 +151,7 @@ def sparse_solution(day, layout):
 def curve():
     """The same station-day by both, with more and more epochs."""
     rows = []
-    for satellites, sampling_s in ((12, 120.0), (24, 60.0), (48, 30.0), (144, 15.0)):
+    for satellites, sampling_s in ((12, 120.0), (24, 60.0), (48, 30.0), (144, 15.0), (144, 5.0)):
         scene = scene_of(satellites, 1, sampling_s)
         truth = draw_truth(1, satellites, 1)
         layout = Layout(satellites, 1, SEED_SETTINGS.orbit.names())

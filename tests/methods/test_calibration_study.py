@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from study_sizes import study_size
 
-from leopnt.methods.calibration.back_substitution import estimate_station_day
+from leopnt.methods.calibration.back_substitution import values_of_station_day
 from leopnt.methods.calibration.circular_orbits import CONSTELLATIONS, bds3_orbits, polar_star
 from leopnt.methods.calibration.consider import consider_orbits, offsets_only
 from leopnt.methods.calibration.correlations import CORRELATED, arc_correlations
@@ -104,7 +104,9 @@ def test_the_baseline_and_its_formal_sigmas(evidence):
         assert np.all(errors[1:3] > 1.5 * formal[1:3])  # orbit errors are not in the formal sigma
         assert 0.5 < errors[3] / formal[3] < 2.0
         return
-    assert all(within(errors, [(2.4, 3.4), (2.3, 4.2), (4.5, 6.3), (5.5, 8.0)])), errors
+    assert all(within(errors[:3], [(2.4, 3.4), (2.3, 4.2), (4.5, 6.3)])), errors
+    # Delays follow their formal sigma, 6.7 mm; an RMS over 48 satellites scatters by 10 %.
+    assert 0.7 < errors[3] / formal[3] < 1.3
     evidence(
         "methods.calibration.simulation",
         "formal sigma of X, Y, Z, relative",
@@ -258,7 +260,7 @@ def series_of(errors, stations, model, sats=study_size(3, 8), sampling_s=study_s
     true_delay, _ = truth_in_datum(found, truth.delay_m, truth.isb_m)
     parts = []
     for day in days:
-        local = estimate_station_day(day, found, SEED_SETTINGS)
+        local = values_of_station_day(day, found, SEED_SETTINGS)
         isb = float(found.isb_m[day.station])
         known = {"clock_m": local.clock_m, "zenith_delay_m": local.zenith_delay_m}
         parts.append(delay_links(day, SEED_SETTINGS, offset_m=found.offset_m, isb_m=isb, **known))

@@ -8,9 +8,12 @@ from leopnt.methods.calibration.back_substitution import (
     LinkResiduals,
     ResidualStatistics,
     StationDayEstimate,
+    StationDayValues,
     estimate_station_day,
     residual_statistics,
+    values_of_station_day,
 )
+from leopnt.methods.calibration.bootstrap import block_bootstrap
 from leopnt.methods.calibration.circular_orbits import (
     CONSTELLATIONS,
     STATIONS_ECEF_M,
@@ -60,6 +63,7 @@ from leopnt.methods.calibration.product_errors import (
     ONCE_PER_REVOLUTION_ERRORS,
     ProductErrors,
 )
+from leopnt.methods.calibration.quality import slips_of, with_slips, without_outliers
 from leopnt.methods.calibration.reduction import (
     ReducedNormals,
     load_normals,
@@ -134,12 +138,14 @@ __all__ = [
     "SimulatedNoise",
     "StationDay",
     "StationDayEstimate",
+    "StationDayValues",
     "Truth",
     "TwoFilter",
     "WhiteDelay",
     "about_offsets",
     "arc_correlations",
     "bds3_orbits",
+    "block_bootstrap",
     "circular_orbits",
     "code_components",
     "consider_orbits",
@@ -165,6 +171,7 @@ __all__ = [
     "residual_statistics",
     "save_normals",
     "simulate_station_day",
+    "slips_of",
     "smooth_delays",
     "solve_calibration",
     "sorted_links",
@@ -172,4 +179,7 @@ __all__ = [
     "station_day",
     "true_clock_errors",
     "truth_in_datum",
+    "values_of_station_day",
+    "with_slips",
+    "without_outliers",
 ]

@@ -63,6 +63,33 @@ class StationDayEstimate(NamedTuple):
     unknowns: Unknowns
 
 
+class StationDayValues(NamedTuple):
+    """As `StationDayEstimate`, without any covariance: several times faster."""
+
+    clock_m: Float[np.ndarray, " epoch"]
+    zenith_delay_m: Float[np.ndarray, " node"]
+    leo_ambiguity_m: Float[np.ndarray, " arc"]
+    reference_ambiguity_m: Float[np.ndarray, " reference"]
+    leo_residuals: LinkResiduals
+    reference_residuals: LinkResiduals
+
+
+def values_of_station_day(
+    day: StationDay, of: Calibration, settings: CalibrationSettings
+) -> StationDayValues:
+    """Local estimates of a station-day, without their sigmas; what step 3 needs.
+
+    Raises:
+        LeopntError: a satellite of this day that the calibration has no estimate of.
+    """
+    found, _, x = _recovered(day, of, settings)
+    clock, residuals = _clocks(found, x, len(day.epoch_s))
+    u, x = found.unknowns, np.append(x, np.nan)
+    return StationDayValues(
+        clock, x[u.node], x[u.leo_arc], x[u.reference_arc], residuals[0], residuals[1]
+    )
+
+
 def estimate_station_day(
     day: StationDay, of: Calibration, settings: CalibrationSettings
 ) -> StationDayEstimate:
@@ -74,26 +101,12 @@ def estimate_station_day(
     Raises:
         LeopntError: a satellite of this day that the calibration has no estimate of.
     """
-    found = assemble(day, of.layout, settings)
-    kept = found.unknowns.global_place
-    known = of.estimate[kept]
-    if not np.all(np.isfinite(known)):
-        place = int(kept[np.argmax(~np.isfinite(known))])
-        raise LeopntError(
-            f"the calibration has no {of.layout.name_of(place)}, which station {day.station}, "
-            f"day {day.day} needs."
-        )
-
-    def name_of(local: int) -> str:
-        return f"{found.unknowns.name_of(local)} of station {day.station}, day {day.day}"
-
-    part = eliminate_last(found.matrix, found.vector, found.square, len(kept), name_of)
-    x = np.concatenate([known, part.recovered(known)])
+    found, part, x = _recovered(day, of, settings)
+    u, kept = found.unknowns, found.unknowns.global_place
     covariance = part.joint_covariance(of.covariance[np.ix_(kept, kept)])
     clock, residuals = _clocks(found, x, len(day.epoch_s))
     clock_variance = _clock_variances(found, covariance, day.epoch_s)
     sigma = np.sqrt(np.maximum(np.diag(covariance), 0.0))
-    u = found.unknowns
     x, sigma = np.append(x, np.nan), np.append(sigma, np.nan)  # the last: not estimated
     return StationDayEstimate(
         clock,
@@ -109,6 +122,25 @@ def estimate_station_day(
         residuals[1],
         u,
     )
+
+
+def _recovered(day: StationDay, of: Calibration, settings: CalibrationSettings):
+    """Normal equations, their local part, and estimates of all unknowns of the station-day."""
+    found = assemble(day, of.layout, settings)
+    kept = found.unknowns.global_place
+    known = of.estimate[kept]
+    if not np.all(np.isfinite(known)):
+        place = int(kept[np.argmax(~np.isfinite(known))])
+        raise LeopntError(
+            f"the calibration has no {of.layout.name_of(place)}, which station {day.station}, "
+            f"day {day.day} needs."
+        )
+
+    def name_of(local: int) -> str:
+        return f"{found.unknowns.name_of(local)} of station {day.station}, day {day.day}"
+
+    part = eliminate_last(found.matrix, found.vector, found.square, len(kept), name_of)
+    return found, part, np.concatenate([known, part.recovered(known)])
 
 
 def residual_statistics(residuals: list[LinkResiduals]) -> ResidualStatistics:

@@ -96,7 +96,12 @@ def solve_calibration(
     Raises:
         LeopntError: an unknown that the observations do not determine, by name.
     """
-    datum = datum or IsbZeroSum()
+    datum = IsbZeroSum() if datum is None else datum
+    if not isinstance(datum, Datum):
+        raise LeopntError(
+            f"datum = {datum!r}: expected `IsbZeroSum()`, `IsbReference(...)`, `DelayZeroSum()` or "
+            "an object with their methods."
+        )
     layout = normals.layout
     matrix, vector, priors = with_prior(normals, prior_sigma_m)
     parts = code_components(normals.code_links > 0)
