@@ -24,13 +24,13 @@ from leopnt.methods.calibration import (
     CONSTELLATIONS,
     SEED_SETTINGS,
     STATIONS_ECEF_M,
-    Layout,
     Scene,
     SharedLevel,
     bds3_orbits,
     delay_links,
     draw_truth,
     joined_links,
+    layout_of,
     polar_star,
     reduce_all,
     reduce_station_day,
@@ -154,7 +154,7 @@ def curve():
     for satellites, sampling_s in ((12, 120.0), (24, 60.0), (48, 30.0), (144, 15.0), (144, 5.0)):
         scene = scene_of(satellites, 1, sampling_s)
         truth = draw_truth(1, satellites, 1)
-        layout = Layout(satellites, 1, SEED_SETTINGS.orbit.names())
+        layout = layout_of(SEED_SETTINGS, satellites, 1)
         day = simulate_station_day(scene, truth, 0, 0, 1)
         peer, (other, size) = timed(lambda d=day, x=layout: sparse_solution(d, x))
         ours, found = timed(
@@ -178,7 +178,7 @@ def curve():
 def main():
     load_before = os.getloadavg()[0]
     scene, truth = scene_of(), draw_truth(1, 144, 6)
-    layout = Layout(144, 6, SEED_SETTINGS.orbit.names())
+    layout = layout_of(SEED_SETTINGS, 144, 6)
     times, normals, found = one_day(scene, truth, layout)
     peak_gb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     week = {name: round(DAYS * part["wall_s"], 1) for name, part in times.items()}

@@ -10,9 +10,8 @@ from leopnt.methods.calibration.circular_orbits import (
     bds3_orbits,
     polar_star,
 )
-from leopnt.methods.calibration.layout import Layout
+from leopnt.methods.calibration.layout import layout_of
 from leopnt.methods.calibration.product_errors import NO_ERRORS
-from leopnt.methods.calibration.settings import SEED_SETTINGS
 from leopnt.methods.calibration.simulation import (
     Scene,
     draw_truth,
@@ -29,10 +28,6 @@ def scene(num_satellites=24, num_stations=6, sampling_s=30.0):
     leo = polar_star(*CONSTELLATIONS["B"])
     leo = leo.subset(np.arange(0, 144, 144 // num_satellites)[:num_satellites])
     return Scene(leo, bds3_orbits(), STATIONS[:num_stations], sampling_s)
-
-
-def layout_of(settings, num_satellites, num_stations):
-    return Layout(num_satellites, num_stations, settings.orbit.names())
 
 
 def kept_links(links, keep, first, renumber):
@@ -164,4 +159,4 @@ def dense_solution(problem, settings, num_sats, num_stations):
     return basis @ (x / scale), spread @ spread.T, float(np.sum((target - rows / scale @ x) ** 2))
 
 
-__all__ = ["SEED_SETTINGS"]
+__all__ = ["layout_of"]

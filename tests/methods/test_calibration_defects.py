@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from leopnt.errors import LeopntError, LeopntWarning
+from leopnt.methods.calibration.consider import consider_orbits
 from leopnt.methods.calibration.datum import IsbReference
 from leopnt.methods.calibration.defects import code_components, rank_defects
 from leopnt.methods.calibration.layout import Layout
@@ -76,7 +77,7 @@ def test_phase_alone_leaves_four_defects_and_eight_with_delays_in_it(evidence):
 def test_offsets_from_phase_alone_are_those_of_a_least_norm_solution():
     days, _, _ = cases.small_days()
     days = [with_links(day, day.leo.satellite < 5, code=False) for day in days]
-    normals = reduced(days, Layout(5, 2, SEED_SETTINGS.orbit.names()))
+    normals = reduced(days, cases.layout_of(SEED_SETTINGS, 5, 2))
     assert normals.local_defects == 4
     with pytest.warns(LeopntWarning, match=r"satellites without code, their delays are NaN: 0"):
         found = solve_calibration(normals)
@@ -95,7 +96,7 @@ def test_two_islands_are_two_defects_each_with_its_own_level(evidence):
     assert (told.datum, told.local, told.unseen) == (2, 0, 0)
     a, _, sigma, _ = cases.dense_problem(days, SEED_SETTINGS, 5, 2)
     assert nullity(a / sigma[:, None]) == 2
-    layout = Layout(5, 2, SEED_SETTINGS.orbit.names())
+    layout = cases.layout_of(SEED_SETTINGS, 5, 2)
     normals = reduced(days, layout)
     with pytest.warns(LeopntWarning, match="2 parts that share no code link"):
         found = solve_calibration(normals)
@@ -137,7 +138,7 @@ def test_a_single_satellite_has_one_defect_as_a_constellation_has():
     days, _, _ = cases.small_days()
     one = [with_links(day, day.leo.satellite == 0) for day in days]
     assert rank_defects(one, 1, 2).code_only == rank_defects(days, 5, 2).code_only == 1
-    layout = Layout(1, 2, SEED_SETTINGS.orbit.names())
+    layout = cases.layout_of(SEED_SETTINGS, 1, 2)
     found = solve_calibration(reduced(one, layout))
     x, q, _ = cases.dense_solution(
         cases.dense_problem(one, SEED_SETTINGS, 1, 2), SEED_SETTINGS, 1, 2
@@ -149,7 +150,7 @@ def test_a_single_satellite_has_one_defect_as_a_constellation_has():
 def test_a_satellite_with_one_pass_is_warned_of_and_has_large_sigmas():
     days, _, _ = cases.small_days()
     alone = [with_links(day, (day.leo.satellite > 0) | (i == 0)) for i, day in enumerate(days)]
-    layout = Layout(5, 2, SEED_SETTINGS.orbit.names())
+    layout = cases.layout_of(SEED_SETTINGS, 5, 2)
     with pytest.warns(LeopntWarning, match="with one pass only, see their sigma: 0"):
         found = solve_calibration(reduced(alone, layout))
     every = solve_calibration(reduced(days, layout))
@@ -237,6 +238,7 @@ def any_day(leo=None, reference=None, epoch_s=None):
         (lambda: CalibrationSettings(mask_rad=10.0), "mask_rad = 10.0: expected 0 to pi/2"),
         (lambda: OncePerRevolution(radial_m=0.0), "radial_m = 0.0: expected an amplitude above 0"),
         (lambda: Layout(0, 1, ("x",)), "num_satellites = 0: expected 1 or more"),
+        (lambda: Layout(1, 1, ("x",), (0.0,)), r"prior_sigma_m = \(0.0,\): expected 1 numbers"),
         (
             lambda: Scene(cases.scene().leo, cases.scene().reference, cases.STATIONS, 0.0),
             "sampling_s = 0.0",
@@ -249,7 +251,14 @@ def test_bad_station_days_and_settings_are_named(call, message):
 
 
 def refused(day, num_satellites=5, num_stations=2, settings=SEED_SETTINGS):
-    reduce_station_day(day, Layout(num_satellites, num_stations, settings.orbit.names()), settings)
+    reduce_station_day(day, cases.layout_of(settings, num_satellites, num_stations), settings)
+
+
+def test_a_consider_covariance_needs_columns_to_consider():
+    days, _, _ = cases.small_days()
+    normals = reduced(days, cases.layout_of(SEED_SETTINGS, 5, 2))
+    with pytest.raises(LeopntError, match="no columns with a prior beside the offset"):
+        consider_orbits(normals)
 
 
 def test_days_that_do_not_fit_are_refused():
@@ -273,3 +282,28 @@ def test_a_node_that_elevation_alone_cannot_tell_is_named():
     level = replace(days[0], leo=leo, reference=days[0].reference._replace(elevation_rad=flat))
     with pytest.raises(LeopntError, match=r"singular at .* of station 0, day 0"):
         refused(level)
+
+
+def test_a_delay_in_phase_too_moves_ambiguities_and_nothing_else(evidence):
+    days, _, _ = cases.small_days()
+    pair = [with_links(day, day.leo.satellite < 2) for day in days]
+    one, other = (
+        cases.dense_solution(
+            cases.dense_problem(pair, SEED_SETTINGS, 2, 2, in_phase), SEED_SETTINGS, 2, 2
+        )
+        for in_phase in (False, True)
+    )
+    layout = cases.layout_of(SEED_SETTINGS, 2, 2)
+    found = solve_calibration(reduced(pair, layout))
+    size = layout.size
+    np.testing.assert_allclose(other[1][:size, :size], one[1][:size, :size], atol=1e-8)
+    worst = max(np.max(np.abs(x[0][:size] - found.estimate)) for x in (one, other))
+    evidence(
+        "methods.calibration.solution",
+        "offsets and delays, delay in code alone",
+        "dense least squares with the delay in phase as well",
+        "invariance",
+        achieved=worst,
+        tolerance=1e-8,
+        unit="m",
+    )

@@ -38,7 +38,7 @@ def solved(settings, datum=None):
     days, _, _ = cases.small_days(BASELINE_ERRORS)
     layout = cases.layout_of(settings, 5, 2)
     normals = stacked(reduce_station_day(day, layout, settings) for day in days)
-    return solve_calibration(normals, datum, settings.orbit.prior_sigma_m()), normals, days
+    return solve_calibration(normals, datum), normals, days
 
 
 @pytest.mark.parametrize("settings", [SEED_SETTINGS, HONEST], ids=["seed", "honest"])

@@ -68,9 +68,9 @@ def normals_of(errors, settings, name="B", sats=SATS, days=DAYS):
     }, truth
 
 
-def judged(normals, truth, prior=None):
+def judged(normals, truth):
     """RMS errors of X, Y, Z and delay, and RMS formal sigmas [mm]."""
-    found = solve_calibration(normals, prior_sigma_m=prior)
+    found = solve_calibration(normals)
     return errors_of(found, truth), formal_of(found)
 
 
@@ -184,11 +184,10 @@ def test_once_per_revolution_errors_are_what_a_consider_covariance_says(evidence
     )
     table, truth = normals_of(errors_model, settings)
     total = stacked(table.values())
-    sigma = HONEST.orbit.prior_sigma_m()
-    found, honest = consider_orbits(total, sigma)
+    found, honest = consider_orbits(total)
     ignored = errors_of(found, truth)
     told = 1e3 * rms(np.sqrt(np.diag(honest))[found.layout.offsets])
-    helped, own = judged(total, truth, sigma)
+    helped, own = judged(total, truth)
     formal = formal_of(found)
     assert ignored[1] > study_size(3, 10) * formal[1]
     assert np.all(helped[:3] < ignored[:3])
@@ -215,7 +214,7 @@ def test_once_per_revolution_errors_of_the_published_size():
 
 def test_honest_settings_have_honest_sigmas():
     table, truth = normals_of(ONCE_PER_REVOLUTION_ERRORS, HONEST)
-    errors, formal = judged(stacked(table.values()), truth, HONEST.orbit.prior_sigma_m())
+    errors, formal = judged(stacked(table.values()), truth)
     ratio = errors / formal
     assert np.all((ratio > 0.4) & (ratio < 1.8)), ratio
 

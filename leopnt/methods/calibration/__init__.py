@@ -47,7 +47,7 @@ from leopnt.methods.calibration.delays import (
     joined_links,
     smooth_delays,
 )
-from leopnt.methods.calibration.layout import Layout
+from leopnt.methods.calibration.layout import Layout, layout_of
 from leopnt.methods.calibration.link_geometry import (
     LinkGeometry,
     about_offsets,
@@ -155,6 +155,7 @@ __all__ = [
     "filter_delays",
     "in_datum",
     "joined_links",
+    "layout_of",
     "leo_geometry",
     "leo_partials",
     "link_geometry",

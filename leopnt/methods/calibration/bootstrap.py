@@ -18,7 +18,6 @@ def block_bootstrap(
     num_draws: int,
     seed: int,
     datum: Datum | None = None,
-    prior_sigma_m: Float[np.ndarray, " column"] | None = None,
 ) -> Float[np.ndarray, " param"]:
     """Standard deviation of each estimate over draws of blocks with replacement.
 
@@ -41,5 +40,5 @@ def block_bootstrap(
     for _ in range(num_draws):
         chosen = rng.integers(0, len(blocks), len(blocks))
         total = stacked(blocks[i] for i in chosen)
-        draws.append(solve_calibration(total, datum, prior_sigma_m).estimate)
+        draws.append(solve_calibration(total, datum).estimate)
     return np.std(np.array(draws), axis=0, ddof=1)

@@ -32,9 +32,7 @@ def offsets_only(normals: ReducedNormals) -> ReducedNormals:
 
 
 def consider_orbits(
-    normals: ReducedNormals,
-    considered_sigma_m: Float[np.ndarray, " column"],
-    datum: Datum | None = None,
+    normals: ReducedNormals, datum: Datum | None = None
 ) -> tuple[Calibration, Float[np.ndarray, "param param"]]:
     """Estimates that ignore orbit and clock errors, and a covariance that does not.
 
@@ -43,9 +41,7 @@ def consider_orbits(
     x: offsets, delays, biases; c: the other columns of each satellite, of covariance Sigma.
 
     Args:
-        normals: reduced with those columns, `OncePerRevolution` say.
-        considered_sigma_m: of the columns of one satellite, `settings.orbit.prior_sigma_m()`;
-            entries of the offset are not used.
+        normals: reduced with those columns, `OncePerRevolution` say; Sigma is their prior.
 
     Returns:
         the solution with its formal covariance, and P_c in the order of its estimates.
@@ -54,13 +50,15 @@ def consider_orbits(
         LeopntError: normal equations without such columns.
     """
     kept, considered = _split(normals.layout)
-    if not len(considered):
+    if not len(considered) or not np.all(np.isfinite(normals.layout.prior_sigma_m[3:])):
         raise LeopntError(
-            "normals have no columns beside the offset; expected those of an orbit model with "
-            "errors, as `OncePerRevolution` has."
+            "normals have no columns with a prior beside the offset; expected those of an orbit "
+            "model with errors, as `OncePerRevolution` has."
         )
     found = solve_calibration(offsets_only(normals), datum)
-    sigma = np.tile(considered_sigma_m[len(OFFSET_NAMES) :], normals.layout.num_satellites)
+    sigma = np.tile(
+        normals.layout.prior_sigma_m[len(OFFSET_NAMES) :], normals.layout.num_satellites
+    )
     covariance = np.nan_to_num(found.covariance)
     gain = covariance @ normals.matrix[np.ix_(kept, considered)] * sigma[None, :]
     return found, found.covariance + gain @ gain.T

@@ -120,6 +120,7 @@ def save_normals(path: str | Path, normals: ReducedNormals) -> None:
             num_satellites=layout.num_satellites,
             num_stations=layout.num_stations,
             column_names=np.array(layout.column_names),
+            prior_sigma_m=np.array(layout.prior_sigma_m),
             **held,
         )
     part.replace(path)
@@ -138,6 +139,7 @@ def load_normals(path: str | Path) -> ReducedNormals:
             int(found.pop("num_satellites")),
             int(found.pop("num_stations")),
             tuple(str(n) for n in found.pop("column_names")),
+            tuple(float(x) for x in found.pop("prior_sigma_m")),
         )
         numbers = {n: found[n].item() for n in found if found[n].ndim == 0}
         return ReducedNormals(layout=layout, **(found | numbers))

@@ -80,18 +80,15 @@ class Calibration:
 def solve_calibration(
     normals: ReducedNormals,
     datum: Datum | None = None,
-    prior_sigma_m: Float[np.ndarray, " column"] | None = None,
 ) -> Calibration:
     """Offsets, delays and biases from stacked normal equations.
 
-    Satellites that were not observed, and delays or biases without code, are NaN with a warning;
-    one pass alone barely separates offset and ambiguity and is warned of too. Nothing is
-    regularized.
+    The priors of the layout are added. Satellites that were not observed, and delays or biases
+    without code, are NaN with a warning; one pass alone barely separates offset and ambiguity and
+    is warned of too. Nothing is regularized.
 
     Args:
         datum: default `IsbZeroSum()`; a constraint for each part of the network.
-        prior_sigma_m: of the columns of each satellite about 0, `settings.orbit.prior_sigma_m()`;
-            default none.
 
     Raises:
         LeopntError: an unknown that the observations do not determine, by name.
@@ -103,7 +100,7 @@ def solve_calibration(
             "an object with their methods."
         )
     layout = normals.layout
-    matrix, vector, priors = with_prior(normals, prior_sigma_m)
+    matrix, vector, priors = _with_prior(normals)
     parts = code_components(normals.code_links > 0)
     active = _active(normals)
     _warn(normals, parts)
@@ -134,21 +131,14 @@ def solve_calibration(
     )
 
 
-def with_prior(normals: ReducedNormals, prior_sigma_m: Float[np.ndarray, " column"] | None):
-    """Matrix and vector with priors of the satellite columns about 0, and how many were added."""
-    matrix, vector, layout = normals.matrix, normals.vector, normals.layout
-    if prior_sigma_m is None:
-        return matrix, vector, 0
-    if prior_sigma_m.shape != (layout.num_columns,) or not np.all(prior_sigma_m > 0.0):
-        raise LeopntError(
-            f"prior_sigma_m has shape {prior_sigma_m.shape}; accepted: ({layout.num_columns},), "
-            "numbers above 0 or infinity."
-        )
+def _with_prior(normals: ReducedNormals):
+    """Matrix and vector with the priors of observed satellites, and how many they are."""
+    layout = normals.layout
     seen = np.flatnonzero(np.any(normals.phase_links + normals.code_links > 0, axis=1))
     information = np.zeros(layout.size)
-    information[layout.columns[seen]] = (prior_sigma_m**-2.0)[None, :]
+    information[layout.columns[seen]] = layout.prior_weight[None, :]
     told = int(np.count_nonzero(information))
-    return matrix + np.diag(information), vector, told
+    return normals.matrix + np.diag(information), normals.vector, told
 
 
 def in_datum(of: Calibration, datum: Datum) -> Calibration:
