@@ -356,6 +356,6 @@ def _piece(parts, first: int, epochs: int, size: int) -> ClockPiece:
 
 def _scatter(sums, epoch, column, values) -> None:
     """Add values whose places repeat: few columns, each by a histogram over the epochs."""
-    for one in np.unique(column):
+    for one in np.flatnonzero(np.bincount(column)):
         hit = column == one
         sums[:, one] += np.bincount(epoch[hit], values[hit], len(sums))
