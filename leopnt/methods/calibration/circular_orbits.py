@@ -49,6 +49,17 @@ class CircularOrbits:
         """Argument of latitude."""
         return self.latitude_rad[satellite] + self.rate_radps[satellite] * t_s
 
+    def positions(
+        self, satellite: Int[np.ndarray, " link"], t_s: Float[np.ndarray, " link"]
+    ) -> Float[np.ndarray, "link 3"]:
+        """Position [m] in ECEF axes."""
+        axis = self.axis_m
+        turn = self.rate_radps[satellite] * t_s
+        to_start, to_ahead = axis[:, None] * self.start, axis[:, None] * self.ahead
+        pos = np.cos(turn)[:, None] * to_start[satellite]
+        pos += np.sin(turn)[:, None] * to_ahead[satellite]
+        return _turned(pos, EARTH_ROTATION_ERA_RADPS * t_s)
+
     def states(
         self, satellite: Int[np.ndarray, " link"], t_s: Float[np.ndarray, " link"]
     ) -> tuple[Float[np.ndarray, "link 3"], Float[np.ndarray, "link 3"]]:

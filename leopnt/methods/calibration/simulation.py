@@ -133,7 +133,7 @@ def simulate_station_day(
     local = local_truth(scene, noise, station, day, seed)
     place = scene.station_pos_ecef_m[station]
     key = (seed, station, day)
-    sat, epoch = _visible(scene.leo, place, t, scene.mask_rad)
+    sat, epoch, _ = _visible(scene.leo, place, t, scene.mask_rad)
     pos, vel = scene.leo.states(sat, t[epoch])
     seen = link_geometry(pos, place)
     partials = leo_partials(seen.unit, pos, vel)
@@ -144,8 +144,8 @@ def simulate_station_day(
     common += _product_errors(scene, errors, seed, day, sat, epoch, geometry, t)
     own = truth.delay_m[sat] + truth.isb_m[station]
     leo = _observed(key, 0, noise, sat, epoch, seen.elevation_rad, common, own)
-    sat, epoch = _visible(scene.reference, place, t, scene.mask_rad)
-    elevation = link_geometry(scene.reference.states(sat, t[epoch])[0], place).elevation_rad
+    sat, epoch, pos = _visible(scene.reference, place, t, scene.mask_rad)
+    elevation = link_geometry(pos, place).elevation_rad
     common = _common(local, epoch, elevation)
     reference = _observed(key, 1, noise, sat, epoch, elevation, common, np.zeros(len(sat)))
     return station_day(station, day, t, leo, geometry, reference)
@@ -213,8 +213,8 @@ def _observed(key, system: int, noise: SimulatedNoise, sat, epoch, elevation, co
 
 def _visible(
     orbits: CircularOrbits, station: Float[np.ndarray, "3"], t: np.ndarray, mask_rad: float
-) -> tuple[Int[np.ndarray, " link"], Int[np.ndarray, " link"]]:
-    """Satellites and epochs above the mask, sorted by satellite; first coarsely, then exactly."""
+) -> tuple[Int[np.ndarray, " link"], Int[np.ndarray, " link"], Float[np.ndarray, "link 3"]]:
+    """Links above the mask and satellite positions, by satellite: first coarsely, then exactly."""
     step = max(1, round(_STEP_S / (t[1] - t[0]))) if len(t) > 1 else 1
     coarse = np.append(np.arange(0, len(t), step), len(t) - 1)
     near = sine_elevations(orbits, station, t[coarse]) > np.sin(mask_rad - _MARGIN_RAD)
@@ -228,10 +228,10 @@ def _visible(
         sat, epoch = sat[epoch < len(t)], epoch[epoch < len(t)]
     else:
         epoch = coarse[piece]
-    pos, _ = orbits.states(sat, t[epoch])
+    pos = orbits.positions(sat, t[epoch])
     away = pos - station[None, :]
     high = away @ vertical(station) >= np.sin(mask_rad) * np.sqrt(np.sum(away * away, axis=1))
-    return sat[high], epoch[high]
+    return sat[high], epoch[high], pos[high]
 
 
 def sine_elevations(
