@@ -275,3 +275,29 @@ def test_a_satellite_that_nobody_saw_is_nan_with_a_warning():
     assert np.all(np.isnan(found.offset_m[5]))
     assert np.isfinite(found.offset_m[:5]).all()
     np.testing.assert_allclose(found.offset_m[:5], solved(SEED_SETTINGS)[0].offset_m, atol=1e-10)
+
+
+def test_a_receiver_clock_of_a_millisecond_costs_no_digits(evidence):
+    base, _, days = solved(SEED_SETTINGS)
+    clock = 3e5 + 40.0 * np.arange(60)  # 1 ms and a drift that a code solution would remove
+    late = []
+    for day in days:
+        links = [
+            x._replace(code_m=x.code_m + clock[x.epoch], phase_m=x.phase_m + clock[x.epoch] + 2e7)
+            for x in (day.leo, day.reference)
+        ]
+        late.append(replace(day, leo=links[0], reference=links[1]))
+    layout = cases.layout_of(SEED_SETTINGS, 5, 2)
+    found = solve_calibration(
+        stacked(reduce_station_day(day, layout, SEED_SETTINGS) for day in late)
+    )
+    assert found.variance_factor == pytest.approx(base.variance_factor, rel=1e-5)
+    evidence(
+        "methods.calibration.assembly",
+        "estimates with a clock of 300 km and ambiguities of 20 000 km",
+        "estimates without",
+        "invariance",
+        achieved=np.max(np.abs(found.estimate - base.estimate)),
+        tolerance=1e-6,  # 20 000 km hold 4e-9 m; the sigma of phase is 3e-3 m
+        unit="m",
+    )

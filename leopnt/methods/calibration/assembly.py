@@ -12,6 +12,7 @@ that occur in it, by one matrix product each.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -75,8 +76,22 @@ class Unknowns(NamedTuple):
         return f"unknown {place}"
 
 
+class Apriori(NamedTuple):
+    """Subtracted from observations before anything is summed, so that sums keep their digits.
+
+    Clocks from reference code alone, ambiguities from it and the phases; any value would do.
+    """
+
+    clock_m: Float[np.ndarray, " epoch"]
+    leo_arc_m: Float[np.ndarray, " arc"]
+    reference_arc_m: Float[np.ndarray, " reference"]
+
+
 class ClockFree(NamedTuple):
-    """N, v, q of a station-day without its clocks, and the rows that made them."""
+    """N, v, q of a station-day without its clocks, and the rows that made them.
+
+    Clocks and ambiguities count from `apriori`.
+    """
 
     matrix: Float[np.ndarray, "param param"]
     vector: Float[np.ndarray, " param"]
@@ -85,6 +100,7 @@ class ClockFree(NamedTuple):
     rows: tuple[Rows, Rows]
     clock_weight: Float[np.ndarray, " epoch"]
     num_observations: int
+    apriori: Apriori
 
 
 def assemble(day: StationDay, layout: Layout, settings: CalibrationSettings) -> ClockFree:
@@ -100,7 +116,8 @@ def assemble(day: StationDay, layout: Layout, settings: CalibrationSettings) -> 
     _check(day, layout, settings)
     weights = _weights(day, settings)
     unknowns = _unknowns(day, layout, settings, weights)
-    rows = _rows(day, settings, unknowns, weights)
+    apriori = _apriori(day, unknowns, weights)
+    rows = _rows(_about(day, apriori), settings, unknowns, weights)
     size, count = unknowns.size + 1, len(day.epoch_s)  # the last place is thrown away
     matrix, vector = np.zeros((size, size)), np.zeros(size)
     for part in rows:
@@ -109,8 +126,49 @@ def assemble(day: StationDay, layout: Layout, settings: CalibrationSettings) -> 
     square = _eliminate_clocks(matrix, vector, rows, np.asarray(clock_weight), day.epoch_s)
     used = sum(int(np.count_nonzero(w)) for pair in weights for w in pair)
     return ClockFree(
-        matrix[:-1, :-1], vector[:-1], square, unknowns, rows, np.asarray(clock_weight), used
+        matrix[:-1, :-1],
+        vector[:-1],
+        square,
+        unknowns,
+        rows,
+        np.asarray(clock_weight),
+        used,
+        apriori,
     )
+
+
+def _apriori(day: StationDay, unknowns: Unknowns, weights) -> Apriori:
+    (_, leo_phase), (code, phase) = weights
+    count, ref = len(day.epoch_s), day.reference
+    weight = np.bincount(ref.epoch, code, count)
+    known = np.flatnonzero(weight > 0)
+    clock = np.zeros(count)
+    if len(known):
+        mean = np.bincount(ref.epoch, code * ref.code_m, count)[known] / weight[known]
+        clock = np.interp(np.arange(count), known, mean)
+    arcs = []
+    kinds = (day.leo, leo_phase, unknowns.leo_arc), (ref, phase, unknowns.reference_arc)
+    for links, weight, place in kinds:
+        told = np.bincount(links.arc, weight, links.num_arcs)
+        moment = np.bincount(
+            links.arc, weight * (links.phase_m - clock[links.epoch]), links.num_arcs
+        )
+        estimated = (place < unknowns.size) & (told > 0)  # others stay where they are held
+        arcs.append(np.where(estimated, moment / np.where(told > 0, told, 1.0), 0.0))
+    return Apriori(clock, arcs[0], arcs[1])
+
+
+def _about(day: StationDay, apriori: Apriori) -> StationDay:
+    """The same observations less what is known beforehand."""
+    moved = []
+    for links, arc in (
+        (day.leo, apriori.leo_arc_m),
+        (day.reference, apriori.reference_arc_m),
+    ):
+        clock = apriori.clock_m[links.epoch]
+        code, phase = links.code_m - clock, links.phase_m - clock - arc[links.arc]
+        moved.append(links._replace(code_m=code, phase_m=phase))
+    return replace(day, leo=moved[0], reference=moved[1])
 
 
 def _check(day: StationDay, layout: Layout, settings: CalibrationSettings) -> None:

@@ -86,7 +86,12 @@ def values_of_station_day(
     clock, residuals = _clocks(found, x, len(day.epoch_s))
     u, x = found.unknowns, np.append(x, np.nan)
     return StationDayValues(
-        clock, x[u.node], x[u.leo_arc], x[u.reference_arc], residuals[0], residuals[1]
+        clock,
+        x[u.node],
+        x[u.leo_arc] + found.apriori.leo_arc_m,
+        x[u.reference_arc] + found.apriori.reference_arc_m,
+        residuals[0],
+        residuals[1],
     )
 
 
@@ -113,9 +118,9 @@ def estimate_station_day(
         np.sqrt(clock_variance),
         x[u.node],
         sigma[u.node],
-        x[u.leo_arc],
+        x[u.leo_arc] + found.apriori.leo_arc_m,
         sigma[u.leo_arc],
-        x[u.reference_arc],
+        x[u.reference_arc] + found.apriori.reference_arc_m,
         sigma[u.reference_arc],
         covariance,
         residuals[0],
@@ -180,7 +185,7 @@ def _clocks(found: ClockFree, x: np.ndarray, count: int):
         _link_residuals(rows, code - clock[rows.epoch], phase - clock[rows.epoch])
         for rows, (code, phase) in zip(found.rows, parts, strict=True)
     ]
-    return clock, residuals
+    return clock + found.apriori.clock_m, residuals
 
 
 def _link_residuals(rows: Rows, code: np.ndarray, phase: np.ndarray) -> LinkResiduals:
