@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from leopnt.errors import LeopntError
+from leopnt.inference.blas_threads import one_blas_thread
 from leopnt.inference.normal_equations import eliminate_last
 from leopnt.methods.calibration.assembly import (
     ClockFree,
@@ -74,6 +75,7 @@ class StationDayValues(NamedTuple):
     reference_residuals: LinkResiduals
 
 
+@one_blas_thread()
 def values_of_station_day(
     day: StationDay, of: Calibration, settings: CalibrationSettings
 ) -> StationDayValues:
@@ -95,6 +97,7 @@ def values_of_station_day(
     )
 
 
+@one_blas_thread()
 def estimate_station_day(
     day: StationDay, of: Calibration, settings: CalibrationSettings
 ) -> StationDayEstimate:

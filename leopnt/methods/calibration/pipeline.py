@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 from leopnt.errors import LeopntError
+from leopnt.inference.blas_threads import one_blas_thread
 from leopnt.methods.calibration.layout import Layout
 from leopnt.methods.calibration.reduction import ReducedNormals, reduce_station_day, stacked
 from leopnt.methods.calibration.settings import CalibrationSettings
@@ -39,9 +40,14 @@ def reduced_stream(
     def job(load: Load) -> ReducedNormals:
         return reduce_station_day(load(), layout, settings)
 
-    if threads == 1:
-        yield from map(job, loads)
-        return
+    with one_blas_thread():
+        if threads == 1:
+            yield from map(job, loads)
+        else:
+            yield from _on_threads(job, loads, threads)
+
+
+def _on_threads(job: Callable[[Load], ReducedNormals], loads: Iterable[Load], threads: int):
     with ThreadPoolExecutor(threads) as pool:
         pending = []
         for load in loads:

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from leopnt.errors import LeopntError
+from leopnt.inference.blas_threads import one_blas_thread
 from leopnt.inference.normal_equations import eliminate_last
 from leopnt.methods.calibration.assembly import assemble
 from leopnt.methods.calibration.layout import Layout
@@ -52,6 +53,7 @@ class ReducedNormals:
         return replace(self, **{n: getattr(self, n) + getattr(other, n) for n in names})
 
 
+@one_blas_thread()
 def reduce_station_day(
     day: StationDay, layout: Layout, settings: CalibrationSettings
 ) -> ReducedNormals:

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from leopnt.errors import LeopntError, LeopntWarning
+from leopnt.inference.blas_threads import one_blas_thread
 from leopnt.inference.normal_equations import solve_constrained
 from leopnt.methods.calibration.datum import Datum, IsbZeroSum
 from leopnt.methods.calibration.defects import Components, code_components
@@ -109,7 +110,10 @@ def solve_calibration(
     def name_of(place: int) -> str:
         return layout.name_of(int(np.flatnonzero(active)[place]))
 
-    found = solve_constrained(matrix[np.ix_(active, active)], vector[active], rows, values, name_of)
+    with one_blas_thread():
+        found = solve_constrained(
+            matrix[np.ix_(active, active)], vector[active], rows, values, name_of
+        )
     estimate = np.full(layout.size, np.nan)
     estimate[active] = found.estimate
     covariance = np.full((layout.size, layout.size), np.nan)
