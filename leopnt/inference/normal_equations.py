@@ -197,7 +197,9 @@ def solve_constrained(
     values: Float[np.ndarray, " constraint"],
     name_of: NameOf,
 ) -> Constrained:
-    """Solve the bordered system [[N, C^T], [C, 0]] [x; l] = [v; c], N scaled to unit diagonal.
+    """Solve the bordered system under constraints, N scaled to unit diagonal.
+
+        N x + C^T l = v      C x = c
 
     N may have the rank defect that the constraints remove: the leading block is factored as
     N + C^T C, which is the same system (its rows differ by C^T times the last ones).

@@ -31,8 +31,9 @@ def solve_bordered_chain(
     chain_vector: Float[np.ndarray, " chain"],
     border_vector: Float[np.ndarray, " border"],
 ) -> ChainSolution:
-    """Solve [[T, C], [C^T, B]] [x; z] = [v; u], T tridiagonal and positive definite.
+    """Solve for a chain x and a border z; T is tridiagonal and positive definite.
 
+        T x + C z = v      C^T x + B z = u
         S = B - C^T T^-1 C      z = S^-1 (u - C^T T^-1 v)      x = T^-1 (v - C z)
         var x = diag(T^-1) + diag(T^-1 C S^-1 C^T T^-1)
 
