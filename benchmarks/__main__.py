@@ -2,6 +2,7 @@
 
 from benchmarks import (
     astars_fixes,
+    calibration,
     lambda_search,
     nine_d_bounds,
     pace_beamforming,
@@ -23,6 +24,7 @@ for module in (
     pace_beamforming,
     pace_bounds,
     power_fixes,
+    calibration,
     lambda_search,
     astars_fixes,
     rinex_reading,

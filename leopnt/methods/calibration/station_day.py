@@ -1,0 +1,240 @@
+"""What one station observed on one day: plain arrays, checked, sorted, cut into arcs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from jax.typing import ArrayLike
+from jaxtyping import Bool, Float, Int
+
+from leopnt.errors import LeopntError
+
+_LARGEST_DELAY_M = 1000.0
+
+
+class Links(NamedTuple):
+    """Ionosphere-free observed-minus-computed code and phase of links, sorted by satellite, epoch.
+
+    satellite: number from 0; epoch: index into the day's epochs; arc: number from 0.
+    code_m, phase_m: O-C; has_code, has_phase: False where there is none.
+    """
+
+    satellite: Int[np.ndarray, " link"]
+    epoch: Int[np.ndarray, " link"]
+    code_m: Float[np.ndarray, " link"]
+    phase_m: Float[np.ndarray, " link"]
+    elevation_rad: Float[np.ndarray, " link"]
+    arc: Int[np.ndarray, " link"]
+    has_code: Bool[np.ndarray, " link"]
+    has_phase: Bool[np.ndarray, " link"]
+
+    @property
+    def num_arcs(self) -> int:
+        """Number of arcs."""
+        return int(self.arc[-1]) + 1 if len(self.arc) else 0
+
+
+class LeoGeometry(NamedTuple):
+    """Of each LEO link, in the same order.
+
+    partials: h = A^T u, derivatives of the range by the offset in body axes.
+    range_m: from the station to the center of mass.
+    orbit_angle_rad: argument of latitude or any angle that grows by 2 pi a revolution.
+    """
+
+    partials: Float[np.ndarray, "link 3"]
+    range_m: Float[np.ndarray, " link"]
+    orbit_angle_rad: Float[np.ndarray, " link"]
+
+
+@dataclass(frozen=True)
+class StationDay:
+    """Observations of one station and day, a job of its own.
+
+    Attributes:
+        station, day: numbers from 0.
+        epoch_s: sorted, from any reference.
+        leo, geometry: links to LEO satellites.
+        reference: links to the system whose orbits and clocks are given (BDS, GPS, Galileo).
+    """
+
+    station: int
+    day: int
+    epoch_s: Float[np.ndarray, " epoch"]
+    leo: Links
+    geometry: LeoGeometry
+    reference: Links
+
+
+def station_day(
+    station: int,
+    day: int,
+    epoch_s: Float[np.ndarray, " epoch"],
+    leo: Links,
+    geometry: LeoGeometry,
+    reference: Links,
+) -> StationDay:
+    """Put checked links of one station and day together.
+
+    Raises:
+        LeopntError: epochs not sorted or not finite; links to epochs that are not there; LEO code
+            off reference code by more than 1 km (nanoseconds?).
+    """
+    t = _exact("epoch_s", epoch_s)
+    if t.ndim != 1 or not t.size or not np.all(np.diff(t) > 0.0):
+        raise LeopntError(
+            f"epoch_s of station {station}, day {day} is not sorted or is empty; expected "
+            "increasing times in s, each once."
+        )
+    for name, links in (("leo", leo), ("reference", reference)):
+        if links.epoch.size and links.epoch.max() >= len(t):
+            raise LeopntError(
+                f"{name}.epoch of station {station}, day {day} goes to {links.epoch.max()}; "
+                f"expected 0 to {len(t) - 1}, as epoch_s has."
+            )
+    _check_unit(station, day, leo, reference)
+    return StationDay(int(station), int(day), t, leo, geometry, reference)
+
+
+def sorted_links(
+    satellite: ArrayLike,
+    epoch: ArrayLike,
+    code_m: ArrayLike,
+    phase_m: ArrayLike,
+    elevation_rad: ArrayLike,
+    *,
+    slip: ArrayLike | None = None,
+    has_code: ArrayLike | None = None,
+    has_phase: ArrayLike | None = None,
+    max_gap_epochs: int = 1,
+) -> tuple[Links, Int[np.ndarray, " link"]]:
+    """Check links, sort them by satellite and epoch, and cut them into arcs.
+
+    An arc ends where the satellite was not observed for `max_gap_epochs` and at each slip.
+
+    Args:
+        slip: True at the first link of the other side of a cycle slip.
+        has_code, has_phase: False where that observation is missing; its value does not count.
+
+    Returns:
+        the links, and the order they were put in (apply it to other arrays of links).
+
+    Raises:
+        LeopntError: unequal lengths, 32 bits, a value that is not finite, a satellite under the
+            horizon, a link twice.
+    """
+    sat, at = _counts("satellite", satellite), _counts("epoch", epoch)
+    values = {"code_m": code_m, "phase_m": phase_m, "elevation_rad": elevation_rad}
+    found = {name: _exact(name, value) for name, value in values.items()}
+    flags = {"slip": slip, "has_code": has_code, "has_phase": has_phase}
+    found |= {n: _flag(n, v, len(sat), n != "slip") for n, v in flags.items()}
+    for name, value in (("epoch", at), *found.items()):
+        if value.shape != sat.shape:
+            raise LeopntError(f"{name} has shape {value.shape}; accepted: {sat.shape}, as links.")
+    _check_links(sat, at, found)
+    order = np.lexsort((at, sat))
+    sat, at = sat[order], at[order]
+    found = {name: value[order] for name, value in found.items()}
+    same = (np.diff(sat) == 0) & (np.diff(at) == 0)
+    if np.any(same):
+        i = int(np.argmax(same))
+        raise LeopntError(f"satellite {sat[i]}, epoch {at[i]} is there twice; expected one link.")
+    code = np.where(found["has_code"], found["code_m"], 0.0)
+    phase = np.where(found["has_phase"], found["phase_m"], 0.0)
+    arc = arcs_of(sat, at, found["slip"], max_gap_epochs)
+    with_code, with_phase = found["has_code"], found["has_phase"]
+    links = Links(sat, at, code, phase, found["elevation_rad"], arc, with_code, with_phase)
+    return links, order
+
+
+def arcs_of(
+    satellite: Int[np.ndarray, " link"],
+    epoch: Int[np.ndarray, " link"],
+    slip: Bool[np.ndarray, " link"],
+    max_gap_epochs: int = 1,
+) -> Int[np.ndarray, " link"]:
+    """Arc numbers of links sorted by satellite and epoch."""
+    if not len(satellite):
+        return np.zeros(0, np.int64)
+    new = (np.diff(satellite) != 0) | (np.diff(epoch) > max_gap_epochs) | slip[1:]
+    return np.concatenate([[0], np.cumsum(new)])
+
+
+def leo_geometry(
+    partials: ArrayLike, range_m: ArrayLike, orbit_angle_rad: ArrayLike
+) -> LeoGeometry:
+    """Check the geometry of LEO links.
+
+    Raises:
+        LeopntError: shapes, 32 bits, not finite, partials that are no unit vectors.
+    """
+    h, rho = _exact("partials", partials), _exact("range_m", range_m)
+    angle = _exact("orbit_angle_rad", orbit_angle_rad)
+    if h.shape != (len(rho), 3) or angle.shape != rho.shape:
+        raise LeopntError(
+            f"partials, range_m, orbit_angle_rad have shapes {h.shape}, {rho.shape}, "
+            f"{angle.shape}; accepted: (link, 3), (link,), (link,)."
+        )
+    for name, value in (("partials", h), ("range_m", rho), ("orbit_angle_rad", angle)):
+        if not np.all(np.isfinite(value)):
+            raise LeopntError(f"{name} holds NaN or infinity; a gap in the orbit product?")
+    if len(h) and np.max(np.abs(np.sum(h * h, axis=1) - 1.0)) > 1e-6:
+        raise LeopntError("partials holds a vector whose length is not 1; expected A^T u.")
+    return LeoGeometry(h, rho, angle)
+
+
+def _check_links(sat, at, found) -> None:
+    used = {"code_m": found["has_code"], "phase_m": found["has_phase"]}
+    for name in ("code_m", "phase_m", "elevation_rad"):
+        bad = ~np.isfinite(found[name]) & used.get(name, True)
+        if np.any(bad):
+            i = int(np.argmax(bad))
+            raise LeopntError(
+                f"{name} of satellite {sat[i]}, epoch {at[i]} is {found[name][i]:g}; expected a "
+                "finite number (has_code and has_phase mark what is missing)."
+            )
+    low = ~((found["elevation_rad"] > 0.0) & (found["elevation_rad"] <= np.pi / 2))
+    if np.any(low):
+        i = int(np.argmax(low))
+        raise LeopntError(
+            f"elevation_rad of satellite {sat[i]}, epoch {at[i]} is "
+            f"{found['elevation_rad'][i]:g}; expected 0 to pi/2, above the horizon (radians)."
+        )
+
+
+def _check_unit(station: int, day: int, leo: Links, reference: Links) -> None:
+    if not (np.any(leo.has_code) and np.any(reference.has_code)):
+        return
+    offset = np.median(leo.code_m[leo.has_code]) - np.median(reference.code_m[reference.has_code])
+    if abs(offset) > _LARGEST_DELAY_M:
+        raise LeopntError(
+            f"leo.code_m of station {station}, day {day} is {offset:.4g} m off reference.code_m; "
+            f"expected delays below {_LARGEST_DELAY_M:g} m (nanoseconds taken for meters?)."
+        )
+
+
+def _exact(name: str, value: ArrayLike) -> np.ndarray:
+    found = np.asarray(value)
+    if found.dtype == np.float32:
+        raise LeopntError(f"{name} is of 32 bits; expected float64: weights differ by 1e4.")
+    return np.asarray(found, float)
+
+
+def _counts(name: str, value: ArrayLike) -> np.ndarray:
+    found = np.asarray(value)
+    if found.ndim != 1 or (found.size and found.dtype.kind not in "iu"):
+        raise LeopntError(f"{name} has type {found.dtype}, shape {found.shape}; expected integers.")
+    if found.size and found.min() < 0:
+        raise LeopntError(f"{name} holds {found.min()}; expected numbers from 0 on.")
+    return found.astype(np.int64)
+
+
+def _flag(name: str, value: ArrayLike | None, count: int, default: bool) -> np.ndarray:
+    if value is None:
+        return np.full(count, default)
+    found = np.asarray(value)
+    if found.dtype != bool:
+        raise LeopntError(f"{name} has type {found.dtype}; expected bool.")
+    return found
