@@ -9,14 +9,13 @@ from a start near the truth and without any of these, in the same run on the sam
 
 import json
 import os
-import platform
 import statistics
 import time
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks.circumstances import circumstances
 from leopnt.methods.astars import joint_fix, knowledge, relayed_phases, surface_fix
 
 RESULT = Path(__file__).parent / "results" / "astars_fixes.json"
@@ -168,11 +167,7 @@ def record(rates, off_m, load_before):
         "largest_difference_from_numpy_m": off_m,
         "targets_per_s": {"LS-1": SURFACE_TARGET_PER_S, "joint": JOINT_TARGET_PER_S},
         "repeats": REPEATS,
-        "load_before": round(load_before, 2),
-        "load_after": round(os.getloadavg()[0], 2),
-        "cpus": os.cpu_count(),
-        "python": platform.python_version(),
-        "versions": {n: version(n) for n in ("jax", "numpy")},
+        **circumstances(load_before, "jax", "numpy"),
     }
     RESULT.parent.mkdir(exist_ok=True)
     RESULT.write_text(json.dumps(row, indent=1) + "\n")

@@ -9,16 +9,15 @@ that it can hold.
 
 import json
 import os
-import platform
 import resource
 import time
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 from scipy.sparse import coo_array, vstack
 from scipy.sparse.linalg import splu
 
+from benchmarks.circumstances import circumstances
 from leopnt.methods.calibration import (
     BASELINE_ERRORS,
     CONSTELLATIONS,
@@ -194,11 +193,7 @@ def main():
         "against_scipy_sparse": curve(),
         "targets_of_7_days": TARGETS | {"resident [GB]": TARGET_GB},
         "peak_resident_gb_of_a_day_in_memory": round(peak_gb, 2),
-        "load_before": round(load_before, 2),
-        "load_after": round(os.getloadavg()[0], 2),
-        "cpus": os.cpu_count(),
-        "python": platform.python_version(),
-        "versions": {n: version(n) for n in ("numpy", "scipy")},
+        **circumstances(load_before, "numpy", "scipy"),
     }
     RESULT.parent.mkdir(exist_ok=True)
     RESULT.write_text(json.dumps(row, indent=1) + "\n")

@@ -9,14 +9,13 @@ problems. Forty ambiguities come along. One thread: NumPy does the work.
 
 import json
 import os
-import platform
 import statistics
 import time
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks.circumstances import circumstances
 from leopnt.inference.ambiguity import fix_ambiguities
 
 RESULT = Path(__file__).parent / "results" / "lambda_search.json"
@@ -151,11 +150,7 @@ def record(rates, off, load_before):
         "largest_difference_of_squared_norms_from_numpy": off,
         "target_per_s": TARGET_PER_S,
         "repeats": REPEATS,
-        "load_before": round(load_before, 2),
-        "load_after": round(os.getloadavg()[0], 2),
-        "cpus": os.cpu_count(),
-        "python": platform.python_version(),
-        "versions": {n: version(n) for n in ("jax", "numpy")},
+        **circumstances(load_before, "jax", "numpy"),
     }
     RESULT.parent.mkdir(exist_ok=True)
     RESULT.write_text(json.dumps(row, indent=1) + "\n")

@@ -12,12 +12,10 @@ of its own whose peak memory is told.
 
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
 import time
-from importlib.metadata import version
 from pathlib import Path
 
 import jax
@@ -25,6 +23,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import leopnt  # noqa: F401  64 bit
+from benchmarks.circumstances import circumstances
 from leopnt.inference.batch import batch_stream
 from leopnt.methods.nine_d import location_bound, location_bounds, random_scene
 
@@ -229,11 +228,7 @@ def report(rates, compared, streamed, load_before):
         "target_bounds_per_s_and_core": TARGET,
         "stream": streamed,
         "repeats": REPEATS,
-        "load_before": round(load_before, 2),
-        "load_after": round(os.getloadavg()[0], 2),
-        "cpus": os.cpu_count(),
-        "python": platform.python_version(),
-        "versions": {n: version(n) for n in ("jax", "numpy")},
+        **circumstances(load_before, "jax", "numpy"),
     }
     RESULT.parent.mkdir(exist_ok=True)
     RESULT.write_text(json.dumps(row, indent=1) + "\n")

@@ -10,10 +10,8 @@ Rates per core are counted by the processor time of the process, wall time besid
 
 import json
 import os
-import platform
 import statistics
 import time
-from importlib.metadata import version
 from pathlib import Path
 
 import cvxpy as cp
@@ -21,6 +19,7 @@ import jax
 import numpy as np
 
 import leopnt  # noqa: F401  64 bit
+from benchmarks.circumstances import circumstances
 from leopnt.methods.pace.weighted_mse import weighted_mse_beams
 from leopnt.methods.pace.wmmse import Stop, wmmse_batch, wmmse_beams
 
@@ -230,11 +229,7 @@ def main():
         "batch_70_dbm": throughput(70.0),
         "targets": TARGETS,
         "repeats": REPEATS,
-        "load_before": round(load_before, 2),
-        "load_after": round(os.getloadavg()[0], 2),
-        "cpus": os.cpu_count(),
-        "python": platform.python_version(),
-        "versions": {n: version(n) for n in ("jax", "numpy", "cvxpy", "clarabel")},
+        **circumstances(load_before, "jax", "numpy", "cvxpy", "clarabel"),
     }
     RESULT.parent.mkdir(exist_ok=True)
     RESULT.write_text(json.dumps(rounded(row), indent=1) + "\n")

@@ -10,16 +10,15 @@ bounds are those of PACE, Perfect-PACE and UCE of a link, geometry included.
 
 import json
 import os
-import platform
 import statistics
 import time
-from importlib.metadata import version
 from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from benchmarks.circumstances import circumstances
 from leopnt.methods import pace
 
 RESULT = Path(__file__).parent / "results" / "pace_bounds.json"
@@ -178,11 +177,7 @@ def main():
         },
         "target_uplink_us": TARGET_UPLINK_US,
         "repeats": REPEATS,
-        "load_before": round(load_before, 2),
-        "load_after": round(os.getloadavg()[0], 2),
-        "cpus": os.cpu_count(),
-        "python": platform.python_version(),
-        "versions": {n: version(n) for n in ("jax", "numpy")},
+        **circumstances(load_before, "jax", "numpy"),
     }
     RESULT.write_text(json.dumps(row, indent=1) + "\n")
     print(json.dumps(row, indent=1))

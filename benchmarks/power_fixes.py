@@ -9,19 +9,18 @@ starts. The published method, the search of starts and a stream of 290 000 fixes
 
 import json
 import os
-import platform
 import resource
 import statistics
 import subprocess
 import sys
 import time
-from importlib.metadata import version
 from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from benchmarks.circumstances import circumstances
 from leopnt.antennas.beams import b52
 from leopnt.methods.power import (
     NO_PRIOR,
@@ -196,11 +195,7 @@ def record(times, off_sigmas, ours, load_before, peaks_gb):
         },
         "peak_resident_gb_of_the_stream": peaks_gb,
         "repeats": REPEATS,
-        "load_before": round(load_before, 2),
-        "load_after": round(os.getloadavg()[0], 2),
-        "cpus": os.cpu_count(),
-        "python": platform.python_version(),
-        "versions": {n: version(n) for n in ("jax", "numpy")},
+        **circumstances(load_before, "jax", "numpy"),
     }
     RESULT.parent.mkdir(exist_ok=True)
     RESULT.write_text(json.dumps(row, indent=1) + "\n")

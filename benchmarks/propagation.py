@@ -9,16 +9,15 @@ the ratio to skyfield (`at()` and its rotation to ITRS) in the same run, on fewe
 import datetime
 import json
 import os
-import platform
 import resource
 import statistics
 import time
 import warnings
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks.circumstances import circumstances
 from leopnt.eop import EopTable
 from leopnt.epochs import Epoch
 from leopnt.errors import LeopntWarning
@@ -118,11 +117,7 @@ def main():
         "ratio_to_peer": round(peer_us / same_us, 2),
         "ratio_to_peer_with_matrices_kept": round(peer_kept_us / same_us, 2),
         "repeats": REPEATS,
-        "load_before": round(load_before, 2),
-        "load_after": round(os.getloadavg()[0], 2),
-        "cpus": os.cpu_count(),
-        "python": platform.python_version(),
-        "versions": {name: version(name) for name in ("numpy", "sgp4", "pyerfa", "skyfield")},
+        **circumstances(load_before, "numpy", "sgp4", "pyerfa", "skyfield"),
     }
     RESULT.parent.mkdir(parents=True, exist_ok=True)
     RESULT.write_text(json.dumps(row, indent=1) + "\n")

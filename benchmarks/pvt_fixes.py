@@ -9,10 +9,8 @@ without the Earth's rotation in flight; ours has both.
 
 import json
 import os
-import platform
 import statistics
 import time
-from importlib.metadata import version
 from pathlib import Path
 
 import jax
@@ -22,6 +20,7 @@ import optimistix as optx
 from scipy.optimize import least_squares
 
 import leopnt  # noqa: F401  64 bit
+from benchmarks.circumstances import circumstances
 from leopnt.inference import predict
 from leopnt.methods import pvt
 
@@ -167,11 +166,7 @@ def report(rates, differences, load_before):
         "largest_difference_m": differences,
         "target_fixes_per_s": TARGET,
         "repeats": REPEATS,
-        "load_before": round(load_before, 2),
-        "load_after": round(os.getloadavg()[0], 2),
-        "cpus": os.cpu_count(),
-        "python": platform.python_version(),
-        "versions": {n: version(n) for n in ("jax", "numpy", "scipy", "optimistix")},
+        **circumstances(load_before, "jax", "numpy", "scipy", "optimistix"),
     }
     RESULT.parent.mkdir(exist_ok=True)
     RESULT.write_text(json.dumps(row, indent=1) + "\n")

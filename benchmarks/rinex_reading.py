@@ -10,7 +10,6 @@ writer from random numbers in legal columns, and every reader's values are compa
 import importlib.util
 import json
 import os
-import platform
 import resource
 import statistics
 import subprocess
@@ -23,6 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.circumstances import circumstances
 from leopnt.epochs import Epoch, TimeScale
 from leopnt.io.rinex_obs import RinexObs, SystemObs, read_rinex_obs
 from leopnt.io.rinex_obs_header import RinexObsHeader
@@ -202,10 +202,7 @@ def record(found, written, skipped, size, load_before):
         "leopnt_writing": written,
         "skipped": skipped,
         "targets": {"read [s]": TARGET_S, "peak resident [MB]": TARGET_MB},
-        "load_before": round(load_before, 2),
-        "load_after": round(os.getloadavg()[0], 2),
-        "cpus": os.cpu_count(),
-        "python": platform.python_version(),
+        **circumstances(load_before),
         "versions": {name: _version(name) for name in ("numpy", *READERS) if name != "leopnt"},
     }
     RESULT.parent.mkdir(exist_ok=True)

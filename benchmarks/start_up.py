@@ -5,13 +5,14 @@ python -m benchmarks.start_up
 
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+
+from benchmarks.circumstances import circumstances
 
 ROOT = Path(__file__).parent.parent
 RESULT = Path(__file__).parent / "results" / "start_up.json"
@@ -44,10 +45,7 @@ def main():
         "seconds": {name: round(s, 3) for name, s in seconds.items()},
         "targets_s": {"leopnt --help": 0.15, "leopnt fix (demo), second and later runs": 5.0},
         "repeats": REPEATS,
-        "load_before": round(load_before, 2),
-        "load_after": round(os.getloadavg()[0], 2),
-        "cpus": os.cpu_count(),
-        "python": platform.python_version(),
+        **circumstances(load_before),
     }
     RESULT.parent.mkdir(exist_ok=True)
     RESULT.write_text(json.dumps(row, indent=1) + "\n")

@@ -8,18 +8,17 @@ keeps every chunk on disk, then consolidates them into statistics and one file o
 
 import json
 import os
-import platform
 import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks.circumstances import circumstances
 from leopnt.inference.batch import batch_stream
 from leopnt.studies import Threads, load_study, run_study
 from leopnt.studies.runner import prepared_point, trials_per_point
@@ -44,6 +43,7 @@ mask_deg = 30.0
 _PEAK = """
 import resource, sys
 from leopnt.studies import Threads, load_study, run_study
+from benchmarks.circumstances import circumstances
 run_study(load_study(sys.argv[1]), sys.argv[2], workers=Threads(2))
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
@@ -95,11 +95,7 @@ def main():
         "peak_memory_mb": round(peak_mb),
         "target_memory_mb": TARGET_MB,
         "repeats": REPEATS,
-        "load_before": round(load_before, 2),
-        "load_after": round(os.getloadavg()[0], 2),
-        "cpus": os.cpu_count(),
-        "python": platform.python_version(),
-        "versions": {n: version(n) for n in ("jax", "numpy", "h5netcdf")},
+        **circumstances(load_before, "jax", "numpy", "h5netcdf"),
     }
     RESULT.write_text(json.dumps(row, indent=1) + "\n")
     print(json.dumps(row, indent=1))
