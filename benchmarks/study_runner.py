@@ -43,7 +43,6 @@ mask_deg = 30.0
 _PEAK = """
 import resource, sys
 from leopnt.studies import Threads, load_study, run_study
-from benchmarks.circumstances import circumstances
 run_study(load_study(sys.argv[1]), sys.argv[2], workers=Threads(2))
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
