@@ -68,6 +68,7 @@ from leopnt.methods.astars.joint_model import (
 from leopnt.methods.astars.moving import (
     FREE_AT_REST,
     FREE_IN_MOTION,
+    MovingFix,
     moving_bound,
     moving_fix,
     moving_observations,
@@ -138,6 +139,7 @@ __all__ = [
     "EphemerisFix",
     "JointFix",
     "Knowledge",
+    "MovingFix",
     "MovingKnowledge",
     "MovingLink",
     "MovingRows",
