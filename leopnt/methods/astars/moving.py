@@ -97,7 +97,8 @@ def moving_fix(
     tells of its direction, several surfaces or direct satellites do.
 
     Args:
-        rows: see `phase_rows`, `doppler_rows`, `joined_rows`; of one receiver or a batch.
+        rows: see `moving_rows`, `phase_rows`, `doppler_rows`, `joined_rows`; of one receiver or a
+            batch.
         known: of time 0, see `knowledge`.
         start: within some ten meters; fields that are not free hold their values. A receiver that
             starts behind a surface whose direction is known starts as far in front of it.
@@ -180,7 +181,8 @@ def _kernel_of(solver: AbstractSolver, free: tuple[str, ...], tree) -> Callable[
 
 
 def _flat_one(solver, free, tree, *leaves) -> MovingFix:
-    return _fix_one(*jax.tree.unflatten(tree, leaves), free, solver)
+    rows, known, start, priors = jax.tree.unflatten(tree, leaves)
+    return _fix_one(rows, known, start, priors, free, solver)
 
 
 def _fix_one(rows: MovingRows, known: Knowledge, start: MovingTheta, priors, free, solver):
