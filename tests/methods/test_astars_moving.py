@@ -410,13 +410,49 @@ def test_a_direction_that_points_away_ends_nowhere(rows):
 
 
 @pytest.mark.parametrize("late_m", [57.0, 60.0, 100.0])
-def test_network_time_later_than_the_flight_leaves_no_last_leg(late_m, rows):
-    late = eqx.tree_at(lambda k: k.clock_bias_s, surveyed(), np.asarray((30.0 + late_m) / C_MPS))
-    found = solved(rows, late, 1e-6, 1e-6)
+@pytest.mark.parametrize("told", [surveyed, known])
+def test_network_time_later_than_the_flight_leaves_no_last_leg(told, late_m, rows):
+    late_s = np.asarray((30.0 + late_m) / C_MPS)
+    found = solved(rows, eqx.tree_at(lambda k: k.clock_bias_s, told(), late_s), 1e-6, 1e-6)
     assert found.status == AstarsStatus.no_last_leg
     assert np.all(np.isnan(found.theta.rx_pos_ecef_m))
     assert np.all(np.isnan(found.covariance))
     assert np.isnan(found.chi_square().value)
+
+
+def test_network_time_late_by_less_moves_the_receiver_along_the_leg_and_shows_nowhere(rows):
+    late = eqx.tree_at(lambda k: k.clock_bias_s, surveyed(), np.asarray(50.0 / C_MPS))
+    found = solved(rows, late, 1e-6, 1e-6)
+    np.testing.assert_allclose(found.theta.rx_pos_ecef_m, U - 20.0 * AOD, atol=1e-6)
+    assert found.chi_square().p_value > 0.99
+
+
+def test_a_start_behind_one_of_two_surfaces_ends_in_front_of_both(satellites, way, evidence):
+    other = np.cross(AOD, [0.0, 0.0, 1.0])
+    other /= np.linalg.norm(other)
+    both = np.stack([S, U - 40.0 * other])
+    theta = eqx.tree_at(lambda t: t.surface_pos_ecef_m, truth(), jnp.asarray(both))
+    got = received(satellites, way, at(truth(), 0.0), READING)
+    blank = phase_rows(0.0, got.sat_pos_ecef_m, got.range_m, SIGMA_M, np.arange(5) % 2, 2)
+    rows = type(blank)(blank.links, np.asarray(moving_observations(blank, theta)))
+    told = knowledge(
+        surface_pos_ecef_m=both,
+        departure=np.stack([AOD, other]),
+        sigma_aod_rad=1e-3,
+        num_surfaces=2,
+    )
+    start = eqx.tree_at(lambda t: t.rx_pos_ecef_m, theta, jnp.asarray(S - 30.0 * AOD))
+    found = moving_fix(rows, told, start, FREE_AT_REST[:3])
+    assert found.status == AstarsStatus.ok
+    evidence(
+        "methods.astars.moving",
+        "receiver by two surfaces and directions from them, started behind one",
+        "planted position",
+        "invariance",
+        achieved=np.linalg.norm(found.theta.rx_pos_ecef_m - U),
+        tolerance=1e-5,
+        unit="m",
+    )
 
 
 def test_a_last_leg_of_half_a_meter_is_one(satellites, way):

@@ -41,6 +41,9 @@ FREE_IN_MOTION = (*FREE_AT_REST, "rx_vel_ecef_mps")
 CLOSEST_START_M = 1.0
 """A start that is put in front of its surface is at least this far from it."""
 
+WIDEST_START_COS = 0.5
+"""A start more than 60 degrees off a measured direction is put onto one."""
+
 CLOSEST_END_M = 0.1
 """Nearer to a surface than this there is no last leg: an end there was stopped by the surface."""
 
@@ -101,7 +104,7 @@ def moving_fix(
             batch.
         known: of time 0, see `knowledge`.
         start: within some ten meters; fields that are not free hold their values. A receiver that
-            starts behind a surface whose direction is known starts as far in front of it.
+            starts behind a surface, or beside it, starts as far along the measured direction.
         free: `FREE_AT_REST`, `FREE_IN_MOTION` or other fields of `MovingTheta`.
         priors: knowledge besides, such as `GaussianPrior("clock_drift_mps", 0.0, 0.01)` for a
             receiver on network frequency; the same for a whole batch.
@@ -203,7 +206,8 @@ def _fix_one(rows: MovingRows, known: Knowledge, start: MovingTheta, priors, fre
         square += jnp.sum(jnp.where(counts, prior.residual(theta) ** 2, 0.0))
         num_rows += jnp.sum(counts)
     no_leg = _is_behind(theta, known) | _has_no_leg(theta, links, misfit, present)
-    status = _status(found.status, no_leg, num_rows < unknowns.size)
+    synced = jnp.isfinite(known.sigma_sync_s)
+    status = _status(found.status, no_leg, synced, num_rows < unknowns.size)
     blank = jnp.where(status == AstarsStatus.ok, 1.0, jnp.nan)
     return MovingFix(
         jax.tree.map(lambda leaf: blank * leaf, theta),
@@ -223,7 +227,7 @@ def _harmless(rows: MovingRows) -> tuple[MovingLink, Bool[Array, " link"]]:
 
 
 def _in_front(start: MovingTheta, known: Knowledge) -> MovingTheta:
-    """A start behind a surface goes as far along a measured direction, in front of most."""
+    """A start far off a measured direction goes as far along one, in front of most surfaces."""
     surfaces, ahead = jnp.asarray(start.surface_pos_ecef_m), jnp.asarray(known.departure)
     pointed = jnp.isfinite(known.sigma_aod_rad)
     offset = jnp.asarray(start.rx_pos_ecef_m)[None, :] - surfaces
@@ -232,7 +236,8 @@ def _in_front(start: MovingTheta, known: Knowledge) -> MovingTheta:
     apart = place[:, None, :] - surfaces[None, :, :]
     front = (jnp.sum(apart * ahead[None, :, :], axis=2) > 0.0) & pointed[None, :]
     best = jnp.argmax(jnp.where(pointed, jnp.sum(front, axis=1), -1))
-    receiver = jnp.where(_is_behind(start, known), place[best], start.rx_pos_ecef_m)
+    off = jnp.any(pointed & (jnp.sum(offset * ahead, axis=1) < WIDEST_START_COS * reach))
+    receiver = jnp.where(off, place[best], start.rx_pos_ecef_m)
     return eqx.tree_at(lambda t: t.rx_pos_ecef_m, start, receiver)
 
 
@@ -260,11 +265,12 @@ def _has_no_leg(theta: MovingTheta, links: MovingLink, misfit, present) -> Bool[
     return at_surface | jnp.any((jnp.sum(weight, axis=0) > 0.0) & (told <= 0.0))
 
 
-def _status(ended: Status, no_leg, few) -> AstarsStatus:
+def _status(ended: Status, no_leg, synced, few) -> AstarsStatus:
     converged = ended == Status.converged
     status = AstarsStatus.where(converged, AstarsStatus.ok, AstarsStatus.not_converged)
     status = AstarsStatus.where(no_leg, AstarsStatus.no_last_leg, status)
-    weak = ended == Status.unobservable
+    # At a surface all geometry is weak: where network time leads there, it is to blame.
+    weak = (ended == Status.unobservable) & ~(no_leg & synced)
     status = AstarsStatus.where(weak, AstarsStatus.weak_geometry, status)
     return AstarsStatus.where(few, AstarsStatus.too_few_satellites, status)
 
