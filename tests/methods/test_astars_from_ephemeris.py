@@ -272,3 +272,27 @@ def test_times_outside_the_ephemeris_and_wrong_shapes_are_refused(satellites, wa
         joint_fix_from_ephemeris(satellites, way, ranges, SIGMA_M, several, READING)
     with pytest.raises(LeopntError, match=r"start_ecef_m has shape \(2,\)"):
         joint_fix_from_ephemeris(satellites, way, ranges, SIGMA_M, told(), READING, np.zeros(2))
+
+
+@pytest.mark.parametrize("link", [0, NUM_LINKS - 1])
+def test_velocities_are_derivatives_of_positions(link, satellites, way, evidence):
+    got = received(satellites, way, theta(), READING)
+    arrival = READING + (-LATE_S - np.linalg.norm(U - S) / C_MPS)
+    name = EPHEMERIDES[way.ephemeris[link]]
+    one = read_tle(DATA / "tle_2025" / f"{name}.tle")
+    one = one[int(way.sat_index[link]) : int(way.sat_index[link]) + 1]
+    tau = np.linalg.norm(got.sat_pos_ecef_m[link] - S) / C_MPS
+    step = 2.0  # the fifth derivative leaves 1e-9 m/s, the rounding of SGP4's time 1e-5
+    times = step * np.array([-2.0, -1.0, 1.0, 2.0]) - tau
+    at = propagate(one, arrival + times, age_gate=AnyAge()).state.pos_ecef_m.reshape(4, 3)
+    x, y, z = np.array([1.0, -8.0, 8.0, -1.0]) @ at / (12.0 * step)
+    turn = np.exp(-1j * SPIN_RADPS * tau) * (x + 1j * y)
+    evidence(
+        "methods.astars.arrival",
+        f"velocity at transmission of a satellite of {name}",
+        "differences of SGP4 positions",
+        "implementation",
+        achieved=np.max(np.abs(got.sat_vel_ecef_mps[link] - [turn.real, turn.imag, z])),
+        tolerance=5e-5,
+        unit="m/s",
+    )

@@ -13,11 +13,11 @@ from leopnt.errors import LeopntError
 from leopnt.inference.identifiability import EXACT, exact_information
 from leopnt.inference.parameters import Unknowns
 from leopnt.inference.priors import GaussianPrior
-from leopnt.inference.status import Status
 from leopnt.methods.astars import (
     DIRECT,
     FREE_AT_REST,
     FREE_IN_MOTION,
+    AstarsStatus,
     AstarsTheta,
     MovingTheta,
     Routes,
@@ -38,6 +38,7 @@ C_MPS, WAVELENGTH_M = 299792458.0, case.WAVELENGTH_M
 S, U, AOD = case.SURFACE_ECEF_M, case.OUTDOOR_ECEF_M, case.AOD
 NUM_SATS, TIMES_S = 5, (0.0, 20.0, 40.0)
 SIGMA_M, SIGMA_MPS = 0.2, 2e-3
+NEAR_U = U + np.array([8.0, -6.0, 3.0])
 WALK_MPS = np.array([0.7, 0.9, -0.4])
 
 
@@ -296,23 +297,20 @@ def test_the_fix_of_several_epochs_reaches_its_bound(rows, evidence):
     trials = study_size(100, 2000)
     rng = np.random.default_rng(6)
     side = np.linalg.svd(AOD[None])[2][1:]
-    errors, squares = [], []
-    for _ in range(trials):
-        noisy = type(rows)(
-            rows.links, rows.observed + rows.links.sigma * rng.normal(size=rows.observed.size)
-        )
-        departure = AOD + 1e-3 * rng.normal(size=2) @ side
-        told = knowledge(
-            departure=departure[None] / np.linalg.norm(departure),
-            sigma_aod_rad=1e-3,
-            clock_bias_s=30.0 / C_MPS + 1e-9 * rng.normal(),
-            sigma_sync_s=1e-9,
-        )
-        found = solved(noisy, told, 1e9, 1e-6)
-        assert found.status == Status.converged
-        errors.append(np.asarray(found.theta.surface_pos_ecef_m)[0] - S)
-        covariance = np.asarray(found.covariance)[:3, :3]
-        squares.append(errors[-1] @ np.linalg.solve(covariance, errors[-1]))
+    count = (trials, rows.observed.size)
+    noisy = repeated(rows, rows.observed + rows.links.sigma * rng.normal(size=count))
+    departure = AOD + 1e-3 * rng.normal(size=(trials, 2)) @ side
+    told = knowledge(
+        departure=(departure / np.linalg.norm(departure, axis=1, keepdims=True))[:, None],
+        sigma_aod_rad=1e-3,
+        clock_bias_s=30.0 / C_MPS + 1e-9 * rng.normal(size=trials),
+        sigma_sync_s=1e-9,
+    )
+    found = solved(noisy, told, 1e9, 1e-6, tile=25)
+    assert np.all(found.status == AstarsStatus.ok)
+    errors = np.asarray(found.theta.surface_pos_ecef_m)[:, 0] - S
+    covariance = np.asarray(found.covariance)[:, :3, :3]
+    squares = np.sum(errors * np.linalg.solve(covariance, errors[..., None])[..., 0], axis=1)
     bound = information(rows, known(), truth()).crb("surface_pos_ecef_m", ("rx_vel_ecef_mps",))
     ratio = np.mean(np.sum(np.square(errors), axis=1)) / np.trace(bound)
     evidence(
@@ -324,13 +322,30 @@ def test_the_fix_of_several_epochs_reaches_its_bound(rows, evidence):
         tolerance=5.0 * np.sqrt(2.0 / trials),
     )
     assert abs(np.mean(squares) - 3.0) < 5.0 * np.sqrt(6.0 / trials)
+    # 30 rows, a direction, network time, 3 of velocity and 1 of drift tied; 11 unknowns.
+    assert np.all(found.dof == 30 + 2 + 1 + 4 - 11)
+    # 25: the prior of the drift tells nothing, and its square is 0.
+    evidence(
+        "methods.astars.moving",
+        "mean sum of squared residuals of drawn sets, over its degrees of freedom, minus 1",
+        f"{trials} drawn sets",
+        "monte carlo",
+        achieved=abs(np.mean(found.square_sum) / 25.0 - 1.0),
+        tolerance=5.0 * np.sqrt(2.0 / 25.0 / trials),
+    )
 
 
-def solved(rows, told, sigma_drift_mps, sigma_vel_mps):
+def repeated(rows, observed):
+    """The same links for each row of what was observed."""
+    links = jax.tree.map(lambda x: np.broadcast_to(x, (len(observed), *x.shape)), rows.links)
+    return type(rows)(links, observed)
+
+
+def solved(rows, told, sigma_drift_mps, sigma_vel_mps, receiver=NEAR_U, **how):
     """The fix from meters away, the velocity near 0."""
     start = MovingTheta(
         jnp.asarray(S[None] + 5.0),
-        jnp.asarray(U + np.array([8.0, -6.0, 3.0])),
+        jnp.asarray(receiver),
         jnp.zeros(3),
         jnp.asarray(0.0),
         jnp.asarray(0.0),
@@ -339,13 +354,13 @@ def solved(rows, told, sigma_drift_mps, sigma_vel_mps):
         GaussianPrior("clock_drift_mps", 0.3, sigma_drift_mps),
         GaussianPrior("rx_vel_ecef_mps", np.zeros(3), sigma_vel_mps),
     )
-    return moving_fix(rows, told, start, FREE_IN_MOTION, priors=tied)
+    return moving_fix(rows, told, start, FREE_IN_MOTION, priors=tied, **how)
 
 
 def test_a_walking_receiver_shows_its_radial_speed(satellites, way, evidence):
     rows = rows_of(satellites, way, truth(WALK_MPS))
     found = solved(rows, surveyed(), 1e-6, 100.0)
-    assert found.status == Status.converged
+    assert found.status == AstarsStatus.ok
     offset = np.asarray(found.theta.rx_pos_ecef_m) - S
     radial = np.asarray(found.theta.rx_vel_ecef_mps) @ offset / np.linalg.norm(offset)
     evidence(
@@ -362,7 +377,173 @@ def test_a_walking_receiver_shows_its_radial_speed(satellites, way, evidence):
 def test_what_is_not_determined_is_said(rows):
     told = knowledge(surface_pos_ecef_m=S[None])
     found = solved(rows, told, 1e9, 1e9)
-    assert found.status != Status.converged
+    assert found.status == AstarsStatus.weak_geometry
+    assert np.all(np.isnan(found.theta.rx_pos_ecef_m))
+
+
+@pytest.mark.parametrize(
+    ("leg_m", "start_m"), [(8.0, -2.0), (56.0, -20.0), (56.0, 0.0)], ids=["near", "far", "at it"]
+)
+def test_a_start_behind_the_surface_ends_in_front(leg_m, start_m, satellites, way, evidence):
+    theta = eqx.tree_at(lambda t: t.rx_pos_ecef_m, truth(), jnp.asarray(S + leg_m * AOD))
+    rows = rows_of(satellites, way, theta)
+    found = solved(rows, surveyed(), 1e-6, 1e-6, S + start_m * AOD)
+    assert found.status == AstarsStatus.ok
+    evidence(
+        "methods.astars.moving",
+        f"receiver {leg_m:g} m before a surface, started {-start_m:g} m behind it",
+        "planted position",
+        "invariance",
+        achieved=np.linalg.norm(found.theta.rx_pos_ecef_m - theta.rx_pos_ecef_m),
+        tolerance=1e-6,
+        unit="m",
+    )
+
+
+def test_a_direction_that_points_away_ends_nowhere(rows):
+    # Phases of three times put U in front; the direction says behind: no end is on its side.
+    told = eqx.tree_at(lambda k: k.departure, surveyed(), -AOD[None])
+    held = eqx.tree_at(lambda k: k.clock_bias_s, told, np.asarray(86.5 / C_MPS))
+    found = solved(rows, held, 1e-6, 1e-6)
+    assert found.status == AstarsStatus.no_last_leg
+    assert np.all(np.isnan(found.theta.rx_pos_ecef_m))
+
+
+@pytest.mark.parametrize("late_m", [57.0, 60.0, 100.0])
+@pytest.mark.parametrize("told", [surveyed, known])
+def test_network_time_later_than_the_flight_leaves_no_last_leg(told, late_m, rows):
+    late_s = np.asarray((30.0 + late_m) / C_MPS)
+    found = solved(rows, eqx.tree_at(lambda k: k.clock_bias_s, told(), late_s), 1e-6, 1e-6)
+    assert found.status == AstarsStatus.no_last_leg
+    assert np.all(np.isnan(found.theta.rx_pos_ecef_m))
+    assert np.all(np.isnan(found.covariance))
+    assert np.isnan(found.chi_square().value)
+
+
+def test_network_time_late_by_less_moves_the_receiver_along_the_leg_and_shows_nowhere(rows):
+    late = eqx.tree_at(lambda k: k.clock_bias_s, surveyed(), np.asarray(50.0 / C_MPS))
+    found = solved(rows, late, 1e-6, 1e-6)
+    np.testing.assert_allclose(found.theta.rx_pos_ecef_m, U - 20.0 * AOD, atol=1e-6)
+    assert found.chi_square().p_value > 0.99
+
+
+def test_a_start_behind_one_of_two_surfaces_ends_in_front_of_both(satellites, way, evidence):
+    other = np.cross(AOD, [0.0, 0.0, 1.0])
+    other /= np.linalg.norm(other)
+    both = np.stack([S, U - 40.0 * other])
+    theta = eqx.tree_at(lambda t: t.surface_pos_ecef_m, truth(), jnp.asarray(both))
+    got = received(satellites, way, at(truth(), 0.0), READING)
+    blank = phase_rows(0.0, got.sat_pos_ecef_m, got.range_m, SIGMA_M, np.arange(5) % 2, 2)
+    rows = type(blank)(blank.links, np.asarray(moving_observations(blank, theta)))
+    told = knowledge(
+        surface_pos_ecef_m=both,
+        departure=np.stack([AOD, other]),
+        sigma_aod_rad=1e-3,
+        num_surfaces=2,
+    )
+    start = eqx.tree_at(lambda t: t.rx_pos_ecef_m, theta, jnp.asarray(S - 30.0 * AOD))
+    found = moving_fix(rows, told, start, ("rx_pos_ecef_m", "clock_bias_m"))
+    assert found.status == AstarsStatus.ok
+    # Surfaces are held: their survey tells of no unknown.
+    assert found.dof == 5 + 2 * 2 - 4
+    evidence(
+        "methods.astars.moving",
+        "receiver by two surfaces and directions from them, started behind one",
+        "planted position",
+        "invariance",
+        achieved=np.linalg.norm(found.theta.rx_pos_ecef_m - U),
+        tolerance=1e-5,
+        unit="m",
+    )
+
+
+def test_a_last_leg_of_half_a_meter_is_one(satellites, way):
+    theta = eqx.tree_at(lambda t: t.rx_pos_ecef_m, truth(), jnp.asarray(S + 0.5 * AOD))
+    found = solved(rows_of(satellites, way, theta), surveyed(), 1e-6, 1e-6)
+    assert found.status == AstarsStatus.ok
+    np.testing.assert_allclose(found.theta.rx_pos_ecef_m, theta.rx_pos_ecef_m, atol=1e-6)
+
+
+def test_an_outlier_shows_in_the_residuals(rows):
+    clean = solved(rows, surveyed(), 1e-6, 1e-6).chi_square()
+    assert clean.dof == 30 + 3 + 2 + 1 + 4 - 11
+    assert clean.value < 1e-6
+    assert clean.p_value > 1.0 - 1e-9
+    off = type(rows)(rows.links, rows.observed + 20.0 * rows.links.sigma * (np.arange(30) == 7))
+    found = solved(off, surveyed(), 1e-6, 1e-6).chi_square()
+    # A lone outlier d has d^2 (1 - h) left, h its leverage: below 400, above half of it.
+    assert 200.0 < found.value < 400.0
+    assert found.p_value < 1e-9
+
+
+def test_slots_may_be_empty(satellites, way, rows, evidence):
+    links, spare = rows.links, np.arange(30) % 7 == 3
+    empty = eqx.tree_at(
+        lambda r: (r.links.sigma, r.observed),
+        rows,
+        (np.where(spare, np.inf, links.sigma), np.where(spare, 1e3, rows.observed)),
+    )
+    found = solved(empty, surveyed(), 1e-6, 1e-6)
+    assert found.status == AstarsStatus.ok
+    assert found.dof == 30 - np.sum(spare) + 3 + 2 + 1 + 4 - 11
+    evidence(
+        "methods.astars.moving_model",
+        "receiver by rows of which some slots are empty, filled with nonsense",
+        "planted position",
+        "invariance",
+        achieved=np.linalg.norm(found.theta.rx_pos_ecef_m - U),
+        tolerance=1e-6,
+        unit="m",
+    )
+    crb = [
+        np.asarray(
+            information(some, surveyed(), truth(), 1e-9).crb("rx_pos_ecef_m", ("rx_vel_ecef_mps",))
+        )
+        for some in (empty, weighted(rows, ~spare))
+    ]
+    np.testing.assert_allclose(crb[0], crb[1], rtol=1e-6, atol=1e-12)
+
+
+def test_rows_of_empty_slots_may_hold_nothing():
+    sats, ranges, sigma = np.array(SATS), ZEROS + 2e7, np.full(len(SATS), 0.2)
+    sats[1], ranges[1], sigma[1] = np.nan, np.nan, np.inf
+    made = [
+        phase_rows(0.0, sats, ranges, sigma),
+        doppler_rows(0.0, sats, 0.0 * sats, 1e-5 * ranges, 0.19, sigma),
+    ]
+    joined = joined_rows(made)
+    assert np.all(np.isfinite(joined.links.sat_pos_ecef_m))
+    assert np.all(np.isfinite(joined.observed))
+    np.testing.assert_array_equal(np.isinf(joined.links.sigma), np.tile(np.isinf(sigma), 2))
+
+
+def test_a_batch_is_its_problems_one_by_one(rows):
+    count = (study_size(100, 2000), 30)
+    observed = rows.observed + rows.links.sigma * np.random.default_rng(2).normal(size=count)
+    clock_s = np.full(len(observed), 30.0 / C_MPS)
+    clock_s[1:3] += np.array([0.3, 100.0]) / C_MPS
+    told = surveyed()
+    many = jax.tree.map(lambda leaf: np.broadcast_to(leaf, (len(observed), *leaf.shape)), told)
+    many = eqx.tree_at(lambda k: k.clock_bias_s, many, clock_s)
+    found = solved(repeated(rows, observed), many, 1e-6, 1e-6, tile=25)
+    late = np.arange(len(observed)) == 2
+    np.testing.assert_array_equal(found.status == AstarsStatus.ok, ~late)
+    np.testing.assert_array_equal(found.status == AstarsStatus.no_last_leg, late)
+    for k in range(2):
+        one = eqx.tree_at(lambda t: t.clock_bias_s, told, clock_s[k])
+        alone = solved(type(rows)(rows.links, observed[k]), one, 1e-6, 1e-6)
+        np.testing.assert_allclose(
+            found.theta.rx_pos_ecef_m[k], alone.theta.rx_pos_ecef_m, atol=1e-5
+        )
+        np.testing.assert_allclose(found.square_sum[k], alone.square_sum, rtol=1e-6)
+        np.testing.assert_allclose(
+            found.sigma_of("clock_bias_m")[k], alone.sigma_of("clock_bias_m"), rtol=1e-6
+        )
+    with pytest.raises(LeopntError, match="chi_square: one fix at a time"):
+        found.chi_square()
+    # Batches are joined along their links.
+    twice = joined_rows([repeated(rows, observed)] * 2)
+    assert twice.links.via.shape == (len(observed), 60, 1)
 
 
 SATS = case.SAT_POS_ECEF_M
@@ -386,8 +567,21 @@ ZEROS = np.zeros(len(SATS))
         (lambda: phase_rows(0.0, SATS, ZEROS + 2e7, 0.2, 0.5), "surface has type float64"),
         (lambda: phase_rows(np.nan, SATS, ZEROS + 2e7, 0.2), "time_s.* is nan"),
         (
-            lambda: phase_rows(0.0, SATS[None], ZEROS[None] + 2e7, 0.2),
-            r"sat_pos_ecef_m has shape \(1, 5, 3\); accepted: \(link, 3\)",
+            lambda: phase_rows(0.0, SATS[None].repeat(2, 0), np.full((3, 5), 2e7), 0.2),
+            r"batch axes do not fit together: sat_pos_ecef_m \(2,\), observed \(3,\)",
+        ),
+        (
+            lambda: joined_rows(
+                [
+                    phase_rows(0.0, SATS, ZEROS + 2e7, 0.2),
+                    phase_rows(0.0, SATS[None], ZEROS[None] + 2e7, 0.2),
+                ]
+            ),
+            r"rows: of batches \[\(\), \(1,\)\]; expected the same for all",
+        ),
+        (
+            lambda: phase_rows(0.0, SATS, ZEROS + 2e7, np.array([0.2, np.inf])),
+            r"sat_pos_ecef_m \(5, 3\), its sigma \(2, 1\)",
         ),
         (lambda: joined_rows([]), r"rows: of \[\] surfaces"),
         (

@@ -68,9 +68,15 @@ from leopnt.methods.astars.joint_model import (
 from leopnt.methods.astars.moving import (
     FREE_AT_REST,
     FREE_IN_MOTION,
+    MovingFix,
     moving_bound,
     moving_fix,
     moving_observations,
+)
+from leopnt.methods.astars.moving_from_ephemeris import (
+    Signals,
+    moving_rows,
+    signals_in_motion,
 )
 from leopnt.methods.astars.moving_model import (
     MOVING_PHASES,
@@ -138,6 +144,7 @@ __all__ = [
     "EphemerisFix",
     "JointFix",
     "Knowledge",
+    "MovingFix",
     "MovingKnowledge",
     "MovingLink",
     "MovingRows",
@@ -152,6 +159,7 @@ __all__ = [
     "Routes",
     "SatellitesInView",
     "Sector",
+    "Signals",
     "SurfaceBaseline",
     "SurfaceFix",
     "SurveyedSurface",
@@ -181,6 +189,7 @@ __all__ = [
     "moving_bound",
     "moving_fix",
     "moving_observations",
+    "moving_rows",
     "open_view",
     "panel_facing",
     "panel_view",
@@ -209,6 +218,7 @@ __all__ = [
     "seed_reflection_cosine",
     "seed_total_error_m",
     "seed_transmission_cosine",
+    "signals_in_motion",
     "surface_baseline",
     "surface_baseline_of_epochs",
     "surface_dop",

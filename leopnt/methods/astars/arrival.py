@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
@@ -17,7 +18,12 @@ _TILE = 128
 
 
 class Arrival(NamedTuple):
-    """States (obs, 3) in ECEF axes of the arrival, and the flight (obs,) before it."""
+    """States (obs, 3) in ECEF axes of the arrival, and the flight (obs,) before it.
+
+    `arriving_at` and `sent_at` take the velocity as the derivative of the position, to 50 um/s, so
+    that Dopplers are the rates of phases. SGP4's own velocity is off from that by 2 to 6 mm/s
+    (OneWeb) or 2 to 20 mm/s (GPS); `turned_to_arrival` leaves what it is given.
+    """
 
     sat_pos_ecef_m: Float[np.ndarray | Array, "*obs 3"]
     sat_vel_ecef_mps: Float[np.ndarray | Array, "*obs 3"]
@@ -76,13 +82,11 @@ def _arriving_one(sat, arrival_s, place, ephemeris: Ephemeris) -> Arrival:
     for _ in range(2):  # each leaves v / c of the error before: 2 mm, 50 nm of orbit
         sent = jnp.asarray(ephemeris.state(sat, arrival_s - tau_s).pos_ecef_m)
         tau_s = flight_time(sent, place)
-    state = ephemeris.state(sat, arrival_s - tau_s)
-    return _turned_one(jnp.asarray(state.pos_ecef_m), jnp.asarray(state.vel_ecef_mps), place)
+    return _turned_one(*_motion(ephemeris, sat, arrival_s - tau_s), place)
 
 
 def _sent_one(sat, sent_s, place, rough_flight_s, ephemeris: Ephemeris) -> Arrival:
-    state = ephemeris.state(sat, sent_s)
-    pos, vel = jnp.asarray(state.pos_ecef_m), jnp.asarray(state.vel_ecef_mps)
+    pos, vel = _motion(ephemeris, sat, sent_s)
     known = jnp.all(jnp.isfinite(place))
     tau_s = jnp.where(known, flight_time(pos, jnp.where(known, place, 0.0)), rough_flight_s)
     return Arrival(rotate_earth(pos, tau_s), rotate_earth(vel, tau_s), tau_s)
@@ -91,3 +95,13 @@ def _sent_one(sat, sent_s, place, rough_flight_s, ephemeris: Ephemeris) -> Arriv
 def _turned_one(pos, vel, place) -> Arrival:
     tau_s = flight_time(pos, place)
     return Arrival(rotate_earth(pos, tau_s), rotate_earth(vel, tau_s), tau_s)
+
+
+def _motion(ephemeris: Ephemeris, sat, t_s) -> tuple[Array, Array]:
+    """Position in ECEF, and its derivative."""
+    at = jnp.asarray(t_s)
+
+    def position(t):
+        return jnp.asarray(ephemeris.state(sat, t).pos_ecef_m)
+
+    return jax.jvp(position, (at,), (jnp.ones_like(at),))

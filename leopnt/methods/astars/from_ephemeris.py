@@ -47,7 +47,8 @@ class Received(NamedTuple):
 
     Attributes:
         range_m: L, clock included; divided by the wavelength it is the phase, ambiguity-fixed.
-        sat_pos_ecef_m, sat_vel_ecef_mps: at transmission, in the axes of the epoch of arrival.
+        sat_pos_ecef_m, sat_vel_ecef_mps: at transmission, in the axes of the epoch of arrival; the
+            velocity is the derivative of the position, so that a Doppler is the rate of the phase.
     """
 
     range_m: Float[np.ndarray, " link"]
@@ -83,7 +84,8 @@ def received(ephemerides: Ephemerides, way: Routes, theta: AstarsTheta, reading:
     Raises:
         LeopntError: a satellite without a state then, a route that leads nowhere.
     """
-    points, last_m = _points(way, theta)
+    points = ends_of_rays(way, theta)
+    last_m = np.linalg.norm(np.asarray(theta.rx_pos_ecef_m) - points, axis=-1)
     clock_m = float(np.asarray(theta.clock_bias_m))
     after_s = (last_m + clock_m) / SPEED_OF_LIGHT_MPS
 
@@ -139,7 +141,8 @@ def joint_fix_from_ephemeris(
 
     def phases_by_way_of(surfaces, receiver) -> RelayedPhases:
         points = _ends(way, surfaces, receiver)
-        satellites = _sent(ephemerides, way, ranges, reading, points)
+        sent = sent_signals(ephemerides, way, ranges, reading, points)
+        satellites = np.asarray(sent.sat_pos_ecef_m)
         return relayed_phases(satellites, ranges, sigma_m, way.surface, num_surfaces)
 
     phases, moved_m = phases_by_way_of(surfaces, receiver), np.inf
@@ -158,23 +161,28 @@ def joint_fix_from_ephemeris(
     return EphemerisFix(fix, phases, status, moved_m)
 
 
-def _sent(ephemerides, way: Routes, ranges, reading: Epoch, points) -> Float[np.ndarray, "link 3"]:
+def sent_signals(
+    ephemerides: Ephemerides,
+    way: Routes,
+    range_m: Float[np.ndarray, " link"],
+    reading: Epoch,
+    points: Float[np.ndarray, "link 3"],
+) -> Arrival:
     """Satellites at reading - L / c, turned to the axes of arrival at `points`."""
-    whole_s = ranges / SPEED_OF_LIGHT_MPS
+    whole_s = range_m / SPEED_OF_LIGHT_MPS
 
     def sent(ephemeris: Ephemeris, at: np.ndarray) -> Arrival:
         time_s = reading.since(ephemeris.reference) - whole_s[at]
         return sent_at(ephemeris, way.sat_index[at], time_s, points[at], whole_s[at])
 
-    return np.asarray(_of_each(ephemerides, way, sent).sat_pos_ecef_m)
+    return _of_each(ephemerides, way, sent)
 
 
-def _points(way: Routes, theta: AstarsTheta):
-    """Where each satellite's ray ends, at a surface or the receiver, and the leg that is left."""
+def ends_of_rays(way: Routes, theta: AstarsTheta) -> Float[np.ndarray, "link 3"]:
+    """Where each satellite's ray ends: at a surface, or at the receiver."""
     surfaces, receiver = np.asarray(theta.surface_pos_ecef_m), np.asarray(theta.rx_pos_ecef_m)
     _check_surfaces(way, surfaces.shape[-2])
-    points = _ends(way, surfaces, receiver)
-    return points, np.linalg.norm(receiver - points, axis=-1)
+    return _ends(way, surfaces, receiver)
 
 
 def _ends(way: Routes, surfaces, receiver) -> Float[np.ndarray, "link 3"]:

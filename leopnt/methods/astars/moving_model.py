@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
@@ -21,10 +22,13 @@ from leopnt.inference.model import Model
 from leopnt.inference.parameters import parameter
 from leopnt.inference.priors import AbstractPrior
 from leopnt.methods.astars.inputs import (
+    RANGE_LIMITS_M,
     broadcast,
     check_above_zero,
+    check_above_zero_or_none,
     check_ranges,
     check_satellites,
+    common_shape,
     finite_array,
 )
 from leopnt.methods.astars.joint_model import DIRECT, AstarsTheta, Knowledge
@@ -32,6 +36,9 @@ from leopnt.noise.gaussian import Gaussian
 
 FASTEST_MPS = 2e4
 """Range rates are below this."""
+
+_NOWHERE_M = np.array([2.0e7, 0.0, 0.0])
+"""Satellite of an empty slot."""
 
 
 class MovingTheta(eqx.Module):
@@ -45,11 +52,11 @@ class MovingTheta(eqx.Module):
         clock_drift_mps: its rate, constant.
     """
 
-    surface_pos_ecef_m: Float[Array | np.ndarray, "surface 3"] = parameter(unit="m")
-    rx_pos_ecef_m: Float[Array | np.ndarray, "3"] = parameter(unit="m")
-    rx_vel_ecef_mps: Float[Array | np.ndarray, "3"] = parameter(unit="m/s")
-    clock_bias_m: Float[Array | np.ndarray, ""] = parameter(unit="m")
-    clock_drift_mps: Float[Array | np.ndarray, ""] = parameter(unit="m/s")
+    surface_pos_ecef_m: Float[Array | np.ndarray, "*batch surface 3"] = parameter(unit="m")
+    rx_pos_ecef_m: Float[Array | np.ndarray, "*batch 3"] = parameter(unit="m")
+    rx_vel_ecef_mps: Float[Array | np.ndarray, "*batch 3"] = parameter(unit="m/s")
+    clock_bias_m: Float[Array | np.ndarray, "*batch"] = parameter(unit="m")
+    clock_drift_mps: Float[Array | np.ndarray, "*batch"] = parameter(unit="m/s")
 
 
 class MovingLink(eqx.Module):
@@ -60,7 +67,7 @@ class MovingLink(eqx.Module):
         sat_pos_ecef_m, sat_vel_ecef_mps: at transmission, in the axes of the epoch of arrival.
         via: 1 for the surface that relays it, else 0; all 0 for a direct satellite.
         is_rate: 1 for a range rate, 0 for a range.
-        sigma: standard deviation, m or m/s.
+        sigma: standard deviation, m or m/s; infinite for an empty slot.
     """
 
     time_s: Float[Array | np.ndarray, "*link"]
@@ -127,13 +134,13 @@ class MovingRows(eqx.Module):
     """Measured ranges [m] and range rates [m/s]; made by `phase_rows` and `doppler_rows`."""
 
     links: MovingLink
-    observed: Float[Array | np.ndarray, " link"]
+    observed: Float[Array | np.ndarray, "*batch link"]
 
 
 def phase_rows(
     time_s: Float[ArrayLike, "..."] | float,
-    sat_pos_ecef_m: Float[ArrayLike, "link 3"],
-    range_m: Float[ArrayLike, " link"],
+    sat_pos_ecef_m: Float[ArrayLike, "*#batch link 3"],
+    range_m: Float[ArrayLike, "*#batch link"],
     sigma_m: Float[ArrayLike, "..."] | float,
     surface: Int[ArrayLike, "..."] | int = 0,
     num_surfaces: int = 1,
@@ -144,24 +151,28 @@ def phase_rows(
         time_s: of each, or one for all.
         sat_pos_ecef_m: at transmission, in the axes of the epoch of arrival.
         range_m: L, see `ranges_of_phases`.
-        sigma_m: of each, or one for all.
+        sigma_m: of each, or one for all; infinite for a slot without a satellite, whose position
+            and range count for nothing and may be NaN.
         surface: number of the surface of each, `DIRECT` for none; one for all.
 
     Raises:
         LeopntError: bad satellites or ranges (`inputs`), sigma not above zero, a surface that there
             is not.
     """
-    satellites = check_satellites(sat_pos_ecef_m, 1)
-    ranges = check_ranges("range_m", range_m, satellites)
+    sigma = check_above_zero_or_none("sigma_m", sigma_m)
+    satellites = _filled("sat_pos_ecef_m", sat_pos_ecef_m, sigma[..., None], _NOWHERE_M)
+    ranges = _filled("range_m", range_m, sigma, RANGE_LIMITS_M[1])
+    satellites = check_satellites(satellites, 1)
+    ranges = check_ranges("range_m", ranges, satellites)
     still = np.zeros_like(satellites)
-    return _rows(time_s, satellites, still, ranges, 0.0, "sigma_m", sigma_m, surface, num_surfaces)
+    return _rows(time_s, satellites, still, ranges, 0.0, "sigma_m", sigma, surface, num_surfaces)
 
 
 def doppler_rows(
     time_s: Float[ArrayLike, "..."] | float,
-    sat_pos_ecef_m: Float[ArrayLike, "link 3"],
-    sat_vel_ecef_mps: Float[ArrayLike, "link 3"],
-    doppler_hz: Float[ArrayLike, " link"],
+    sat_pos_ecef_m: Float[ArrayLike, "*#batch link 3"],
+    sat_vel_ecef_mps: Float[ArrayLike, "*#batch link 3"],
+    doppler_hz: Float[ArrayLike, "*#batch link"],
     wavelength_m: float,
     sigma_hz: Float[ArrayLike, "..."] | float,
     surface: Int[ArrayLike, "..."] | int = 0,
@@ -170,25 +181,29 @@ def doppler_rows(
     """Dopplers of satellites, as range rates -lambda f_D.
 
     Args:
+        sat_vel_ecef_mps: the derivative of the position, in the same axes: see `received`.
         doppler_hz: positive approaching: minus the rate of the carrier phase.
         Others as `phase_rows`.
 
     Raises:
         LeopntError: as `phase_rows`; range rates of 20 km/s and more.
     """
-    satellites = check_satellites(sat_pos_ecef_m, 1)
+    sigma = check_above_zero_or_none("sigma_hz", sigma_hz)
+    satellites = _filled("sat_pos_ecef_m", sat_pos_ecef_m, sigma[..., None], _NOWHERE_M)
+    velocity = _filled("sat_vel_ecef_mps", sat_vel_ecef_mps, sigma[..., None], 0.0)
+    dopplers = _filled("doppler_hz", doppler_hz, sigma, 0.0)
+    satellites = check_satellites(satellites, 1)
     wavelength = float(check_above_zero("wavelength_m", wavelength_m))
     velocity = broadcast(
-        "sat_vel_ecef_mps", finite_array("sat_vel_ecef_mps", sat_vel_ecef_mps), satellites.shape
+        "sat_vel_ecef_mps", finite_array("sat_vel_ecef_mps", velocity), satellites.shape
     )
-    doppler = finite_array("doppler_hz", doppler_hz)
-    rate = -wavelength * broadcast("doppler_hz", doppler, satellites.shape[:-1])
+    rate = -wavelength * finite_array("doppler_hz", dopplers)
     if np.any(np.abs(rate) >= FASTEST_MPS):
         worst = float(np.max(np.abs(rate)))
         raise LeopntError(
             f"doppler_hz times wavelength_m: {worst:g} m/s; expected below {FASTEST_MPS:g}."
         )
-    sigma = wavelength * check_above_zero("sigma_hz", sigma_hz)
+    sigma = wavelength * sigma
     return _rows(time_s, satellites, velocity, rate, 1.0, "sigma_hz", sigma, surface, num_surfaces)
 
 
@@ -196,24 +211,32 @@ def joined_rows(rows: Sequence[MovingRows]) -> MovingRows:
     """Rows of several kinds or epochs as one.
 
     Raises:
-        LeopntError: no rows, numbers of surfaces that differ.
+        LeopntError: no rows, numbers of surfaces or batches that differ.
     """
     counts = {one.links.via.shape[-1] for one in rows}
     if len(counts) != 1:
         raise LeopntError(
             f"rows: of {sorted(counts)} surfaces; expected one number, the same for all."
         )
-    names = ("time_s", "sat_pos_ecef_m", "sat_vel_ecef_mps", "via", "is_rate", "sigma")
-    columns = [np.concatenate([np.asarray(getattr(one.links, k)) for one in rows]) for k in names]
-    return MovingRows(
-        MovingLink(*columns), np.concatenate([np.asarray(one.observed) for one in rows])
-    )
+    batches = {np.shape(one.observed)[:-1] for one in rows}
+    if len(batches) != 1:
+        raise LeopntError(f"rows: of batches {sorted(batches)}; expected the same for all.")
+    axis = len(batches.pop())
+    return jax.tree.map(lambda *parts: np.concatenate(parts, axis=axis), *rows)
+
+
+def _filled(name: str, values, sigma: np.ndarray, harmless):
+    """Something that can be in slots that are empty."""
+    empty = np.isposinf(sigma)
+    if not np.any(empty):
+        return values
+    common_shape(**{name: np.shape(values), "its sigma": np.shape(sigma)})
+    return np.where(empty, harmless, values)
 
 
 def _rows(time_s, sat_pos, sat_vel, observed, is_rate, name, sigma, surface, num_surfaces):
-    if sat_pos.ndim != 2:
-        raise LeopntError(f"sat_pos_ecef_m has shape {sat_pos.shape}; accepted: (link, 3).")
-    shape = sat_pos.shape[:1]
+    batch = common_shape(sat_pos_ecef_m=sat_pos.shape[:-2], observed=observed.shape[:-1])
+    shape = (*batch, sat_pos.shape[-2])
     numbers = np.asarray(surface)
     if not np.issubdtype(numbers.dtype, np.integer):
         raise LeopntError(f"surface has type {numbers.dtype}; accepted: integers.")
@@ -222,16 +245,16 @@ def _rows(time_s, sat_pos, sat_vel, observed, is_rate, name, sigma, surface, num
             f"surface: got {numbers.tolist()!r}; expected 0 to {num_surfaces - 1}, or {DIRECT} for "
             "a satellite that is received directly."
         )
-    via = broadcast("surface", numbers, shape)[:, None] == np.arange(num_surfaces)
+    via = broadcast("surface", numbers, shape)[..., None] == np.arange(num_surfaces)
     links = MovingLink(
         np.array(broadcast("time_s", finite_array("time_s", time_s), shape)),
-        np.array(sat_pos),
-        np.array(sat_vel),
+        np.array(broadcast("sat_pos_ecef_m", sat_pos, (*shape, 3))),
+        np.array(broadcast("sat_vel_ecef_mps", sat_vel, (*shape, 3))),
         via.astype(float),
         np.full(shape, is_rate),
-        np.array(broadcast(name, check_above_zero(name, sigma), shape)),
+        np.array(broadcast(name, np.asarray(sigma), shape)),
     )
-    return MovingRows(links, np.array(observed))
+    return MovingRows(links, np.array(broadcast("observed", observed, shape)))
 
 
 def _inertial(pos_ecef_m, vel_ecef_mps):
