@@ -29,6 +29,8 @@ class SatellitesInView(NamedTuple):
         ephemeris, sat_index: which ephemeris, and which satellite of it.
         visible: False marks padding, which holds a harmless satellite.
         sat_pos_ecef_m, sat_vel_ecef_mps: at transmission, in the axes of the epoch of arrival.
+            Velocities are the ephemeris' own; those of SGP4 differ from the change of its positions
+            by 2 to 20 mm/s, so Dopplers take theirs from `received`.
         az_rad, el_rad: azimuth from north over east, elevation without refraction.
         place_ecef_m: whose view it is.
     """
