@@ -54,6 +54,7 @@ _ENDS = {
     "duplicate_satellites": Status.unobservable,
     "weak_geometry": Status.unobservable,
     "no_last_leg": Status.implausible,
+    "ambiguous": Status.unobservable,
 }
 """How a fix through a surface ended, in the words that all studies share."""
 

@@ -1,15 +1,18 @@
 """LS-1: planted surfaces, NumPy's least squares, and what it refuses."""
 
 import astars_worked_case as case
+import jax
 import numpy as np
 import pytest
 from astars_skies import ENU, LEO_RADIUS_M, MEO_RADIUS_M, design, relayed_m, sky
 from study_sizes import study_size
 
 from leopnt.errors import LeopntError
+from leopnt.frames import geodetic_to_ecef
 from leopnt.inference.lapack_guard import calls_lapack
 from leopnt.methods.astars import AstarsStatus, ranges_of_phases, surface_fix, surface_fix_one
 
+AMBIGUOUS, WEAK = AstarsStatus.ambiguous, AstarsStatus.weak_geometry
 SIGMA_M = 0.29
 TRIALS = 4000
 
@@ -181,6 +184,90 @@ def test_satellites_on_one_cone_are_a_weak_geometry():
     found = ended(case.SURFACE_ECEF_M + 2.1e7 * e)
     assert found.status == AstarsStatus.weak_geometry
     assert np.all(np.isnan(found.surface_pos_ecef_m))
+
+
+NORTHERN_M = np.array(
+    [
+        [441128.0, -470705.0, 6890870.0],
+        [-199994.0, -527892.0, 6897940.0],
+        [2045934.0, -550130.0, 6588759.0],
+        [1476212.0, -460827.0, 6746012.0],
+    ]
+)
+"""Four satellites in LEO over 78 degrees north, where the equator's sphere is 20 km too high."""
+
+
+def test_in_the_north_the_place_near_the_ellipsoid_is_taken(evidence):
+    planted = np.asarray(geodetic_to_ecef(np.radians(78.0), np.radians(10.0), 100.0))
+    found = surface_fix(NORTHERN_M, np.linalg.norm(NORTHERN_M - planted, axis=1) + 81.0)
+    assert found.status == AstarsStatus.ok
+    evidence(
+        "methods.astars.surface_fix",
+        "surface at 78 degrees north from four LEO satellites",
+        "planted position",
+        "invariance",
+        achieved=np.linalg.norm(found.surface_pos_ecef_m - planted),
+        tolerance=1e-6,
+        unit="m",
+    )
+
+
+def two_places(rng, count, first_m, second_m):
+    """Two places, four satellites and ranges that fit both, those of the second b longer.
+
+    The satellites are where half lines from the first meet one sheet of the hyperboloid
+    |s - A| - |s - B| = b.
+    """
+    lat = rng.uniform(-1.4, 1.4, count) + np.array([[0.0], [0.05]])
+    lon = rng.uniform(-3.1, 3.1, count) + np.array([[0.0], [0.02]])
+    height = np.stack([rng.uniform(*first_m, count), rng.uniform(*second_m, count)])
+    first, second = np.asarray(jax.vmap(jax.vmap(geodetic_to_ecef))(lat, lon, height))
+    up = first / np.linalg.norm(first, axis=-1, keepdims=True)
+    apart = second - first
+    b = 0.2 * np.linalg.norm(apart, axis=-1) * rng.uniform(-1.0, 1.0, count)
+    rays = rng.normal(size=(count, 400, 3))
+    rays /= np.linalg.norm(rays, axis=-1, keepdims=True)
+    # |t e - (B - A)| = t - b  =>  t = (|B - A|^2 - b^2) / 2 (e . (B - A) - b)
+    along = np.einsum("nij,nj->ni", rays, apart) - b[:, None]
+    away = (np.sum(apart**2, axis=-1) - b**2)[:, None] / (2.0 * along)
+    seen = (np.einsum("nij,nj->ni", rays, up) > 0.3) & (away > 4e5) & (away < 4e6)
+    chosen = np.argsort(~seen, axis=1, kind="stable")[:, :4]
+    good = np.take_along_axis(seen, chosen, 1).all(axis=1)
+    take = (np.arange(count)[:, None], chosen)
+    satellites = first[:, None] + away[take][..., None] * rays[take]
+    ranges = np.linalg.norm(satellites - first[:, None], axis=-1)
+    return first[good], second[good], satellites[good], ranges[good] + 81.0
+
+
+def padded(satellites, ranges):
+    """Four satellites in twelve slots."""
+    slots = np.minimum(np.arange(PAD), 3)
+    return satellites[:, slots], ranges[:, slots]
+
+
+def test_four_ranges_that_fit_two_places_on_the_ground_are_called_ambiguous():
+    first, second, satellites, ranges = two_places(
+        np.random.default_rng(3), 300, (0.0, 9e3), (0.0, 9e3)
+    )
+    assert len(first) > 100
+    ours, theirs = (np.linalg.norm(satellites - x[:, None], axis=-1) for x in (first, second))
+    np.testing.assert_allclose(np.ptp(theirs - ours, axis=1), 0.0, atol=1e-5)
+    found = surface_fix(*padded(satellites, ranges), visible=first_of(4))
+    told = np.isin(found.status._value, [s._value for s in (AMBIGUOUS, WEAK)])
+    assert np.all(told)
+    assert np.mean(found.status == AMBIGUOUS) > 0.95
+    assert np.all(np.isnan(found.surface_pos_ecef_m))
+    assert "two places" in AstarsStatus[AMBIGUOUS]
+
+
+def test_of_two_places_the_one_at_a_plausible_height_is_taken():
+    heights = ((2.5e3, 9e3), (-2e3, -1.1e3))  # the wrong one is nearer to the ellipsoid
+    first, _, satellites, ranges = two_places(np.random.default_rng(4), 300, *heights)
+    found = surface_fix(*padded(satellites, ranges), visible=first_of(4))
+    good = np.asarray(found.status == AstarsStatus.ok)
+    assert np.mean(good) > 0.95
+    off_m = np.linalg.norm(found.surface_pos_ecef_m - first, axis=1)[good]
+    assert np.all(off_m < 1e-8 * found.condition[good])
 
 
 def test_two_satellites_in_one_place_and_too_few_are_told(evidence):

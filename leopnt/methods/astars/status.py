@@ -19,3 +19,6 @@ class AstarsStatus(eqx.Enumeration):
         "fewer than four numbers tell of the receiver and its clock: one surface gives one, add "
         "network time and a direction, more surfaces or direct satellites"
     )
+    ambiguous = (
+        "four ranges fit two places on the ground equally well: a fifth satellite tells them apart"
+    )
