@@ -327,7 +327,7 @@ def test_bad_weights_and_masks_are_refused(options, message, untyped):
     ("phases", "wavelength_m", "message"),
     [
         (case.PHASE_CYCLES * 2 * np.pi, 0.19, "phase_cycles times wavelength_m.*phases in cycles"),
-        (case.PHASE_CYCLES, 0.0, "wavelength_m = 0.0: expected one number above 0"),
+        (case.PHASE_CYCLES, 0.0, "wavelength_m = 0: expected numbers above 0"),
         ("many", 0.19, "phase_cycles = 'many': expected numbers"),
     ],
 )

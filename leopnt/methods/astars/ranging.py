@@ -178,9 +178,9 @@ def _misclosures(about: _About, moved):
 
 
 def _has_twins(sat_pos_ecef_m, visible) -> Bool[Array, ""]:
-    """Two usable satellites in one place: the same x and y + z."""
+    """Two usable satellites in one place, to a millimeter in each coordinate."""
     found = jnp.ones((visible.size, visible.size), bool)
-    for x in (sat_pos_ecef_m[:, 0], sat_pos_ecef_m[:, 1] + sat_pos_ecef_m[:, 2]):
+    for x in (sat_pos_ecef_m[:, 0], sat_pos_ecef_m[:, 1], sat_pos_ecef_m[:, 2]):
         found = found & (jnp.abs(x[:, None] - x[None, :]) < _SAME_PLACE_M)
     order = jnp.arange(visible.size)
     both = visible[:, None] & visible[None, :] & (order[:, None] < order[None, :])
