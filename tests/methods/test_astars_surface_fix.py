@@ -121,6 +121,32 @@ def test_five_satellites_in_half_the_sky_are_fixed_as_by_qr(evidence):
     np.testing.assert_allclose(found.condition, condition, rtol=1e-4)
 
 
+def test_the_iteration_ends_as_near_to_the_minimum_as_it_says(evidence):
+    satellites = sky(np.random.default_rng(12), study_size(4000, 20000), PAD, 360.0)
+    ranges = relayed_m(satellites)
+    found = surface_fix(satellites, ranges, visible=first_of(4))
+    good = np.asarray(found.status == AstarsStatus.ok)
+    satellites, ranges = satellites[good, :4], ranges[good, :4]
+    ours = np.column_stack([found.surface_pos_ecef_m, found.lumped_clock_m])[good]
+    x = ours.astype(np.longdouble)
+    for _ in range(3):
+        offset = x[:, None, :3] - satellites
+        away = np.sqrt(np.sum(offset**2, axis=-1))
+        miss = (ranges - away + x[:, 3:]).astype(float)
+        rows = design(satellites, x[:, None, :3]).astype(float)
+        x = x + np.linalg.solve(rows, miss[..., None])[..., 0]
+    trace = np.trace(found.cofactor[good], axis1=1, axis2=2)
+    off_m = np.linalg.norm((ours - x).astype(float), axis=1)
+    evidence(
+        "methods.astars.ranging",
+        "distance from the minimum over its bound, four MEO satellites, condition to 1e8",
+        "Gauss-Newton with long double misclosures",
+        "implementation",
+        achieved=np.max(off_m / np.maximum(1e-6, 2e-8 * np.sqrt(trace))),
+        tolerance=1.0,
+    )
+
+
 def test_padding_counts_for_nothing(evidence):
     satellites = np.repeat(case.SAT_POS_ECEF_M[:1], PAD, axis=0)
     satellites[:5] = case.SAT_POS_ECEF_M
@@ -286,6 +312,24 @@ def test_two_satellites_in_one_place_and_too_few_are_told(evidence):
     )
 
 
+def test_satellites_that_share_x_and_the_sum_of_y_and_z_are_no_twins(evidence):
+    satellites = np.array(
+        [[2e7, 1e7, 5e6], [2e7, 5e6, 1e7], [2.2e7, -1e7, 8e6], [2.3e7, 3e6, -1e7], [2.5e7, 0, 0]]
+    )
+    planted = np.array([6378137.0, 0.0, 0.0])
+    found = surface_fix(satellites, np.linalg.norm(satellites - planted, axis=1) + 56.0)
+    assert found.status == AstarsStatus.ok
+    evidence(
+        "methods.astars.ranging",
+        "surface from satellites mirrored in y = z",
+        "planted position",
+        "invariance",
+        achieved=np.linalg.norm(found.surface_pos_ecef_m - planted),
+        tolerance=1e-6,
+        unit="m",
+    )
+
+
 GOOD = relayed_m(case.SAT_POS_ECEF_M)
 
 
@@ -301,6 +345,9 @@ GOOD = relayed_m(case.SAT_POS_ECEF_M)
         ((np.full((5, 3), np.nan), GOOD), r"sat_pos_ecef_m\[0, 0\] is nan; expected finite"),
         ((case.SAT_POS_ECEF_M, GOOD[:4]), r"range_m has shape \(4,\) for 5 satellites"),
         ((case.SAT_POS_ECEF_M, GOOD * np.inf), "expected finite"),
+        ((case.SAT_POS_ECEF_M.astype(np.float32), GOOD), "sat_pos_ecef_m: got float32; accepted"),
+        ((case.SAT_POS_ECEF_M, GOOD + 1j), "range_m: got complex128; accepted: float64"),
+        ((case.SAT_POS_ECEF_M, np.ma.masked_greater(GOOD, 2.2e7)), "range_m holds masked entries"),
         ((case.SAT_POS_ECEF_M, GOOD / 0.19), "expected 3e5 to 6e7 m; meters"),
         ((np.stack([case.SAT_POS_ECEF_M] * 2), np.stack([GOOD] * 3)), "batch axes do not fit"),
     ],
@@ -329,8 +376,17 @@ def test_bad_weights_and_masks_are_refused(options, message, untyped):
         (case.PHASE_CYCLES * 2 * np.pi, 0.19, "phase_cycles times wavelength_m.*phases in cycles"),
         (case.PHASE_CYCLES, 0.0, "wavelength_m = 0: expected numbers above 0"),
         ("many", 0.19, "phase_cycles = 'many': expected numbers"),
+        (case.PHASE_CYCLES.astype(np.float32), 0.19, "phase_cycles: got float32; accepted"),
+        (case.PHASE_CYCLES, [0.19, 0.19], r"wavelength_m has shape \(2,\); accepted: one number"),
     ],
 )
 def test_phases_that_are_no_cycles_are_refused(phases, wavelength_m, message, untyped):
     with pytest.raises(LeopntError, match=message):
         ranges_of_phases(phases, wavelength_m)
+
+
+@pytest.mark.parametrize("kind", [np.int32, np.int64, np.float64, list])
+def test_whole_meters_of_any_type_are_ranges(kind, untyped):
+    meters = np.rint(GOOD[:4]).astype(np.int64)
+    given = meters.tolist() if kind is list else meters.astype(kind)
+    np.testing.assert_array_equal(ranges_of_phases(given, 1), meters.astype(float))

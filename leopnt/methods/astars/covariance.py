@@ -14,6 +14,7 @@ from leopnt.methods.astars.inputs import (
     check_above_zero,
     check_directions,
     check_not_negative,
+    common_shape,
     finite_array,
 )
 
@@ -62,6 +63,14 @@ def two_step_covariance(
     r, s_l = check_above_zero("elos_m", elos_m), check_above_zero("sigma_range_m", sigma_range_m)
     s_sync = check_not_negative("sigma_sync_s", sigma_sync_s)
     s_aod = check_not_negative("sigma_aod_rad", sigma_aod_rad)
+    common_shape(
+        cofactor=q4.shape[:-2],
+        departure=u.shape[:-1],
+        elos_m=r.shape,
+        sigma_range_m=s_l.shape,
+        sigma_sync_s=s_sync.shape,
+        sigma_aod_rad=s_aod.shape,
+    )
     along = u[..., :, None] * u[..., None, :]
     across = np.eye(3) - along
     identity = np.broadcast_to(np.eye(3), (*u.shape[:-1], 3, 3))

@@ -77,8 +77,12 @@ def fix_ranges(
 
         row [(X - s_i) / |s_i - X|, -1],   misclosure L_i - (|s_i - X| - b)
 
-    until a step, or the next one as the last two predict it, is below 1 micrometer, or below what
-    rounding leaves of it in a weak geometry.
+    until a step, or the next one as the last two predict it, is below 1 micrometer or, in a weak
+    geometry, below what rounding leaves: the end is within
+
+        max(1e-6 m, 2e-8 m sqrt(largest weight x trace of the cofactor))
+
+    of the minimum, 1e-4 m at a condition of 1e4 (200 000 skies of each kind: at most 0.34 of it).
 
     Args:
         weight: the variance of range i is sigma^2 / weight_i.

@@ -69,6 +69,9 @@ def surface_fix(
     where both are that high the status is `ambiguous`, and `inference.bancroft` has both. All that
     the ranges tell of the receiver is b.
 
+    The iteration ends within 1e-6 m, or 2e-8 m sqrt(w trace Q_4) where that is more, of the least
+    squares, w the largest weight: rounding, not noise.
+
     Args:
         sat_pos_ecef_m: at transmission, in the axes of the epoch of reception.
         range_m: L, see `ranges_of_phases`.
