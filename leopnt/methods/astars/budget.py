@@ -193,16 +193,22 @@ def error_budget(
     per_rad_m = check_one_above_zero("wavelength_m", wavelength_m) / (2.0 * np.pi)
     rounded = 1.0 / np.sqrt(12.0)
     range_s, phase_s, phase_step, sync_s, aod_s, angle_step = checked.values()
-    parts = [
-        _scaled(one.ranges_m2, range_s, batch),
-        _scaled(one.ranges_m2, per_rad_m * phase_s, batch),
-        _scaled(one.ranges_m2, per_rad_m * rounded * phase_step, batch),
-        _scaled(one.sync_m2, sync_s, batch),
-        _scaled(one.aod_m2, aod_s, batch),
-        _scaled(one.aod_m2, rounded * angle_step, batch),
-    ]
-    dilution = np.sqrt(np.trace(one.ranges_m2, axis1=-2, axis2=-1))
-    return ErrorBudget(np.asarray(sum(parts)), *parts, np.broadcast_to(dilution, batch))
+    ranges = _scaled(one.ranges_m2, range_s, batch)
+    phase = _scaled(one.ranges_m2, per_rad_m * phase_s, batch)
+    phase_rounding = _scaled(one.ranges_m2, per_rad_m * rounded * phase_step, batch)
+    sync = _scaled(one.sync_m2, sync_s, batch)
+    aod = _scaled(one.aod_m2, aod_s, batch)
+    angle_rounding = _scaled(one.aod_m2, rounded * angle_step, batch)
+    return ErrorBudget(
+        ranges + phase + phase_rounding + sync + aod + angle_rounding,
+        ranges,
+        phase,
+        phase_rounding,
+        sync,
+        aod,
+        angle_rounding,
+        np.broadcast_to(np.sqrt(np.trace(one.ranges_m2, axis1=-2, axis2=-1)), batch),
+    )
 
 
 def seed_total_error_m(

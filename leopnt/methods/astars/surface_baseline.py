@@ -293,7 +293,7 @@ def common_integer(
     sigmas = [check_one_above_zero("sigma_code_m", sigma_code_m)]
     sigmas.append(check_one_above_zero("sigma_phase_m", sigma_phase_m))
     shape = common_shape(code_m=code.shape, range_m=ranges.shape)
-    sigma = np.hypot(*sigmas) / wavelength / np.sqrt(shape[-1])
+    sigma = np.hypot(sigmas[0], sigmas[1]) / wavelength / np.sqrt(shape[-1])
     value = np.mean((ranges - code) / wavelength, axis=-1)
     success = bootstrapped_success_rate(np.reshape(sigma**2, (1,)))
     return CommonInteger(np.asarray(value), sigma, np.rint(value).astype(np.int64), success)
