@@ -88,8 +88,12 @@ def music_line(
 
         minimize f(psi) = a^H E E^H a = c_0 + 2 Re sum_l c_l exp(i l psi),  psi = 2 pi d sin(theta)
 
-    with the noise subspace E and the sums c_l along the diagonals of E E^H. Sources must not be
-    fully correlated.
+    with the noise subspace E and the sums c_l along the diagonals of E E^H.
+
+    `converged` says that Newton's steps ended on minima, and nothing of whether sources are there:
+    noise alone, fewer sources than `num_sources`, and fully correlated ones (echoes of one signal)
+    give angles that are not those of any source, with the same status. Compare the eigenvalues of
+    `sample_covariance` first; correlated sources need several positions of the array.
 
     Raises:
         LeopntError: data of another array, no source or as many as elements, fewer snapshots than

@@ -1,8 +1,12 @@
 """Carrier phase of one link, direct or relayed by a surface."""
 
+import math
+
 import jax.numpy as jnp
+from jax.core import Tracer
 from jaxtyping import Array, Float
 
+from leopnt.errors import LeopntError
 from leopnt.geometry._inputs import check_scalars, check_vectors
 from leopnt.geometry.range import range_in_flight
 
@@ -94,5 +98,14 @@ def _phase(
         ionosphere_m=ionosphere_m,
         troposphere_m=troposphere_m,
     )
+    _check_wavelength(wavelength_m)
     total_m = way_m + rx_clock_bias_m - sat_clock_bias_m - ionosphere_m + troposphere_m
     return total_m / wavelength_m + ambiguity_cycles
+
+
+def _check_wavelength(wavelength_m: Number) -> None:
+    """Refuse a wavelength not above zero, where its value is known."""
+    if isinstance(wavelength_m, Tracer):
+        return
+    if not (math.isfinite(wavelength_m) and wavelength_m > 0):
+        raise LeopntError(f"wavelength_m = {float(wavelength_m)!r}: expected a number above 0.")

@@ -54,6 +54,8 @@ _ENDS = {
     "duplicate_satellites": Status.unobservable,
     "weak_geometry": Status.unobservable,
     "no_last_leg": Status.implausible,
+    "two_places": Status.unobservable,
+    "receiver_hidden": Status.unobservable,
 }
 """How a fix through a surface ended, in the words that all studies share."""
 

@@ -5,7 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from leopnt.constants import EARTH_EQUATORIAL_RADIUS_M, SPEED_OF_LIGHT_MPS
+from leopnt.constants import SPEED_OF_LIGHT_MPS
+from leopnt.frames import ecef_to_geodetic
 from leopnt.geometry import rotate_earth
 from leopnt.inference import bancroft, predict
 from leopnt.methods import pvt
@@ -61,7 +62,7 @@ def test_exact_ranges_give_the_planted_position_and_clock(evidence, name, radius
     found = jax.vmap(bancroft)(jnp.asarray(sats), jnp.asarray(rho))
     misses = np.linalg.norm(np.asarray(found.rx_pos_ecef_m) - rx[:, None], axis=2)
     clocks = np.abs(np.asarray(found.clock_bias_m) - clock[:, None])
-    # With four satellites the mirrored root may be the one nearer to the surface.
+    # With four satellites the other root may be the one nearer to the surface.
     worst = np.max(np.min(np.maximum(misses, clocks), axis=1))
     evidence(
         "inference.closed_form",
@@ -100,14 +101,36 @@ def test_both_roots_of_four_satellites_satisfy_the_equations(evidence, radius_m)
     )
 
 
-def test_the_first_root_is_the_one_nearer_to_the_surface():
-    rng = np.random.default_rng(1)
+def test_the_first_root_is_the_one_nearer_to_the_ellipsoid(evidence):
+    rng, off_m = np.random.default_rng(1), []
     for _ in range(5):
         rx, sats, clock = geometry(rng, 4, LEO_RADIUS_M)
         found = bancroft(jnp.asarray(sats), jnp.asarray(ranges(rx, sats, clock)))
-        heights = np.linalg.norm(found.rx_pos_ecef_m, axis=1) - EARTH_EQUATORIAL_RADIUS_M
-        np.testing.assert_allclose(found.radius_misfit_m, np.abs(heights), rtol=1e-12)
+        heights = np.array([ecef_to_geodetic(p)[2] for p in found.rx_pos_ecef_m])
+        off_m.append(np.abs(found.height_m - heights) / np.abs(heights))
+        np.testing.assert_array_equal(found.radius_misfit_m, np.abs(found.height_m))
+        assert np.all(found.solves)
         assert found.radius_misfit_m[0] <= found.radius_misfit_m[1]
+    evidence(
+        "inference.closed_form",
+        "height of both roots, relative",
+        "geodetic height",
+        "closed form",
+        achieved=np.max(off_m),
+        tolerance=6e-6,
+    )
+
+
+def test_a_root_that_needs_negative_ranges_is_never_the_first():
+    rng, mirrored = np.random.default_rng(8), 0
+    for _ in range(20):
+        rx, sats, clock = geometry(rng, 4, MEO_RADIUS_M)
+        found = bancroft(jnp.asarray(sats), jnp.asarray(ranges(rx, sats, clock)))
+        shortest = np.min(ranges(rx, sats, clock)) - np.asarray(found.clock_bias_m)
+        np.testing.assert_array_equal(found.solves, shortest > 0.0)
+        assert found.solves[0]
+        mirrored += not found.solves[1]
+    assert mirrored > 10
 
 
 def test_masked_slots_count_for_nothing_whatever_they_hold():

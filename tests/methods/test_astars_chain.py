@@ -4,7 +4,7 @@ import astars_worked_case as case
 import numpy as np
 import pytest
 
-from leopnt.methods.astars import published_chain, ranges_of_phases, surface_dop
+from leopnt.methods.astars import AstarsStatus, published_chain, ranges_of_phases, surface_dop
 
 
 @pytest.fixture(scope="module")
@@ -46,3 +46,15 @@ def test_dop_of_the_worked_case_is_found(found, evidence):
         achieved=worst,
         tolerance=1e-7,
     )
+
+
+def test_a_last_leg_that_is_none_leaves_no_receiver_behind():
+    range_m = ranges_of_phases(case.PHASE_CYCLES, case.WAVELENGTH_M)
+    found = published_chain(case.SAT_POS_ECEF_M, range_m, case.CLOCK_BIAS_S + 1e-6, case.AOD)
+    assert found.status == AstarsStatus.no_last_leg
+    assert found.receiver.status == AstarsStatus.no_last_leg
+    assert float(found.elos_m) < 0.0
+    assert np.all(np.isfinite(found.surface.surface_pos_ecef_m))
+    after = (found.corrected_m, found.rx_pos_ecef_m, found.receiver.rx_pos_ecef_m)
+    after += (found.receiver.residual_m, found.receiver.cofactor)
+    assert all(np.all(np.isnan(one)) for one in after)

@@ -99,6 +99,10 @@ def test_panels_accept_what_they_serve():
         (lambda: corrected_range(2e7, 50.0, 1.001), r"chi: \|chi\| = 1.001"),
         (lambda: corrected_range(2e7, 0.0, 0.5), "elos_m = 0: expected numbers above 0"),
         (lambda: corrected_range(np.inf, 50.0, 0.5), "expected finite numbers"),
+        (lambda: plane_wave_range(np.full(3, 2e7), np.full(2, 50.0), 0.5), r"elos_m \(2,\)"),
+        (lambda: elos_distance(np.zeros(3), np.zeros(2)), r"lumped_clock_m \(2,\)"),
+        (lambda: reflection_cosine(np.zeros(3), 0.0, np.zeros(2)), r"arrival_polar_rad \(3,\)"),
+        (lambda: arrival_directions(2e7 * np.ones((2, 5, 3)), np.ones((3, 3))), "do not fit"),
     ],
 )
 def test_bad_input_is_refused(call, message, untyped):

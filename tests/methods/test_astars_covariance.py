@@ -72,6 +72,8 @@ def test_dop_of_twins_is_no_number():
     ("arguments", "message"),
     [
         ((np.eye(3), AOD, 50.0, 0.2, 0.0, 0.0), r"cofactor has shape \(3, 3\)"),
+        ((-np.eye(4), AOD, 50.0, 0.2, 0.0, 0.0), "cofactor has the eigenvalue -1; expected none"),
+        ((np.triu(np.ones((4, 4))), AOD, 50.0, 0.2, 0.0, 0.0), "cofactor is off symmetry by 1"),
         ((np.eye(4), AOD, 50.0, 0.0, 0.0, 0.0), "sigma_range_m = 0: expected numbers above 0"),
         ((np.eye(4), AOD, 50.0, 0.2, -1e-9, 0.0), "sigma_sync_s = -1e-09: expected numbers of 0"),
         ((np.eye(4), 2 * AOD, 50.0, 0.2, 0.0, 0.0), "departure: a length is off 1"),

@@ -7,7 +7,7 @@ from astars_skies import design, relayed_m, sky
 from study_sizes import study_size
 
 from leopnt.errors import LeopntError
-from leopnt.inference.ambiguity import Acceptance, AmbiguityStatus
+from leopnt.inference.ambiguity import NO_INTEGER, Acceptance, AmbiguityStatus
 from leopnt.inference.conditioning import fixed_baseline
 from leopnt.methods.astars import (
     BaselineStatus,
@@ -426,3 +426,58 @@ ONES = np.full(6, 2e7)
 def test_bad_input_is_refused(call, message, untyped):
     with pytest.raises(LeopntError, match=message):
         call()
+
+
+FIVE = case.SAT_POS_ECEF_M
+PAIR = CodeAndPhase(np.full(5, 2.2e7), np.zeros(5))
+
+
+def batch_of(count):
+    return CodeAndPhase(np.full((count, 5), 2.2e7), np.zeros((count, 5)))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "message"),
+    [
+        ((PAIR, PAIR, LAMBDA_M), {"base_sat_pos_ecef_m": FIVE[:4]}, r"has shape \(4, 3\) for sat"),
+        ((batch_of(2), batch_of(3), LAMBDA_M), {}, r"base_code_m \(2,\), relayed_code_m \(3,\)"),
+        ((PAIR, PAIR, [LAMBDA_M, LAMBDA_M]), {}, r"wavelength_m has shape \(2,\); accepted: one"),
+        ((PAIR, PAIR, LAMBDA_M), {"reference": 1.0}, "reference = 1.0: expected an integer"),
+        ((PAIR, PAIR, LAMBDA_M), {"reference": 5}, "reference = 5: expected 0 to 4"),
+        ((CodeAndPhase(2.2e7, 0.0), PAIR, LAMBDA_M), {}, "base.code_m is one number"),
+    ],
+)
+def test_arguments_that_do_not_fit_are_named(arguments, options, message, untyped):
+    with pytest.raises(LeopntError, match=message):
+        surface_baseline(FIVE, BASE, *arguments, **options)
+
+
+def test_base_satellites_of_other_epochs_are_refused(untyped):
+    epochs = CodeAndPhase(np.full((2, 5), 2.2e7), np.zeros((2, 5)))
+    satellites = np.stack([FIVE, FIVE])
+    with pytest.raises(LeopntError, match=r"base_sat_pos_ecef_m has shape \(1, 5, 3\)"):
+        surface_baseline_of_epochs(
+            satellites, BASE, epochs, epochs, LAMBDA_M, base_sat_pos_ecef_m=satellites[:1]
+        )
+
+
+@pytest.mark.parametrize(
+    ("phases", "integers", "options", "message"),
+    [
+        (np.zeros(3), np.full(2, NO_INTEGER), {}, r"integers\[0\] is NO_INTEGER"),
+        (np.zeros(3), [0.5, 1.0], {}, "integers has type float64; accepted: integers"),
+        (np.zeros(3), [1, 2], {"common_cycles": 0.5}, "common_cycles has type float64"),
+        (np.zeros(3), [1, 2], {"base_integers": [0, 1]}, r"base_integers \(2,\)"),
+        (np.zeros((2, 3)), np.zeros((3, 2), int), {}, r"phase_cycles \(2, 3\), integers \(3, 3\)"),
+        (np.zeros(3), [1, 2], {"reference": 1.0}, "reference = 1.0: expected an integer"),
+    ],
+)
+def test_relayed_ranges_take_integers_that_fit(phases, integers, options, message, untyped):
+    with pytest.raises(LeopntError, match=message):
+        relayed_ranges(phases, integers, LAMBDA_M, **options)
+
+
+@pytest.mark.parametrize("shape", [(1,), (), (4,)])
+def test_one_code_for_three_ranges_tells_no_common_integer(shape, untyped):
+    with pytest.raises(LeopntError, match=r"code_m has shape .* for range_m of shape \(3,\)"):
+        common_integer(np.full(shape, 2e7), np.full(3, 2e7), LAMBDA_M)

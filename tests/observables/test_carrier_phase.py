@@ -58,3 +58,9 @@ def test_a_relayed_phase_is_that_of_both_legs(evidence):
 def test_arrays_where_one_number_is_meant_are_refused(untyped):
     with pytest.raises(LeopntError, match="ionosphere_m: got shape"):
         carrier_phase(SAT, RX, WAVELENGTH_M, ionosphere_m=jnp.zeros(2))
+
+
+@pytest.mark.parametrize("wavelength_m", [-0.19, 0.0, float("nan")])
+def test_wavelengths_not_above_zero_are_refused(wavelength_m):
+    with pytest.raises(LeopntError, match=r"wavelength_m = .*: expected a number above 0"):
+        carrier_phase(SAT, RX, wavelength_m)

@@ -5,10 +5,12 @@ closed form.
 """
 
 from leopnt.methods.astars.budget import (
+    ErrorBudget,
     beam_aod_sigma_rad,
     beam_radius_m,
     beam_width_rad,
     disc_beam_error_m,
+    error_budget,
     phase_error_m,
     quantized_angle_sigma_m,
     quantized_phase_sigma_m,
@@ -142,6 +144,7 @@ __all__ = [
     "CodeAndPhase",
     "CommonInteger",
     "EphemerisFix",
+    "ErrorBudget",
     "JointFix",
     "Knowledge",
     "MovingFix",
@@ -177,6 +180,7 @@ __all__ = [
     "disc_beam_error_m",
     "doppler_rows",
     "elos_distance",
+    "error_budget",
     "half_sky",
     "joined_rows",
     "joint_bound",

@@ -28,15 +28,15 @@ from leopnt.methods.astars.surface_fix import SurfaceFix, surface_fix_one
 
 
 class Chain(eqx.Module):
-    """All that the chain computes on its way. NaN from where the status is not ok.
+    """All that the chain computes on its way. NaN after the step that failed.
 
     Attributes:
         surface: LS-1.
-        elos_m: r, distance from surface to receiver.
+        elos_m: r, distance from surface to receiver; as found where it is not above zero.
         arrival: e_i, unit vectors from the surface to the satellites.
         chi: e_i . u.
         corrected_m: rho_i.
-        receiver: LS-2.
+        receiver: LS-2; its status is that of the chain.
         rx_pos_ecef_m: U, that of `receiver`.
         status: the first step that failed, or ok.
     """
@@ -130,10 +130,13 @@ def chain_one(
     across = jnp.maximum(jnp.sum(departure**2) - chi**2, 0.0)
     corrected_m = jnp.sqrt((surface.range_m - elos_m * chi) ** 2 + elos_m**2 * across)
     start = jnp.asarray(surface.surface_pos_ecef_m)
+    # A last leg that is none gives ranges to nowhere: nothing after it.
+    reached = status == AstarsStatus.ok
+    corrected_m = jnp.where(reached, corrected_m, jnp.nan)
     receiver = receiver_fix_one(sat_pos_ecef_m, corrected_m, start, weight, visible)
-    status = AstarsStatus.where(status == AstarsStatus.ok, receiver.status, status)
-    blank = jnp.where(status == AstarsStatus.ok, 1.0, jnp.nan)
-    position = blank * receiver.rx_pos_ecef_m
+    status = AstarsStatus.where(reached, receiver.status, status)
+    receiver = eqx.tree_at(lambda one: one.status, receiver, status)
+    position = receiver.rx_pos_ecef_m
     return Chain(surface, elos_m, arrival, chi, corrected_m, receiver, position, status)
 
 

@@ -15,6 +15,7 @@ from leopnt.methods.astars.inputs import (
     check_positions,
     common_shape,
     finite_array,
+    numbers,
 )
 
 Numbers = Float[ArrayLike, "..."] | float | int
@@ -35,7 +36,9 @@ def elos_distance(network_clock_bias_s: Numbers, lumped_clock_m: Numbers) -> Fou
     Source: [zhang-astars] eq. 12, 19-20; its T_n = -T_R + gamma has gamma with the other sign.
     """
     clock_s = finite_array("network_clock_bias_s", network_clock_bias_s)
-    return -SPEED_OF_LIGHT_MPS * clock_s - np.asarray(lumped_clock_m, float)
+    lumped_m = numbers("lumped_clock_m", lumped_clock_m)
+    common_shape(network_clock_bias_s=clock_s.shape, lumped_clock_m=lumped_m.shape)
+    return -SPEED_OF_LIGHT_MPS * clock_s - lumped_m
 
 
 def arrival_directions(
@@ -45,6 +48,7 @@ def arrival_directions(
     """e_i, unit vectors from the surface to the satellites."""
     satellites = check_positions("sat_pos_ecef_m", sat_pos_ecef_m)
     surface = check_positions("surface_pos_ecef_m", surface_pos_ecef_m)
+    common_shape(sat_pos_ecef_m=satellites.shape[:-1], surface_pos_ecef_m=(*surface.shape[:-1], 1))
     offset_m = satellites - surface[..., None, :]
     return offset_m / np.sqrt(np.sum(offset_m**2, axis=-1, keepdims=True))
 
@@ -76,8 +80,8 @@ def reflection_cosine(
         arrival_polar_rad, departure_polar_rad: t_a and t_d, from the normal.
         azimuth_difference_rad: psi_a - psi_d, in the plane of the panel.
     """
-    cosine, sine = _products(arrival_polar_rad, departure_polar_rad)
-    return cosine + sine * np.cos(finite_array("azimuth_difference_rad", azimuth_difference_rad))
+    cosine, sine = _products(arrival_polar_rad, departure_polar_rad, azimuth_difference_rad)
+    return cosine + sine
 
 
 def transmission_cosine(
@@ -87,8 +91,8 @@ def transmission_cosine(
 
     chi = -cos t_a cos t_d + sin t_a sin t_d cos(psi_a - psi_d)
     """
-    cosine, sine = _products(arrival_polar_rad, departure_polar_rad)
-    return -cosine + sine * np.cos(finite_array("azimuth_difference_rad", azimuth_difference_rad))
+    cosine, sine = _products(arrival_polar_rad, departure_polar_rad, azimuth_difference_rad)
+    return -cosine + sine
 
 
 def seed_reflection_cosine(arrival_polar_rad: Numbers, departure_polar_rad: Numbers) -> Found:
@@ -124,9 +128,7 @@ def corrected_range(
 
     Source: [zhang-astars] eq. 22.
     """
-    ranges, elos = check_above_zero("range_m", range_m), check_above_zero("elos_m", elos_m)
-    cosine = check_cosine(chi)
-    common_shape(range_m=ranges.shape, elos_m=elos.shape, chi=cosine.shape)
+    ranges, elos, cosine = _triangle(range_m, elos_m, chi)
     return np.sqrt((ranges - elos * cosine) ** 2 + elos**2 * (1.0 - cosine**2))
 
 
@@ -134,8 +136,7 @@ def plane_wave_range(
     range_m: Float[ArrayLike, "..."], elos_m: Numbers, chi: Float[ArrayLike, "..."]
 ) -> Found:
     """Rho = r_i - r chi + r^2 (1 - chi^2) / (2 r_i), to second order in the last leg."""
-    ranges, elos = check_above_zero("range_m", range_m), check_above_zero("elos_m", elos_m)
-    cosine = check_cosine(chi)
+    ranges, elos, cosine = _triangle(range_m, elos_m, chi)
     return ranges - elos * cosine + elos**2 * (1.0 - cosine**2) / (2.0 * ranges)
 
 
@@ -177,6 +178,13 @@ def check_transmitting(
         )
 
 
+def _triangle(range_m, elos_m, chi):
+    ranges, elos = check_above_zero("range_m", range_m), check_above_zero("elos_m", elos_m)
+    cosine = check_cosine(chi)
+    common_shape(range_m=ranges.shape, elos_m=elos.shape, chi=cosine.shape)
+    return ranges, elos, cosine
+
+
 def _check_satellites_in_front(normal, arrival) -> Float[np.ndarray, "3"]:
     front = check_directions("normal", normal)
     cosine = np.sum(check_directions("arrival", arrival) * front, axis=-1)
@@ -188,7 +196,11 @@ def _check_satellites_in_front(normal, arrival) -> Float[np.ndarray, "3"]:
     return front
 
 
-def _products(arrival_polar_rad, departure_polar_rad):
+def _products(arrival_polar_rad, departure_polar_rad, azimuth_difference_rad):
     a = finite_array("arrival_polar_rad", arrival_polar_rad)
     d = finite_array("departure_polar_rad", departure_polar_rad)
-    return np.cos(a) * np.cos(d), np.sin(a) * np.sin(d)
+    psi = finite_array("azimuth_difference_rad", azimuth_difference_rad)
+    common_shape(
+        arrival_polar_rad=a.shape, departure_polar_rad=d.shape, azimuth_difference_rad=psi.shape
+    )
+    return np.cos(a) * np.cos(d), np.sin(a) * np.sin(d) * np.cos(psi)

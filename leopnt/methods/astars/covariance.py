@@ -14,10 +14,14 @@ from leopnt.methods.astars.inputs import (
     check_above_zero,
     check_directions,
     check_not_negative,
+    common_shape,
     finite_array,
 )
 
 Numbers = Float[ArrayLike, "..."] | float | int
+
+_ROUNDING = 1e-9
+"""Of the largest entry: what rounding may leave of symmetry and of a zero eigenvalue."""
 
 
 class TwoStepCovariance(NamedTuple):
@@ -50,15 +54,23 @@ def two_step_covariance(
         sigma_aod_rad: of u, on each of two axes across it; 0 accepted.
 
     Raises:
-        LeopntError: no unit vector, a distance or s_L not above zero, a negative sigma.
+        LeopntError: no unit vector, a cofactor that is none, a distance or s_L not above zero, a
+            negative sigma.
     """
     u = check_directions("departure", departure)
     q4 = finite_array("cofactor", cofactor)
-    if q4.shape[-2:] != (4, 4):
-        raise LeopntError(f"cofactor has shape {q4.shape}; accepted: (..., 4, 4).")
+    _check_cofactor(q4)
     r, s_l = check_above_zero("elos_m", elos_m), check_above_zero("sigma_range_m", sigma_range_m)
     s_sync = check_not_negative("sigma_sync_s", sigma_sync_s)
     s_aod = check_not_negative("sigma_aod_rad", sigma_aod_rad)
+    common_shape(
+        cofactor=q4.shape[:-2],
+        departure=u.shape[:-1],
+        elos_m=r.shape,
+        sigma_range_m=s_l.shape,
+        sigma_sync_s=s_sync.shape,
+        sigma_aod_rad=s_aod.shape,
+    )
     along = u[..., :, None] * u[..., None, :]
     across = np.eye(3) - along
     identity = np.broadcast_to(np.eye(3), (*u.shape[:-1], 3, 3))
@@ -67,6 +79,21 @@ def two_step_covariance(
     sync = _square(SPEED_OF_LIGHT_MPS * s_sync) * along
     aod = _square(r * s_aod) * across
     return TwoStepCovariance(ranges + sync + aod, ranges, sync, aod)
+
+
+def _check_cofactor(q4: Float[np.ndarray, "..."]) -> None:
+    """Refuse what is no symmetric matrix (..., 4, 4) without negative eigenvalues."""
+    if q4.shape[-2:] != (4, 4):
+        raise LeopntError(f"cofactor has shape {q4.shape}; accepted: (..., 4, 4).")
+    size = np.max(np.abs(q4), axis=(-2, -1), initial=0.0)
+    skew = np.max(np.abs(q4 - np.swapaxes(q4, -1, -2)), axis=(-2, -1), initial=0.0)
+    if np.any(skew > _ROUNDING * size):
+        raise LeopntError(f"cofactor is off symmetry by {float(np.max(skew)):.3g}.")
+    lowest = np.min(np.linalg.eigvalsh(q4), axis=-1)
+    if np.any(lowest < -_ROUNDING * size):
+        raise LeopntError(
+            f"cofactor has the eigenvalue {float(np.min(lowest)):.3g}; expected none below 0."
+        )
 
 
 def _square(value: Numbers) -> Float[np.ndarray, "... 1 1"]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 from jax.typing import ArrayLike
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 from leopnt.errors import LeopntError
+from leopnt.inference.ambiguity import NO_INTEGER
 
 EARTH_FLOOR_M = 6.4e6
 """Satellites are at least this far from the Earth's center."""
@@ -31,15 +32,15 @@ def ranges_of_phases(
     Raises:
         LeopntError: not finite; ranges outside 300 km to 60 000 km (phases in radians or meters?).
     """
-    if not (np.ndim(wavelength_m) == 0 and np.isfinite(wavelength_m) and wavelength_m > 0):
-        raise LeopntError(f"wavelength_m = {wavelength_m!r}: expected one number above 0.")
-    phases = finite_array("phase_cycles", phase_cycles)
-    ranges = phases * float(wavelength_m)
+    wavelength = check_one_above_zero("wavelength_m", wavelength_m)
+    ranges = finite_array("phase_cycles", phase_cycles) * wavelength
     _check_limits("phase_cycles times wavelength_m", ranges, "; phases in cycles?")
     return ranges
 
 
-def check_satellites(sat_pos_ecef_m: ArrayLike, least: int) -> Float[np.ndarray, "..."]:
+def check_satellites(
+    sat_pos_ecef_m: ArrayLike, least: int, name: str = "sat_pos_ecef_m"
+) -> Float[np.ndarray, "..."]:
     """Refuse satellite positions that are none.
 
     Args:
@@ -49,18 +50,15 @@ def check_satellites(sat_pos_ecef_m: ArrayLike, least: int) -> Float[np.ndarray,
         LeopntError: shape other than (..., sat, 3), fewer than `least`, not finite, or nearer to
             the Earth's center than 6400 km.
     """
-    found = np.asarray(sat_pos_ecef_m, float)
+    found = finite_array(name, sat_pos_ecef_m)
     if found.ndim < 2 or found.shape[-1] != 3:
-        raise LeopntError(f"sat_pos_ecef_m has shape {found.shape}; accepted: (..., sat, 3).")
+        raise LeopntError(f"{name} has shape {found.shape}; accepted: (..., sat, 3).")
     if found.shape[-2] < least:
-        raise LeopntError(
-            f"sat_pos_ecef_m holds {found.shape[-2]} satellites; the unknowns need {least}."
-        )
-    found = finite_array("sat_pos_ecef_m", found)
+        raise LeopntError(f"{name} holds {found.shape[-2]} satellites; the unknowns need {least}.")
     nearest = _least_length(found.reshape(-1, 3))
     if nearest < EARTH_FLOOR_M:
         raise LeopntError(
-            f"sat_pos_ecef_m: a satellite is {nearest:g} m from the Earth's center; expected at "
+            f"{name}: a satellite is {nearest:g} m from the Earth's center; expected at "
             f"least {EARTH_FLOOR_M:g} m; kilometers?"
         )
     return found
@@ -136,7 +134,7 @@ def check_above_zero(name: str, value: ArrayLike) -> Float[np.ndarray, "..."]:
 
 def check_above_zero_or_none(name: str, value: ArrayLike) -> Float[np.ndarray, "..."]:
     """Refuse numbers that are not above zero; infinity stands for none."""
-    found = np.asarray(value, float)
+    found = numbers(name, value)
     check_above_zero(name, np.where(np.isposinf(found), 1.0, found))
     return found
 
@@ -150,17 +148,52 @@ def check_not_negative(name: str, value: ArrayLike) -> Float[np.ndarray, "..."]:
 
 
 def finite_array(name: str, value: ArrayLike) -> Float[np.ndarray, "..."]:
-    """The value as 64-bit floats; refuses NaN and infinity."""
-    try:
-        found = np.asarray(value, float)
-    except (TypeError, ValueError):
-        raise LeopntError(f"{name} = {value!r}: expected numbers.") from None
+    """`numbers` without NaN and infinity."""
+    found = numbers(name, value)
     # A sum is finite where all terms are, overflow aside: one pass without an array of flags.
     with np.errstate(over="ignore", invalid="ignore"):
         suspect = not np.isfinite(np.sum(found))
     if suspect and not np.all(np.isfinite(found)):
         where = tuple(int(i) for i in np.argwhere(~np.isfinite(found))[0])
         raise LeopntError(f"{name}{list(where)} is {found[where]:g}; expected finite numbers.")
+    return found
+
+
+def numbers(name: str, value: ArrayLike) -> Float[np.ndarray, "..."]:
+    """The value as 64-bit floats; NaN and infinity pass.
+
+    Raises:
+        LeopntError: no numbers; 32-bit floats, which resolve meters of a range; complex numbers;
+            masked entries.
+    """
+    if np.ma.is_masked(value):
+        raise LeopntError(f"{name} holds masked entries, whose values would count; see visible.")
+    try:
+        found = np.asarray(value)
+        if found.dtype.kind not in "biuOSU" and found.dtype != np.float64:
+            raise LeopntError(f"{name}: got {found.dtype}; accepted: float64.")
+        return np.asarray(found, float)
+    except (TypeError, ValueError) as error:
+        if isinstance(error, LeopntError):
+            raise
+        raise LeopntError(f"{name} = {value!r}: expected numbers.") from None
+
+
+def check_one_above_zero(name: str, value: ArrayLike) -> float:
+    """Refuse what is not one finite number above zero."""
+    if np.ndim(value) != 0:
+        raise LeopntError(f"{name} has shape {np.shape(value)}; accepted: one number.")
+    return float(check_above_zero(name, value))
+
+
+def check_whole(name: str, value: ArrayLike) -> Int[np.ndarray, "..."]:
+    """Refuse what is not of an integer type, and integers that stand for none."""
+    found = np.asarray(value)
+    if found.dtype.kind not in "iu":
+        raise LeopntError(f"{name} has type {found.dtype}; accepted: integers.")
+    if np.any(found == NO_INTEGER):
+        where = [int(i) for i in np.argwhere(found == NO_INTEGER)[0]]
+        raise LeopntError(f"{name}{where} is NO_INTEGER: there is none; see the status of the fix.")
     return found
 
 

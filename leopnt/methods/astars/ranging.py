@@ -77,8 +77,12 @@ def fix_ranges(
 
         row [(X - s_i) / |s_i - X|, -1],   misclosure L_i - (|s_i - X| - b)
 
-    until a step, or the next one as the last two predict it, is below 1 micrometer, or below what
-    rounding leaves of it in a weak geometry.
+    until a step, or the next one as the last two predict it, is below 1 micrometer or, in a weak
+    geometry, below what rounding leaves: the end is within
+
+        max(1e-6 m, 2e-8 m sqrt(largest weight x trace of the cofactor))
+
+    of the minimum, 1e-4 m at a condition of 1e4 (200 000 skies of each kind: at most 0.34 of it).
 
     Args:
         weight: the variance of range i is sigma^2 / weight_i.
@@ -178,9 +182,9 @@ def _misclosures(about: _About, moved):
 
 
 def _has_twins(sat_pos_ecef_m, visible) -> Bool[Array, ""]:
-    """Two usable satellites in one place: the same x and y + z."""
+    """Two usable satellites in one place, to a millimeter in each coordinate."""
     found = jnp.ones((visible.size, visible.size), bool)
-    for x in (sat_pos_ecef_m[:, 0], sat_pos_ecef_m[:, 1] + sat_pos_ecef_m[:, 2]):
+    for x in (sat_pos_ecef_m[:, 0], sat_pos_ecef_m[:, 1], sat_pos_ecef_m[:, 2]):
         found = found & (jnp.abs(x[:, None] - x[None, :]) < _SAME_PLACE_M)
     order = jnp.arange(visible.size)
     both = visible[:, None] & visible[None, :] & (order[:, None] < order[None, :])

@@ -20,6 +20,9 @@ class AstarsStatus(eqx.Enumeration):
         "network time and a direction, more surfaces or direct satellites"
     )
     ambiguous = "a second position fits as well: a direction or one more range would decide"
+    two_places = (
+        "four ranges fit two places on the ground equally well: a fifth satellite tells them apart"
+    )
 
 
 def has_position(status: AstarsStatus):

@@ -6,6 +6,7 @@ common to all that one surface relays, so differences between satellites hold ne
 
 from __future__ import annotations
 
+import operator
 from typing import NamedTuple
 
 import equinox as eqx
@@ -21,11 +22,14 @@ from leopnt.inference.success_rate import bootstrapped_success_rate
 from leopnt.methods.astars.inputs import (
     broadcast,
     check_above_zero,
+    check_one_above_zero,
     check_positions,
     check_ranges,
     check_satellites,
+    check_whole,
     common_shape,
     finite_array,
+    numbers,
 )
 from leopnt.methods.astars.ranging import MAX_CONDITION
 from leopnt.observables.combinations import difference_matrix, double_difference_covariance
@@ -168,26 +172,23 @@ def surface_baseline(
         LeopntError: fewer than four satellites, shapes, codes that are no ranges, sigmas or a
             wavelength not above zero, a reference that there is not.
     """
-
-    def with_epoch(values):
-        return np.asarray(values, float)[..., None, :]
-
-    def satellites_with_epoch(values):
-        return None if values is None else np.asarray(values, float)[..., None, :, :]
-
-    if np.ndim(sat_pos_ecef_m) < 2:
-        raise LeopntError(
-            f"sat_pos_ecef_m has shape {np.shape(sat_pos_ecef_m)}; accepted: (..., sat, 3)."
-        )
+    satellites = numbers("sat_pos_ecef_m", sat_pos_ecef_m)
+    if satellites.ndim < 2:
+        raise LeopntError(f"sat_pos_ecef_m has shape {satellites.shape}; accepted: (..., sat, 3).")
+    seen = None
+    if base_sat_pos_ecef_m is not None:
+        seen = numbers("base_sat_pos_ecef_m", base_sat_pos_ecef_m)
+        _check_same_satellites(seen, satellites, 2)
+        seen = seen[..., None, :, :]
     return surface_baseline_of_epochs(
-        np.asarray(sat_pos_ecef_m, float)[..., None, :, :],
+        satellites[..., None, :, :],
         base_pos_ecef_m,
-        CodeAndPhase(*map(with_epoch, base)),
-        CodeAndPhase(*map(with_epoch, relayed)),
+        _one_epoch("base", base),
+        _one_epoch("relayed", relayed),
         wavelength_m,
         sigma_code_m=sigma_code_m,
         sigma_phase_m=sigma_phase_m,
-        base_sat_pos_ecef_m=satellites_with_epoch(base_sat_pos_ecef_m),
+        base_sat_pos_ecef_m=seen,
         reference=reference,
         start_ecef_m=start_ecef_m,
         acceptance=acceptance,
@@ -209,6 +210,7 @@ def surface_baseline_of_epochs(
     acceptance: Acceptance = Acceptance(),
 ) -> SurfaceBaseline:
     """As `surface_baseline` over several epochs with the same integers, errors independent."""
+    reference = _reference(reference, np.shape(sat_pos_ecef_m)[-2])
     data = _prepared(sat_pos_ecef_m, base_pos_ecef_m, base, relayed, base_sat_pos_ecef_m, reference)
     noise = _Noise.of(data.num_sats, sigma_code_m, sigma_phase_m, wavelength_m, reference)
     begin = data.base if start_ecef_m is None else check_positions("start_ecef_m", start_ecef_m)
@@ -244,20 +246,29 @@ def relayed_ranges(
         integers: n, double differences in the order of `surface_baseline`.
         base_integers: N_B of the base's own phases, from a network's or precise-point solution.
         common_cycles: k, 0 where not known; see `common_integer`.
+
+    Raises:
+        LeopntError: shapes that do not fit, integers of another type, or `NO_INTEGER` among them:
+            take only baselines that have some.
     """
     phases = finite_array("phase_cycles", phase_cycles)
-    whole = np.asarray(integers)
-    if whole.shape[-1:] != (phases.shape[-1] - 1,):
+    whole = check_whole("integers", integers)
+    if phases.ndim < 1 or whole.shape[-1:] != (phases.shape[-1] - 1,):
         raise LeopntError(
-            f"integers has shape {whole.shape} for {phases.shape[-1]} satellites; accepted: "
-            "(..., sat - 1)."
+            f"integers has shape {whole.shape} for phase_cycles of shape {phases.shape}; accepted: "
+            "(..., sat - 1) for (..., sat)."
         )
-    wavelength = float(check_above_zero("wavelength_m", wavelength_m))
-    if not 0 <= reference < phases.shape[-1]:
-        raise LeopntError(f"reference = {reference}: expected 0 to {phases.shape[-1] - 1}.")
-    full = np.insert(whole, reference, 0, axis=-1)
-    shared = np.asarray(common_cycles)[..., None]
-    return wavelength * (phases - (np.asarray(base_integers) + full + shared))
+    wavelength = check_one_above_zero("wavelength_m", wavelength_m)
+    full = np.insert(whole, _reference(reference, phases.shape[-1]), 0, axis=-1)
+    own = check_whole("base_integers", base_integers)
+    shared = check_whole("common_cycles", common_cycles)[..., None]
+    common_shape(
+        phase_cycles=phases.shape,
+        integers=full.shape,
+        base_integers=own.shape,
+        common_cycles=shared.shape,
+    )
+    return wavelength * (phases - (own + full + shared))
 
 
 def common_integer(
@@ -273,11 +284,16 @@ def common_integer(
     code gives half a cycle of L1: it takes many epochs, or k is accepted as part of the clock.
     """
     code, ranges = finite_array("code_m", code_m), finite_array("range_m", range_m)
-    wavelength = float(check_above_zero("wavelength_m", wavelength_m))
-    sigmas = [check_above_zero("sigma_code_m", sigma_code_m)]
-    sigmas.append(check_above_zero("sigma_phase_m", sigma_phase_m))
+    if min(code.ndim, ranges.ndim) < 1 or code.shape[-1] != ranges.shape[-1]:
+        raise LeopntError(
+            f"code_m has shape {code.shape} for range_m of shape {ranges.shape}; accepted: "
+            "(..., sat) for both."
+        )
+    wavelength = check_one_above_zero("wavelength_m", wavelength_m)
+    sigmas = [check_one_above_zero("sigma_code_m", sigma_code_m)]
+    sigmas.append(check_one_above_zero("sigma_phase_m", sigma_phase_m))
     shape = common_shape(code_m=code.shape, range_m=ranges.shape)
-    sigma = np.hypot(*sigmas) / wavelength / np.sqrt(shape[-1])
+    sigma = np.hypot(sigmas[0], sigmas[1]) / wavelength / np.sqrt(shape[-1])
     value = np.mean((ranges - code) / wavelength, axis=-1)
     success = bootstrapped_success_rate(np.reshape(sigma**2, (1,)))
     return CommonInteger(np.asarray(value), sigma, np.rint(value).astype(np.int64), success)
@@ -314,7 +330,7 @@ class _Noise(NamedTuple):
             for k, v in named.items()
         )
         root = [np.linalg.inv(np.linalg.cholesky(q)) for q in (code, phase)]
-        return cls(root[0], root[1], phase, float(check_above_zero("wavelength_m", wavelength_m)))
+        return cls(root[0], root[1], phase, check_one_above_zero("wavelength_m", wavelength_m))
 
 
 class _Linear(NamedTuple):
@@ -328,6 +344,35 @@ class _Linear(NamedTuple):
     condition: np.ndarray
 
 
+def _one_epoch(name: str, values: CodeAndPhase) -> CodeAndPhase:
+    """With an axis of one epoch."""
+    found = {key: numbers(f"{name}.{key}", one) for key, one in values._asdict().items()}
+    for key, one in found.items():
+        if one.ndim < 1:
+            raise LeopntError(f"{name}.{key} is one number; accepted: (..., sat).")
+    return CodeAndPhase(**{key: one[..., None, :] for key, one in found.items()})
+
+
+def _check_same_satellites(seen, satellites, axes: int) -> None:
+    """Satellites of the base and of the surface, one for one."""
+    if seen.shape[-axes:] != satellites.shape[-axes:]:
+        raise LeopntError(
+            f"base_sat_pos_ecef_m has shape {seen.shape} for sat_pos_ecef_m of shape "
+            f"{satellites.shape}; accepted: the same satellites and epochs."
+        )
+
+
+def _reference(reference: int, num_sats: int) -> int:
+    """The number of a satellite; `operator.index` refuses 1.0."""
+    try:
+        number = operator.index(reference)
+    except TypeError:
+        raise LeopntError(f"reference = {reference!r}: expected an integer.") from None
+    if not 0 <= number < num_sats:
+        raise LeopntError(f"reference = {number}: expected 0 to {num_sats - 1}.")
+    return number
+
+
 def _sigma(name: str, value, num_sats: int) -> np.ndarray:
     found = check_above_zero(name, value)
     return np.array(broadcast(name, found, (num_sats,)))
@@ -339,7 +384,10 @@ def _prepared(sat_pos, base_pos, base, relayed, base_sat_pos, reference: int) ->
         raise LeopntError(
             f"sat_pos_ecef_m has shape {satellites.shape}; accepted: (..., epoch, sat, 3)."
         )
-    seen = satellites if base_sat_pos is None else check_satellites(base_sat_pos, LEAST_SATELLITES)
+    seen = satellites
+    if base_sat_pos is not None:
+        seen = check_satellites(base_sat_pos, LEAST_SATELLITES, "base_sat_pos_ecef_m")
+        _check_same_satellites(seen, satellites, 3)
     place = check_positions("base_pos_ecef_m", base_pos)
     codes = [
         check_ranges(name, values.code_m, satellites)
@@ -353,7 +401,8 @@ def _prepared(sat_pos, base_pos, base, relayed, base_sat_pos, reference: int) ->
         sat_pos_ecef_m=satellites.shape[:-3],
         base_sat_pos_ecef_m=seen.shape[:-3],
         base_pos_ecef_m=place.shape[:-1],
-        code_m=np.broadcast_shapes(*(x.shape[:-2] for x in codes)),
+        base_code_m=codes[0].shape[:-2],
+        relayed_code_m=codes[1].shape[:-2],
     )
     shape = (*batch, *satellites.shape[-3:-1])
     matrix = np.asarray(difference_matrix(shape[-1], reference))

@@ -9,7 +9,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float, Int
 
 from leopnt.constants import EARTH_EQUATORIAL_RADIUS_M
-from leopnt.inference.closed_form import bancroft
+from leopnt.inference.closed_form import BancroftRoots, bancroft
 from leopnt.methods.astars.batches import TILE, over_batch
 from leopnt.methods.astars.inputs import (
     broadcast,
@@ -21,6 +21,9 @@ from leopnt.methods.astars.inputs import (
 )
 from leopnt.methods.astars.ranging import fix_ranges
 from leopnt.methods.astars.status import AstarsStatus
+
+PLAUSIBLE_HEIGHTS_M = (-1e3, 1e4)
+"""A surface stands between these heights above the ellipsoid."""
 
 
 class SurfaceFix(eqx.Module):
@@ -61,8 +64,13 @@ def surface_fix(
 
         L_i = |s_i - S| + |U - S| - c T_u = r_i - b
 
-    Starts from Bancroft's closed form, at its root nearest the Earth's surface: a start at the
-    Earth's center fails for LEO. All that the ranges tell of the receiver is b.
+    Starts from Bancroft's closed form, at its root between -1 km and 10 km above the ellipsoid or
+    else nearest to it: a start at the Earth's center fails for LEO. Four ranges may fit two places:
+    where both are that high the status is `two_places`, and `inference.bancroft` has both. All that
+    the ranges tell of the receiver is b.
+
+    The iteration ends within 1e-6 m, or 2e-8 m sqrt(w trace Q_4) where that is more, of the least
+    squares, w the largest weight: rounding, not noise.
 
     Args:
         sat_pos_ecef_m: at transmission, in the axes of the epoch of reception.
@@ -100,23 +108,37 @@ def surface_fix_one(
 ) -> SurfaceFix:
     """`surface_fix` of one set, unchecked and traceable: for kernels that others batch."""
     roots = bancroft(sat_pos_ecef_m, range_m, visible)
-    start = jnp.append(roots.rx_pos_ecef_m[0], -roots.clock_bias_m[0])
+    plausible = _plausible(roots)
+    second = plausible[1] & ~plausible[0]
+    pairs = (roots.rx_pos_ecef_m, roots.clock_bias_m)
+    place, clock_m = (jnp.where(second, pair[1], pair[0]) for pair in pairs)
+    start = jnp.append(place, -clock_m)
     below = _below_the_satellites(sat_pos_ecef_m, range_m, visible)
     rooted = jnp.all(jnp.isfinite(start))
     found = fix_ranges(sat_pos_ecef_m, range_m, weight, visible, jnp.where(rooted, start, below))
     # Neither a closed form nor an end of the iteration: nothing determines the surface.
     lost = ~rooted & (found.status == AstarsStatus.not_converged)
+    status = AstarsStatus.where(lost, AstarsStatus.weak_geometry, found.status)
+    # Four ranges fit both roots; more of them only one.
+    two = jnp.all(plausible) & (jnp.sum(visible) == 4) & (status == AstarsStatus.ok)
+    blank = jnp.where(two, jnp.nan, 1.0)
     return SurfaceFix(
-        found.values[:3],
-        found.values[3],
-        found.cofactor,
-        found.range_m,
-        found.residual_m,
+        blank * found.values[:3],
+        blank * found.values[3],
+        blank * found.cofactor,
+        blank * found.range_m,
+        blank * found.residual_m,
         found.condition,
         found.num_iterations,
         found.step_m,
-        AstarsStatus.where(lost, AstarsStatus.weak_geometry, found.status),
+        AstarsStatus.where(two, AstarsStatus.two_places, status),
     )
+
+
+def _plausible(roots: BancroftRoots) -> Bool[Array, "2"]:
+    """Which roots stand where a surface may stand."""
+    low, high = PLAUSIBLE_HEIGHTS_M
+    return roots.solves & (roots.height_m > low) & (roots.height_m < high)
 
 
 def _below_the_satellites(sat_pos_ecef_m, range_m, visible) -> Float[Array, "4"]:
