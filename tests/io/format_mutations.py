@@ -40,7 +40,7 @@ def mutated(data: bytes, rng: np.random.Generator) -> bytes:
     return b"\n".join(lines)
 
 
-def read_damaged(read, path, data: bytes, number: int, seed: int, limit_s: float = 5.0) -> int:
+def read_damaged(read, path, data: bytes, number: int, seed: int, limit_s: float = 60.0) -> int:
     """Read `number` damaged copies; only LeopntError may be raised. How many were refused."""
     rng = np.random.default_rng(seed)
     refused = 0

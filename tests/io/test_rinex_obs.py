@@ -1,5 +1,4 @@
 import gzip
-import time
 import tracemalloc
 from fractions import Fraction
 
@@ -628,19 +627,13 @@ def test_malformed_header_lines_are_named_by_line_and_column(line, message):
     assert said.startswith("day.rnx:14: ")
 
 
-# Speed
+# Memory
 
 
-def test_a_day_is_read_in_a_moment_and_little_memory(tmp_path, untyped):
+def test_a_day_is_read_in_little_memory(tmp_path, untyped):
     obs = day(720, 40, ("C1C", "L1C", "D1C", "S1C", "C5Q", "L5Q", "D5Q", "S5Q"))
     path = write_rinex_obs(tmp_path / "quarter.rnx", obs)
     size = path.stat().st_size
-    took = []
-    for _ in range(3):
-        start = time.perf_counter()
-        read_rinex_obs(path)
-        took.append(time.perf_counter() - start)
-    assert min(took) < 0.5  # 0.06 s for a quarter of a day
     tracemalloc.start()
     read_rinex_obs(path)
     peak = tracemalloc.get_traced_memory()[1]
