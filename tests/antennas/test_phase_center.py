@@ -42,7 +42,7 @@ def test_axes_and_partials_of_the_worked_case_have_all_printed_digits(evidence):
     evidence(
         "antennas.phase_center",
         "body axes and partials of the range",
-        "worked case of the specification, 8 decimals",
+        "worked case of an independent implementation, 8 decimals",
         "implementation",
         achieved=worst,
         tolerance=5.1e-9,

@@ -112,7 +112,7 @@ def test_hydrostatic_factors_are_those_of_a_bent_ray(apparent_deg, evidence):
 
 
 def test_the_reference_factor_of_the_calibration_case():
-    # Calibration specification, section 8: elevation 39.545513427 degrees, m = 1.5683253107.
+    # An independent worked case: elevation 39.545513427 degrees, m = 1.5683253107.
     found = ReferenceMapping().factors(np.radians(39.545513427))
     assert float(found.wet) == pytest.approx(1.5683253107, abs=1e-9)
     assert float(found.hydrostatic) == float(found.wet)

@@ -43,7 +43,7 @@ def test_clock_elimination_of_the_worked_case_has_all_printed_digits(evidence):
     evidence(
         "inference.normal_equations",
         "solution and sigma after clock elimination",
-        "worked case of the specification, 10 decimals",
+        "worked case of an independent implementation, 10 decimals",
         "implementation",
         achieved=max(np.max(off), np.max(np.abs(sigma))),
         tolerance=1e-9,

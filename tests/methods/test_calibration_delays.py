@@ -55,7 +55,7 @@ def test_the_worked_case_has_all_printed_digits(evidence):
     evidence(
         "methods.calibration.delays",
         "smoothed delays of four epochs, three ways",
-        "worked case of the specification, 7 decimals",
+        "worked case of an independent implementation, 7 decimals",
         "implementation",
         achieved=worst,
         tolerance=6e-8,

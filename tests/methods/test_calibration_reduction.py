@@ -235,7 +235,7 @@ def test_elevation_and_mapping_of_the_worked_case(evidence):
     evidence(
         "methods.calibration.zenith_delay",
         "mapping factor",
-        "worked case of the specification, 10 decimals",
+        "worked case of an independent implementation, 10 decimals",
         "implementation",
         achieved=abs(slant - 1.5683253107),
         tolerance=6e-11,

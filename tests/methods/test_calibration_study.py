@@ -206,7 +206,7 @@ def test_once_per_revolution_errors_are_what_a_consider_covariance_says(evidence
         np.testing.assert_allclose(ignored[:3], [9.7, 27.5, 9.0], rtol=0.3)
 
 
-@pytest.mark.skipif(not FULL, reason="a row of the specification's table")
+@pytest.mark.skipif(not FULL, reason="a row of an independent table")
 def test_once_per_revolution_errors_of_the_published_size():
     errors, _ = run(ONCE_PER_REVOLUTION_ERRORS)
     np.testing.assert_allclose(errors[:3], [8.7, 32.9, 11.8], rtol=0.25)
@@ -241,7 +241,7 @@ def test_correlations_of_a_week_old_problem(evidence):
     evidence(
         "methods.calibration.correlations",
         "mean correlation of X and of the delay with anything else",
-        "bound of the specification, code-only delay",
+        "bound of an independent implementation, code-only delay",
         "implementation",
         achieved=largest,
         tolerance=0.08,
@@ -294,7 +294,7 @@ def test_a_level_counted_once_has_an_honest_sigma_and_one_counted_often_has_not(
     assert 0.5 < shared[2] / shared[0] < 2.5
 
 
-@pytest.mark.skipif(not FULL, reason="rows of the specification's table")
+@pytest.mark.skipif(not FULL, reason="rows of an independent table")
 @pytest.mark.filterwarnings("ignore::leopnt.errors.LeopntWarning")
 @pytest.mark.parametrize(("stations", "band"), [(1, (19, 45)), (3, (13, 28)), (6, (13, 20))])
 def test_delays_per_epoch_by_number_of_stations(stations, band):

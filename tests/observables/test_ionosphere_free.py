@@ -29,7 +29,7 @@ def test_noise_grows_by_the_printed_factor(pair, factor, evidence):
     evidence(
         "observables.ionosphere_free",
         f"noise factor at {pair.first_hz / 1e6:.3f} and {pair.second_hz / 1e6:.3f} MHz",
-        "calibration specification (BeiDou), Teunissen and Montenbruck (2017), ch. 20",
+        "independent implementation (BeiDou), Teunissen and Montenbruck (2017), ch. 20",
         "published",
         achieved=abs(ionosphere_free_noise_factor(pair) - factor),
         tolerance=0.005,
