@@ -54,6 +54,7 @@ from leopnt.methods.calibration.link_geometry import (
     leo_partials,
     link_geometry,
 )
+from leopnt.methods.calibration.network import Network, StationDayJob
 from leopnt.methods.calibration.orbit_models import KnownOrbit, OncePerRevolution, OrbitModel
 from leopnt.methods.calibration.pipeline import reduce_all, reduced_stream
 from leopnt.methods.calibration.product_errors import (
@@ -126,6 +127,7 @@ __all__ = [
     "LinkGeometry",
     "LinkResiduals",
     "Links",
+    "Network",
     "OncePerRevolution",
     "OrbitModel",
     "ProductErrors",
@@ -137,6 +139,7 @@ __all__ = [
     "SharedLevel",
     "SimulatedNoise",
     "StationDay",
+    "StationDayJob",
     "StationDayEstimate",
     "StationDayValues",
     "Truth",
