@@ -13,6 +13,7 @@ from benchmarks import (
     rinex_reading,
     start_up,
     study_runner,
+    tables_and_frames,
 )
 
 for module in (
@@ -28,6 +29,7 @@ for module in (
     lambda_search,
     astars_fixes,
     rinex_reading,
+    tables_and_frames,
 ):
     print(f"== {module.__name__}")
     module.main()
