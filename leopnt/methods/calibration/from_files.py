@@ -92,7 +92,9 @@ def station_files(inputs: FileInputs) -> tuple[Epoch, tuple[StationFile, ...]]:
     """
     heads = [(Path(path), read_header(path)) for path in inputs.observations]
     firsts = [_first_epoch(path, head) for path, head in heads]
-    start = inputs.start or midnight_before(min(firsts, key=lambda one: one.tai_s.item()))
+    start = inputs.start
+    if start is None:
+        start = midnight_before(min(firsts, key=lambda one: one.tai_s.item()))
     found: dict[tuple[str, int], StationFile] = {}
     for (path, head), first in zip(heads, firsts, strict=True):
         name = head.marker_name
