@@ -54,15 +54,16 @@ class InertialTable:
         x = place - first
         value, rate = lagrange_weights(x, self.num_points)
         at = satellite * self.steps.count + first
-        around = self.nodes.reshape(-1, self.nodes.shape[2])[
-            at[:, None] + np.arange(self.num_points)[None, :]
-        ]
-        both = np.matmul(value[:, None, :], around)[:, 0]
+        nodes = self.nodes.reshape(-1, self.nodes.shape[2])
+        has_velocity = self.nodes.shape[2] == 6
+        both, moving = np.zeros((len(x), nodes.shape[1])), np.zeros((len(x), nodes.shape[1]))
+        for k in range(self.num_points):
+            node = nodes[at + k]
+            both += value[:, k, None] * node
+            if not has_velocity:
+                moving += rate[:, k, None] * node
         pos = both[:, :3]
-        if self.nodes.shape[2] == 6:
-            vel = both[:, 3:]
-        else:
-            vel = np.matmul(rate[:, None, :], around)[:, 0] / self.steps.step_s
+        vel = both[:, 3:] if has_velocity else moving / self.steps.step_s
         pos, vel = (np.where(usable[:, None], one, np.nan) for one in (pos, vel))
         angle = EARTH_ROTATION_ERA_RADPS * t_s
         return turned_axes(pos, angle), turned_axes(vel, angle)
@@ -152,17 +153,17 @@ def lagrange_weights(
     last = num_points - 1
     signs = (-1.0) ** (last - np.arange(num_points))
     divisor = np.array([factorial(k) * factorial(last - k) for k in range(num_points)]) * signs
-    away = x[:, None] - np.arange(num_points)[None, :]
+    away = x[None, :] - np.arange(num_points)[:, None]
     before, after = np.ones_like(away), np.ones_like(away)
     before_rate, after_rate = np.zeros_like(away), np.zeros_like(away)
     for j in range(1, num_points):
         i = last - j
-        before[:, j] = before[:, j - 1] * away[:, j - 1]
-        before_rate[:, j] = before_rate[:, j - 1] * away[:, j - 1] + before[:, j - 1]
-        after[:, i] = after[:, i + 1] * away[:, i + 1]
-        after_rate[:, i] = after_rate[:, i + 1] * away[:, i + 1] + after[:, i + 1]
-    rates = (before_rate * after + before * after_rate) / divisor
-    return before * after / divisor, rates
+        before[j] = before[j - 1] * away[j - 1]
+        before_rate[j] = before_rate[j - 1] * away[j - 1] + before[j - 1]
+        after[i] = after[i + 1] * away[i + 1]
+        after_rate[i] = after_rate[i + 1] * away[i + 1] + after[i + 1]
+    rates = (before_rate * after + before * after_rate) / divisor[:, None]
+    return (before * after / divisor[:, None]).T, rates.T
 
 
 def _arcs(is_there: Bool[np.ndarray, "sat node"], starts: Bool[np.ndarray, "sat node"]):

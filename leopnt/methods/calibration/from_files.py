@@ -25,6 +25,7 @@ from leopnt.io.packed_rinex import read_rinex_bytes
 from leopnt.io.rinex_obs import RinexObs, read_rinex_obs
 from leopnt.io.rinex_obs_header import RinexObsHeader, parse_header
 from leopnt.io.textfile import decode
+from leopnt.methods.calibration.antenna_corrections import WindUp
 from leopnt.methods.calibration.file_inputs import FileInputs, midnight_before
 from leopnt.methods.calibration.file_observations import RawLinks, raw_links
 from leopnt.methods.calibration.link_path import Correction, LinkPath, Satellites, link_path
@@ -43,7 +44,7 @@ from leopnt.methods.calibration.station_day import (
 )
 
 _DAY_S = 86_400.0
-_CLOCK_STEPS = 3
+_CLOCK_STEPS = 2
 _FAR_M = 1000.0
 _END = b"END OF HEADER"
 
@@ -240,12 +241,12 @@ def code_clock_s(
         LeopntError: no code at all, or residuals beyond `largest_residual_m`.
     """
     satellites, links = reference
+    corrections = inputs.model.without(WindUp).reference  # code has none
     code, _ = links.ionosphere_free_m()
     late, off = np.zeros(len(epoch_s)), np.full(len(code), np.nan)
     for _ in range(_CLOCK_STEPS):
         path = _path(
-            satellites, station, place_ecef_m, links, epoch_s, np.nan_to_num(late),
-            inputs.model.reference,
+            satellites, station, place_ecef_m, links, epoch_s, np.nan_to_num(late), corrections
         )  # fmt: skip
         seen = path.elevation_rad >= inputs.mask_rad
         off = np.where(seen, code - path.code_prediction_m(), np.nan)

@@ -9,13 +9,17 @@ import jax
 import numpy as np
 
 from leopnt.channel.relativity import periodic_clock_s, shapiro_delay_m
-from leopnt.constants import EARTH_ROTATION_ERA_RADPS, SPEED_OF_LIGHT_MPS
+from leopnt.constants import (
+    EARTH_GM_M3PS2,
+    EARTH_ROTATION_ERA_RADPS,
+    SPEED_OF_LIGHT_MPS,
+)
 from leopnt.methods.calibration.constant_shapes import in_tiles
 from leopnt.methods.calibration.link_path import LinkPath, Stage
 from leopnt.methods.calibration.sky_tables import solid_tide_table
 from leopnt.methods.calibration.zenith_delay import mapping_factor
-from leopnt.orbits.inertial_tables import turned_axes
 
+_LOOKS = 3
 _shapiro = jax.jit(shapiro_delay_m)
 _periodic = jax.jit(periodic_clock_s)
 
@@ -61,24 +65,25 @@ class SolidTides:
 class LightTime:
     """The satellite is where it was when it sent: t_s = t_r - |r(t_s) - x(t_r)| / c.
 
-    Two looks into the orbit; what is left of the time of flight moves it along its velocity.
+    It is moved back by its velocity and the pull of the Earth, as in `channel.tagged_path`: 1 um.
     """
 
     stage = Stage.FLIGHT
 
     def applied(self, path: LinkPath) -> LinkPath:
         """Move the satellite back and into the axes of reception."""
-        flight = path.range_m / SPEED_OF_LIGHT_MPS
-        orbits = path.satellites.orbits
-        pos, vel = orbits.states(path.satellite, path.received_s - flight)
-        pos = turned_axes(pos, path.turn_radps * flight)
-        vel = turned_axes(vel, path.turn_radps * flight)
-        sent = replace(path, sat_pos_m=pos, sat_vel_inertial_mps=vel, flight_s=flight)
-        for _ in range(2):
-            flight_s = sent.range_m / SPEED_OF_LIGHT_MPS
-            moved = pos + vel * (flight - flight_s)[:, None]
-            sent = replace(sent, sat_pos_m=moved, flight_s=flight_s)
-        return sent
+        pos, vel = path.sat_pos_m, path.sat_vel_inertial_mps
+        radius2 = np.einsum("ij,ij->i", pos, pos)
+        pull = -(EARTH_GM_M3PS2 / (radius2 * np.sqrt(radius2)))[:, None] * pos
+        if not path.turn_radps:
+            vel = vel - _swept(pos)
+        sent, flight = path, path.range_m / SPEED_OF_LIGHT_MPS
+        for _ in range(_LOOKS):
+            t = flight[:, None]
+            sent = replace(path, sat_pos_m=pos - t * vel + 0.5 * t * t * pull, flight_s=flight)
+            flight = sent.range_m / SPEED_OF_LIGHT_MPS
+        moved = path.sat_vel_inertial_mps - sent.flight_s[:, None] * pull
+        return replace(sent, sat_vel_inertial_mps=moved)
 
 
 @dataclass(frozen=True)
@@ -145,6 +150,13 @@ class SatelliteBiases:
         """Add the biases to the code."""
         of_each = np.array([self.bias_m.get(name, np.nan) for name in path.satellites.names])
         return replace(path, code_m=path.code_m + of_each[path.satellite])
+
+
+def _swept(pos: np.ndarray) -> np.ndarray:
+    """Velocity of the turning axes, omega x r."""
+    return EARTH_ROTATION_ERA_RADPS * np.stack(
+        [-pos[:, 1], pos[:, 0], np.zeros(len(pos))], axis=1
+    )
 
 
 def _where_known(path: LinkPath, function, *arrays: np.ndarray) -> np.ndarray:
