@@ -72,12 +72,12 @@ class FileInputs:
         start: times count from here; None for midnight (GPST) of the first observation.
     """
 
-    observations: tuple[Path, ...]
-    reference_sp3: tuple[Path, ...]
-    leo_sp3: tuple[Path, ...]
+    observations: tuple[Path | str, ...]
+    reference_sp3: tuple[Path | str, ...]
+    leo_sp3: tuple[Path | str, ...]
     station_pos_ecef_m: Mapping[str, Float[np.ndarray, "3"]]
-    reference_clk: tuple[Path, ...] = ()
-    leo_clk: tuple[Path, ...] = ()
+    reference_clk: tuple[Path | str, ...] = ()
+    leo_clk: tuple[Path | str, ...] = ()
     reference: SignalPair = BEIDOU_SIGNALS
     leo: SignalPair = LEO_SIGNALS
     model: PathModel = field(default_factory=standard_model)

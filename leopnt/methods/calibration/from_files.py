@@ -130,7 +130,7 @@ def read_header(path: Path | str) -> RinexObsHeader:
 
 
 def satellites_of(
-    signals: SignalPair, sp3: Sequence[Path], clk: Sequence[Path], start: Epoch
+    signals: SignalPair, sp3: Sequence[Path | str], clk: Sequence[Path | str], start: Epoch
 ) -> Satellites:
     """Satellites of a system from product files, read once per process."""
     return read_satellites(signals.letter, signals.pair, tuple(sp3), tuple(clk), start)
