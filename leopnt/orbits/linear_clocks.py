@@ -31,7 +31,7 @@ class LinearClocks:
     ) -> Float[np.ndarray, " link"]:
         """Clock [s] of each link at its time, up to 1 s beyond the table."""
         place = self.steps.place(t_s)
-        left = np.clip(np.floor(place), 0, self.steps.count - 2).astype(np.int64)
+        left = np.clip(np.floor(np.nan_to_num(place)), 0, self.steps.count - 2).astype(np.int64)
         weight = place - left
         early, late = self.bias_s[satellite, left], self.bias_s[satellite, left + 1]
         reach = _REACH_S / self.steps.step_s
