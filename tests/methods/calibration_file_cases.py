@@ -1,4 +1,4 @@
-"""A calibration from files: simulated files over real BeiDou orbits and real station coordinates."""
+"""A calibration from files, simulated over real BeiDou orbits and real station coordinates."""
 
 from dataclasses import dataclass, replace
 

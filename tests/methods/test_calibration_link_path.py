@@ -161,7 +161,7 @@ def test_a_nadir_offset_shortens_the_range_by_its_projection(evidence):
     orbits = polar_star(24, 6, 1000e3)
     p = np.array([0.2, -0.1, 0.7])
     names = satellites(orbits).names
-    bare, moved = path_of(orbits), path_of(orbits, nadir_offsets({n: p for n in names}))
+    bare, moved = path_of(orbits), path_of(orbits, nadir_offsets(dict.fromkeys(names, p)))
     pos, vel = orbits.states(bare.satellite, bare.tag_s)
     z = -pos / np.linalg.norm(pos, axis=1, keepdims=True)
     y = np.cross(z, vel)
@@ -263,16 +263,14 @@ def test_antennas_come_from_antex_files():
         satellite_offsets(antex, ("C99",), ORIGIN, BEIDOU_B1I_B3I, ("C02", "C06"))
     name = next(one.name for one in antex.antennas if not one.sat_code)
     offset, variations = receiver_antenna(antex, name, GPS_L1_L2, ("G01", "G02"))
-    north, east, up = antex.receiver(name).frequency("G01").pco_m
+    _, east, up = antex.receiver(name).frequency("G01").pco_m
     assert abs(offset[2] - up) < 0.1
     assert abs(offset[0] - east) < 0.01
     assert variations.at(np.array([[0.0, 0.0, 1.0]])) == pytest.approx(0.0, abs=1e-6)
 
 
 def test_satellites_without_an_offset_have_no_prediction():
-    path = path_of(
-        bds3_orbits(), SatelliteOffsets({"C01": np.zeros(3)}, NadirAttitude())
-    )
+    path = path_of(bds3_orbits(), SatelliteOffsets({"C01": np.zeros(3)}, NadirAttitude()))
     known = path.satellite == 0
     assert np.all(np.isfinite(path.range_m[known]))
     assert np.all(np.isnan(path.range_m[~known]))

@@ -41,9 +41,7 @@ def inputs_of(signals):
         SatelliteBiases(satellite_biases(biases, names, signals, START + 25_000.0))
     )
     sp3 = (FOLDER / "COD_2021265_GPS_GAL.SP3",)
-    return FileInputs(
-        (FILE.path,), sp3, (), PLACE, reference=signals, model=model, start=START
-    )
+    return FileInputs((FILE.path,), sp3, (), PLACE, reference=signals, model=model, start=START)
 
 
 def residuals(inputs):

@@ -38,9 +38,7 @@ def table_of(step_s, with_velocity=True, **more):
 @pytest.mark.parametrize(
     ("step_s", "tolerance_m"), [(60, 1e-6), (120, 1.5e-6), (180, 6.5e-5), (300, 1.2e-2)]
 )
-def test_the_error_of_ten_points_on_a_low_orbit_is_the_published_one(
-    step_s, tolerance_m, evidence
-):
+def test_the_error_of_ten_points_on_a_low_orbit_is_the_published_one(step_s, tolerance_m, evidence):
     t = np.linspace(0.0, 5.0 * step_s, 301)
     pos, vel = table_of(step_s, with_velocity=False).states(np.zeros(301, int), t)
     truth, _, inertial = circle(t)
@@ -69,9 +67,7 @@ def test_polynomials_do_not_cross_gaps_and_maneuvers():
     holes[25] = np.nan
     starts = np.zeros((2, 60), bool)
     starts[1, 25] = True
-    table = inertial_table(
-        t, np.stack([holes, pos]), np.stack([relative] * 2), starts_arc=starts
-    )
+    table = inertial_table(t, np.stack([holes, pos]), np.stack([relative] * 2), starts_arc=starts)
     asked = np.array([24.0, 24.01, 24.5, 25.5, 26.0, 24.999, 30.0]) * 30.0
     got = [table.states(np.full(7, sat), asked)[0] for sat in (0, 1)]
     known = np.isfinite(got[0][:, 0]), np.isfinite(got[1][:, 0])

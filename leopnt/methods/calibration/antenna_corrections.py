@@ -126,9 +126,7 @@ class WindUp:
         east, north, up = path.station_axes
         station = np.broadcast_to(np.stack([north, -east, up], axis=1), (len(known), 3, 3))
         axes = self.attitude.axes(path)[known]
-        turns = in_tiles(
-            _wind_up, path.sat_pos_m[known], axes, path.rx_pos_ecef_m[known], station
-        )
+        turns = in_tiles(_wind_up, path.sat_pos_m[known], axes, path.rx_pos_ecef_m[known], station)
         order = np.lexsort((path.tag_s[known], path.satellite[known]))
         total = np.full(len(path.satellite), np.nan)
         total[known[order]] = _continuous(turns[order], path.satellite[known[order]])
@@ -138,7 +136,7 @@ class WindUp:
 def satellite_offsets(
     antex: Antex, names: Iterable[str], epoch: Epoch, pair: CarrierPair, codes: tuple[str, str]
 ) -> dict[str, Float[np.ndarray, "3"]]:
-    """Ionosphere-free offsets of satellites from an ANTEX file; those it does not hold are left out.
+    """Ionosphere-free offsets of satellites from an ANTEX file, of those that it holds.
 
     Args:
         antex: the file.

@@ -31,11 +31,7 @@ from leopnt.methods.calibration.slip_detection import LostLock, SlipDetector, Wi
 from leopnt.observables.ionosphere_free import ionosphere_free_weights
 
 
-
-
-def standard_model(
-    *more: Correction, troposphere: Correction | None = None
-) -> PathModel:
+def standard_model(*more: Correction, troposphere: Correction | None = None) -> PathModel:
     """Corrections that every run needs: clocks, light time, relativity, tides, wind-up, air.
 
     Antennas and code biases come from files: add `SatelliteOffsets` and `SatelliteBiases` of the

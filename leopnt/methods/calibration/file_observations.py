@@ -48,9 +48,7 @@ class RawLinks:
         )  # fmt: skip
 
 
-def raw_links(
-    obs: RinexObs, signals: SignalPair, names: tuple[str, ...], source: str
-) -> RawLinks:
+def raw_links(obs: RinexObs, signals: SignalPair, names: tuple[str, ...], source: str) -> RawLinks:
     """Links of a file to satellites of a system; none if the file has none of it.
 
     Satellites that are not among the names are left out with a warning, and so are records without

@@ -154,9 +154,7 @@ class SatelliteBiases:
 
 def _swept(pos: np.ndarray) -> np.ndarray:
     """Velocity of the turning axes, omega x r."""
-    return EARTH_ROTATION_ERA_RADPS * np.stack(
-        [-pos[:, 1], pos[:, 0], np.zeros(len(pos))], axis=1
-    )
+    return EARTH_ROTATION_ERA_RADPS * np.stack([-pos[:, 1], pos[:, 0], np.zeros(len(pos))], axis=1)
 
 
 def _where_known(path: LinkPath, function, *arrays: np.ndarray) -> np.ndarray:

@@ -52,7 +52,5 @@ GALILEO_X_SIGNALS = SignalPair(
 )
 """E1 and E5a, data and pilot together, as some receivers track them."""
 
-LEO_SIGNALS = SignalPair(
-    "L", "LEO", BEIDOU_B1C_B2A, ("C1C", "C5Q"), ("L1C", "L5Q"), ("G01", "G05")
-)
+LEO_SIGNALS = SignalPair("L", "LEO", BEIDOU_B1C_B2A, ("C1C", "C5Q"), ("L1C", "L5Q"), ("G01", "G05"))
 """1575.42 and 1176.45 MHz. RINEX defines no letter for LEO satellites: `L` of SP3 is private."""

@@ -21,9 +21,7 @@ _NODES_S = _STEP_S * np.arange(-6, int(_PIECE_S / _STEP_S) + 7)
 _tide = jax.jit(solid_tide_m)
 
 
-def sun_table(
-    origin: Epoch, t_s: Float[np.ndarray, " link"]
-) -> Float[np.ndarray, "link 3"]:
+def sun_table(origin: Epoch, t_s: Float[np.ndarray, " link"]) -> Float[np.ndarray, "link 3"]:
     """Sun [m], ECEF, at times from an origin."""
     return _by_piece(t_s, lambda piece: _sun(origin, piece))
 
