@@ -275,7 +275,7 @@ def _elevations(pos: Float[np.ndarray, "epoch 3"], place) -> Float[np.ndarray, "
 def _records(
     scene: FileScene, path: LinkPath, epoch, extra_m, signals: SignalPair, rng
 ) -> SystemObs:
-    """Uncombined code [m] and phase [cycles] of two carriers as records."""
+    """Uncombined code (m) and phase (cycles) of two carriers as records."""
     count = len(epoch)
     arc = arcs_of(path.satellite, epoch, np.zeros(count, bool))
     common = path.common_m() + SPEED_OF_LIGHT_MPS * path.late_s + extra_m
