@@ -112,6 +112,7 @@ from leopnt.methods.calibration.path_corrections import (
     EarthRotation,
     LightTime,
     PeriodicRelativity,
+    PoleTides,
     ReceiverClock,
     SatelliteBiases,
     Shapiro,
@@ -167,6 +168,7 @@ from leopnt.methods.calibration.solution import (
     solve_calibration,
     truth_in_datum,
 )
+from leopnt.methods.calibration.standard_air import StandardAir
 from leopnt.methods.calibration.station_day import (
     LeoGeometry,
     Links,
@@ -229,6 +231,7 @@ __all__ = [
     "PathModel",
     "PeriodicRelativity",
     "PhaseVariations",
+    "PoleTides",
     "ProductErrors",
     "RandomWalkDelay",
     "RankDefects",
@@ -249,6 +252,7 @@ __all__ = [
     "SlipDetector",
     "SolidTides",
     "Stage",
+    "StandardAir",
     "StationDay",
     "StationDayEstimate",
     "StationDayJob",
