@@ -106,6 +106,7 @@ from leopnt.methods.calibration.link_path import (
     Stage,
     link_path,
 )
+from leopnt.methods.calibration.measured_attitude import QuaternionAttitude
 from leopnt.methods.calibration.network import Network, StationDayJob
 from leopnt.methods.calibration.orbit_models import KnownOrbit, OncePerRevolution, OrbitModel
 from leopnt.methods.calibration.path_corrections import (
@@ -233,6 +234,7 @@ __all__ = [
     "PhaseVariations",
     "PoleTides",
     "ProductErrors",
+    "QuaternionAttitude",
     "RandomWalkDelay",
     "RankDefects",
     "RawLinks",
