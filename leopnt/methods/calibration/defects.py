@@ -48,6 +48,25 @@ def code_components(linked: Bool[np.ndarray, "sat station"]) -> Components:
     return Components(number[:sats], number[sats:], len(names))
 
 
+def station_components(
+    shared: Int[np.ndarray, "station station"], num_satellites: int
+) -> Components:
+    """Parts of the network with a free clock per satellite and epoch; satellites have no level.
+
+    Code tells u + b_r, u the clock of a pass: a shift of all biases of stations that have code in
+    the same passes changes nothing.
+
+    Args:
+        shared: passes in which both stations have code, its diagonal those of a station.
+    """
+    coded = np.diag(shared) > 0
+    _, part = connected_components(coo_array(shared > 0), directed=False)
+    names, number = np.unique(part[coded], return_inverse=True)
+    station = np.full(len(coded), -1)
+    station[coded] = number
+    return Components(np.full(num_satellites, -1), station, len(names))
+
+
 class RankDefects(NamedTuple):
     """How many directions no observation tells.
 
