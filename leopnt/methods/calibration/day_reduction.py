@@ -22,11 +22,9 @@ from leopnt.methods.calibration.epoch_clocks import (
     ClockSums,
     EpochLinks,
     eliminate_epoch_clocks,
-    epochs_of_day,
-    passes_of,
-    rounded_epochs,
 )
 from leopnt.methods.calibration.layout import Layout
+from leopnt.methods.calibration.passes import epochs_of_day, passes_of, rounded_epochs
 from leopnt.methods.calibration.reduction import (
     ReducedNormals,
     link_counts,
@@ -45,8 +43,9 @@ def reduce_day(
 ) -> ReducedNormals:
     """Eliminate clocks of receivers and satellites, zenith delays and ambiguities of a day.
 
-    With `KnownClock()` this is the sum of `reduce_station_day`. With `FreeClock()` the layout has no
-    delays, and stations hang together through passes of a satellite that they have code in.
+    With `KnownClock()` this is the sum of `reduce_station_day`. With `FreeClock()` the layout has
+    no delays, and stations hang together through passes that they have code in. The result adds
+    up over days; priors of a white clock and of a zenith walk count as observations.
 
     Args:
         days: all stations of one day, at epochs that agree to a millisecond.
