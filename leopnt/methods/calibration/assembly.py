@@ -258,7 +258,12 @@ def _weights(day: StationDay, settings: CalibrationSettings) -> tuple[Weights, W
         code = np.where(links.has_code, growth / settings.code_sigma_m**2, 0.0)
         phases_of_arc = np.bincount(links.arc, links.has_phase, links.num_arcs)
         told = links.has_phase & (phases_of_arc > 1)[links.arc]
-        found.append((code, np.where(told, growth / phase_sigma**2, 0.0)))
+        phase = np.where(told, growth / phase_sigma**2, 0.0)
+        if links.code_factor is not None:
+            code *= links.code_factor
+        if links.phase_factor is not None:
+            phase *= links.phase_factor
+        found.append((code, phase))
     return found[0], found[1]
 
 

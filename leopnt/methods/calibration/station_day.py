@@ -19,6 +19,7 @@ class Links(NamedTuple):
 
     satellite: number from 0; epoch: index into the day's epochs; arc: number from 0.
     code_m, phase_m: O-C; has_code, has_phase: False where there is none.
+    code_factor, phase_factor: on the weight that the settings give, None for 1; see `reweighted`.
     """
 
     satellite: Int[np.ndarray, " link"]
@@ -29,6 +30,8 @@ class Links(NamedTuple):
     arc: Int[np.ndarray, " link"]
     has_code: Bool[np.ndarray, " link"]
     has_phase: Bool[np.ndarray, " link"]
+    code_factor: Float[np.ndarray, " link"] | None = None
+    phase_factor: Float[np.ndarray, " link"] | None = None
 
     @property
     def num_arcs(self) -> int:
