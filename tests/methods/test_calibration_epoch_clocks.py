@@ -180,6 +180,14 @@ def test_defects_beside_free_clocks_are_those_of_the_dense_matrix(
     assert normals.local_defects == passes
     off = abs(sum(told) - defects)
     evidence(
+        "methods.calibration.passes",
+        f"loose passes beside {delays} delays and {levels} levels",
+        "singular values of the dense matrix, delays and levels taken off",
+        "implementation",
+        achieved=abs(told.passes - (defects - delays - levels)),
+        tolerance=0,
+    )
+    evidence(
         "methods.calibration.defects",
         f"rank defect with free clocks: {delays} delays, {levels} levels, {passes} passes",
         "singular values of the dense matrix",

@@ -25,10 +25,13 @@ from leopnt.methods.calibration.circular_orbits import (
 from leopnt.methods.calibration.consider import consider_orbits, offsets_only
 from leopnt.methods.calibration.correlations import CORRELATED, arc_correlations
 from leopnt.methods.calibration.datum import Datum, DelayZeroSum, IsbReference, IsbZeroSum
+from leopnt.methods.calibration.day_reduction import reduce_day
 from leopnt.methods.calibration.defects import (
     Components,
+    FreeClockDefects,
     RankDefects,
     code_components,
+    free_clock_defects,
     rank_defects,
 )
 from leopnt.methods.calibration.delay_models import (
@@ -48,6 +51,7 @@ from leopnt.methods.calibration.delays import (
     smooth_delays,
 )
 from leopnt.methods.calibration.layout import Layout, layout_of
+from leopnt.methods.calibration.leo_clocks import FreeClock, KnownClock, LeoClock, WhiteClock
 from leopnt.methods.calibration.link_geometry import (
     LinkGeometry,
     about_offsets,
@@ -56,6 +60,12 @@ from leopnt.methods.calibration.link_geometry import (
 )
 from leopnt.methods.calibration.network import Network, StationDayJob
 from leopnt.methods.calibration.orbit_models import KnownOrbit, OncePerRevolution, OrbitModel
+from leopnt.methods.calibration.phase_patterns import (
+    PatternEstimate,
+    PhasePattern,
+    WithPattern,
+    pattern_estimates,
+)
 from leopnt.methods.calibration.pipeline import reduce_all, reduced_stream
 from leopnt.methods.calibration.product_errors import (
     BASELINE_ERRORS,
@@ -72,9 +82,18 @@ from leopnt.methods.calibration.reduction import (
     save_normals,
     stacked,
 )
+from leopnt.methods.calibration.redundancy import LinkRedundancy, redundancy_numbers
+from leopnt.methods.calibration.robust import (
+    IggThree,
+    Reweighted,
+    RobustCalibration,
+    reweighted,
+    robust_calibration,
+)
 from leopnt.methods.calibration.settings import SEED_SETTINGS, CalibrationSettings
 from leopnt.methods.calibration.simulation import (
     QUIET,
+    DelaySwing,
     Scene,
     SimulatedNoise,
     Truth,
@@ -97,7 +116,19 @@ from leopnt.methods.calibration.station_day import (
     sorted_links,
     station_day,
 )
-from leopnt.methods.calibration.zenith_delay import mapping_factor, node_weights
+from leopnt.methods.calibration.variance_components import (
+    VarianceComponent,
+    VarianceComponents,
+    rescaled,
+    variance_components,
+)
+from leopnt.methods.calibration.zenith_delay import (
+    FreeNodes,
+    RandomWalkNodes,
+    ZenithModel,
+    mapping_factor,
+    node_weights,
+)
 
 __all__ = [
     "BASELINE_ERRORS",
@@ -117,24 +148,37 @@ __all__ = [
     "DelayLinks",
     "DelayModel",
     "DelaySeries",
+    "DelaySwing",
     "DelayZeroSum",
     "ForwardBackward",
+    "FreeClock",
+    "FreeClockDefects",
+    "FreeNodes",
+    "IggThree",
     "IsbReference",
     "IsbZeroSum",
+    "KnownClock",
     "KnownOrbit",
     "Layout",
+    "LeoClock",
     "LeoGeometry",
     "LinkGeometry",
+    "LinkRedundancy",
     "LinkResiduals",
     "Links",
     "Network",
     "OncePerRevolution",
     "OrbitModel",
+    "PatternEstimate",
+    "PhasePattern",
     "ProductErrors",
     "RandomWalkDelay",
+    "RandomWalkNodes",
     "RankDefects",
     "ReducedNormals",
     "ResidualStatistics",
+    "Reweighted",
+    "RobustCalibration",
     "Scene",
     "SharedLevel",
     "SimulatedNoise",
@@ -144,7 +188,12 @@ __all__ = [
     "StationDayValues",
     "Truth",
     "TwoFilter",
+    "VarianceComponent",
+    "VarianceComponents",
+    "WhiteClock",
     "WhiteDelay",
+    "WithPattern",
+    "ZenithModel",
     "about_offsets",
     "arc_correlations",
     "bds3_orbits",
@@ -156,6 +205,7 @@ __all__ = [
     "draw_truth",
     "estimate_station_day",
     "filter_delays",
+    "free_clock_defects",
     "in_datum",
     "joined_links",
     "layout_of",
@@ -167,12 +217,18 @@ __all__ = [
     "mapping_factor",
     "node_weights",
     "offsets_only",
+    "pattern_estimates",
     "polar_star",
     "rank_defects",
     "reduce_all",
+    "reduce_day",
     "reduce_station_day",
     "reduced_stream",
+    "redundancy_numbers",
+    "rescaled",
     "residual_statistics",
+    "reweighted",
+    "robust_calibration",
     "save_normals",
     "simulate_station_day",
     "slips_of",
@@ -184,6 +240,7 @@ __all__ = [
     "true_clock_errors",
     "truth_in_datum",
     "values_of_station_day",
+    "variance_components",
     "with_slips",
     "without_outliers",
 ]

@@ -138,7 +138,7 @@ def solve_calibration(
 def _parts(normals: ReducedNormals) -> Components:
     if normals.layout.has_delays:
         return code_components(normals.code_links > 0)
-    return station_components(normals.shared_code, normals.layout.num_satellites)
+    return station_components(np.asarray(normals.shared_code), normals.layout.num_satellites)
 
 
 def _with_prior(normals: ReducedNormals):
