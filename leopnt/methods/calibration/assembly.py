@@ -22,7 +22,7 @@ from leopnt.errors import LeopntError
 from leopnt.methods.calibration.defects import floating_arcs
 from leopnt.methods.calibration.layout import Layout
 from leopnt.methods.calibration.settings import CalibrationSettings, sigma_growth
-from leopnt.methods.calibration.station_day import Links, StationDay
+from leopnt.methods.calibration.station_day import Links, StationDay, check_order
 from leopnt.methods.calibration.zenith_delay import mapping_factor, node_weights
 
 _PIECE_S = 3600.0
@@ -224,6 +224,12 @@ def _about(day: StationDay, apriori: Apriori) -> StationDay:
 
 def _check(day: StationDay, layout: Layout, settings: CalibrationSettings) -> None:
     where = f"station {day.station}, day {day.day}"
+    if layout.column_names != settings.orbit.names():
+        raise LeopntError(
+            f"layout has columns {layout.column_names}, settings.orbit = {settings.orbit!r} has "
+            f"{settings.orbit.names()}; expected the layout of `layout_of(settings, ...)`."
+        )
+    check_order(day)
     if not 0 <= day.station < layout.num_stations:
         raise LeopntError(f"station = {day.station}: expected 0 to {layout.num_stations - 1}.")
     if day.leo.satellite.size and day.leo.satellite.max() >= layout.num_satellites:

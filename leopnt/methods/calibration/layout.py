@@ -32,8 +32,10 @@ class Layout:
 
     def __post_init__(self):
         for name in ("num_satellites", "num_stations"):
-            if getattr(self, name) < 1:
-                raise LeopntError(f"{name} = {getattr(self, name)}: expected 1 or more.")
+            value = getattr(self, name)
+            if isinstance(value, bool) or int(value) != value or value < 1:
+                raise LeopntError(f"{name} = {value}: expected an integer, 1 or more.")
+            object.__setattr__(self, name, int(value))
         if not all(sigma > 0.0 for sigma in self.prior_sigma_m) or len(self.prior_sigma_m) not in (
             0,
             self.num_columns,

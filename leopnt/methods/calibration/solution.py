@@ -234,6 +234,9 @@ def _warn(normals: ReducedNormals, parts: Components) -> None:
         ),
         ("satellites with one pass only, see their sigma", normals.num_arcs.sum(axis=1) == 1),
     ]
+    received = np.any(normals.phase_links > 0, axis=0)
+    mute = received & ~np.any(normals.code_links > 0, axis=0)
+    told.append(("stations without LEO code, their inter-system biases are NaN", mute))
     for what, mask in told:
         if np.any(mask):
             warnings.warn(
