@@ -40,10 +40,13 @@ from leopnt.methods.calibration.circular_orbits import (
 from leopnt.methods.calibration.consider import consider_orbits, offsets_only
 from leopnt.methods.calibration.correlations import CORRELATED, arc_correlations
 from leopnt.methods.calibration.datum import Datum, DelayZeroSum, IsbReference, IsbZeroSum
+from leopnt.methods.calibration.day_reduction import reduce_day
 from leopnt.methods.calibration.defects import (
     Components,
+    FreeClockDefects,
     RankDefects,
     code_components,
+    free_clock_defects,
     rank_defects,
 )
 from leopnt.methods.calibration.delay_models import (
@@ -92,6 +95,7 @@ from leopnt.methods.calibration.from_files import (
     station_files,
 )
 from leopnt.methods.calibration.layout import Layout, layout_of
+from leopnt.methods.calibration.leo_clocks import FreeClock, KnownClock, LeoClock, WhiteClock
 from leopnt.methods.calibration.link_geometry import (
     LinkGeometry,
     about_offsets,
@@ -120,6 +124,12 @@ from leopnt.methods.calibration.path_corrections import (
     SolidTides,
     ZenithDelays,
 )
+from leopnt.methods.calibration.phase_patterns import (
+    PatternEstimate,
+    PhasePattern,
+    WithPattern,
+    pattern_estimates,
+)
 from leopnt.methods.calibration.pipeline import reduce_all, reduced_stream
 from leopnt.methods.calibration.product_errors import (
     BASELINE_ERRORS,
@@ -139,6 +149,14 @@ from leopnt.methods.calibration.reduction import (
     save_normals,
     stacked,
 )
+from leopnt.methods.calibration.redundancy import LinkRedundancy, redundancy_numbers
+from leopnt.methods.calibration.robust import (
+    IggThree,
+    Reweighted,
+    RobustCalibration,
+    reweighted,
+    robust_calibration,
+)
 from leopnt.methods.calibration.settings import SEED_SETTINGS, CalibrationSettings
 from leopnt.methods.calibration.signals import (
     BEIDOU_SIGNALS,
@@ -150,6 +168,7 @@ from leopnt.methods.calibration.signals import (
 )
 from leopnt.methods.calibration.simulation import (
     QUIET,
+    DelaySwing,
     Scene,
     SimulatedNoise,
     Truth,
@@ -178,7 +197,19 @@ from leopnt.methods.calibration.station_day import (
     sorted_links,
     station_day,
 )
-from leopnt.methods.calibration.zenith_delay import mapping_factor, node_weights
+from leopnt.methods.calibration.variance_components import (
+    VarianceComponent,
+    VarianceComponents,
+    rescaled,
+    variance_components,
+)
+from leopnt.methods.calibration.zenith_delay import (
+    FreeNodes,
+    RandomWalkNodes,
+    ZenithModel,
+    mapping_factor,
+    node_weights,
+)
 
 __all__ = [
     "BASELINE_ERRORS",
@@ -206,20 +237,28 @@ __all__ = [
     "DelayLinks",
     "DelayModel",
     "DelaySeries",
+    "DelaySwing",
     "DelayZeroSum",
     "EarthRotation",
     "FileInputs",
     "FileNoise",
     "FileScene",
     "ForwardBackward",
+    "FreeClock",
+    "FreeClockDefects",
+    "FreeNodes",
+    "IggThree",
     "IsbReference",
     "IsbZeroSum",
+    "KnownClock",
     "KnownOrbit",
     "Layout",
+    "LeoClock",
     "LeoGeometry",
     "LightTime",
     "LinkGeometry",
     "LinkPath",
+    "LinkRedundancy",
     "LinkResiduals",
     "Links",
     "LostLock",
@@ -230,18 +269,23 @@ __all__ = [
     "OncePerRevolution",
     "OrbitModel",
     "PathModel",
+    "PatternEstimate",
     "PeriodicRelativity",
+    "PhasePattern",
     "PhaseVariations",
     "PoleTides",
     "ProductErrors",
     "QuaternionAttitude",
     "RandomWalkDelay",
+    "RandomWalkNodes",
     "RankDefects",
     "RawLinks",
     "ReceiverClock",
     "ReducedLinks",
     "ReducedNormals",
     "ResidualStatistics",
+    "Reweighted",
+    "RobustCalibration",
     "SatelliteBiases",
     "SatelliteOffsets",
     "Satellites",
@@ -264,10 +308,15 @@ __all__ = [
     "StationVariations",
     "Truth",
     "TwoFilter",
+    "VarianceComponent",
+    "VarianceComponents",
+    "WhiteClock",
     "WhiteDelay",
     "WideLaneJumps",
     "WindUp",
+    "WithPattern",
     "ZenithDelays",
+    "ZenithModel",
     "about_offsets",
     "arc_correlations",
     "bds3_orbits",
@@ -279,6 +328,7 @@ __all__ = [
     "draw_truth",
     "estimate_station_day",
     "filter_delays",
+    "free_clock_defects",
     "in_datum",
     "joined_links",
     "layout_of",
@@ -294,6 +344,7 @@ __all__ = [
     "node_weights",
     "observed_minus_computed",
     "offsets_only",
+    "pattern_estimates",
     "polar_star",
     "rank_defects",
     "raw_links",
@@ -301,9 +352,14 @@ __all__ = [
     "read_station_file",
     "receiver_antenna",
     "reduce_all",
+    "reduce_day",
     "reduce_station_day",
     "reduced_stream",
+    "redundancy_numbers",
+    "rescaled",
     "residual_statistics",
+    "reweighted",
+    "robust_calibration",
     "satellite_biases",
     "satellite_offsets",
     "save_normals",
@@ -322,6 +378,7 @@ __all__ = [
     "true_clock_errors",
     "truth_in_datum",
     "values_of_station_day",
+    "variance_components",
     "with_slips",
     "without_outliers",
     "write_simulated_files",

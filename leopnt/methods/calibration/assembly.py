@@ -22,7 +22,7 @@ from leopnt.errors import LeopntError
 from leopnt.methods.calibration.defects import floating_arcs
 from leopnt.methods.calibration.layout import Layout
 from leopnt.methods.calibration.settings import CalibrationSettings, sigma_growth
-from leopnt.methods.calibration.station_day import Links, StationDay
+from leopnt.methods.calibration.station_day import Links, StationDay, check_order
 from leopnt.methods.calibration.zenith_delay import mapping_factor, node_weights
 
 _PIECE_S = 3600.0
@@ -87,6 +87,20 @@ class Apriori(NamedTuple):
     reference_arc_m: Float[np.ndarray, " reference"]
 
 
+class Gathered(NamedTuple):
+    """Rows of a station-day and what belongs to them, before any sum.
+
+    clock_weight: D_e, sum of weights of each epoch. num_observations: codes, phases, and changes
+    of the zenith delay that are known beforehand.
+    """
+
+    rows: tuple[Rows, Rows]
+    unknowns: Unknowns
+    apriori: Apriori
+    clock_weight: Float[np.ndarray, " epoch"]
+    num_observations: int
+
+
 class ClockFree(NamedTuple):
     """N, v, q of a station-day without its clocks, and the rows that made them.
 
@@ -111,30 +125,67 @@ def assemble(day: StationDay, layout: Layout, settings: CalibrationSettings) -> 
 
     Raises:
         LeopntError: satellite or station beyond the layout, links below the mask, LEO code but no
-            reference code.
+            reference code; a clock per satellite and epoch, which needs all stations of the day.
+    """
+    if settings.leo_clock.epoch_sigma_m != 0.0:
+        raise LeopntError(
+            f"settings.leo_clock = {settings.leo_clock!r} ties the stations of a day together; "
+            "expected `KnownClock()`, or all of them at once in `reduce_day`."
+        )
+    found = gathered(day, layout, settings)
+    size = found.unknowns.size + 1  # the last place is thrown away
+    matrix, vector = np.zeros((size, size)), np.zeros(size)
+    for part in found.rows:
+        add_pieces(matrix, vector, part)
+    square = _eliminate_clocks(matrix, vector, found.rows, found.clock_weight, day.epoch_s)
+    tie_nodes(matrix, found.unknowns, settings)
+    return ClockFree(
+        matrix[:-1, :-1],
+        vector[:-1],
+        square,
+        found.unknowns,
+        found.rows,
+        found.clock_weight,
+        found.num_observations,
+        found.apriori,
+    )
+
+
+def gathered(day: StationDay, layout: Layout, settings: CalibrationSettings) -> Gathered:
+    """Rows of a station-day, weighted, about a-priori clocks and ambiguities.
+
+    Raises:
+        LeopntError: see `assemble`.
     """
     _check(day, layout, settings)
     weights = _weights(day, settings)
     unknowns = _unknowns(day, layout, settings, weights)
     apriori = _apriori(day, unknowns, weights)
     rows = _rows(_about(day, apriori), settings, unknowns, weights)
-    size, count = unknowns.size + 1, len(day.epoch_s)  # the last place is thrown away
-    matrix, vector = np.zeros((size, size)), np.zeros(size)
-    for part in rows:
-        _add_pieces(matrix, vector, part)
+    count = len(day.epoch_s)
     clock_weight = sum(np.bincount(r.epoch, r.code_weight + r.phase_weight, count) for r in rows)
-    square = _eliminate_clocks(matrix, vector, rows, np.asarray(clock_weight), day.epoch_s)
     used = sum(int(np.count_nonzero(w)) for pair in weights for w in pair)
-    return ClockFree(
-        matrix[:-1, :-1],
-        vector[:-1],
-        square,
-        unknowns,
-        rows,
-        np.asarray(clock_weight),
-        used,
-        apriori,
-    )
+    used += len(_ties(unknowns, settings)[0])
+    return Gathered(rows, unknowns, apriori, np.asarray(clock_weight), used)
+
+
+def tie_nodes(matrix, unknowns: Unknowns, settings: CalibrationSettings) -> None:
+    """Add what is known about the change from node to node, in place."""
+    left, right, weight = _ties(unknowns, settings)
+    matrix[left, left] += weight
+    matrix[right, right] += weight
+    matrix[left, right] -= weight
+    matrix[right, left] -= weight
+
+
+def _ties(unknowns: Unknowns, settings: CalibrationSettings):
+    """Places of consecutive nodes, and the information about their difference if there is any."""
+    node = np.flatnonzero(unknowns.node < unknowns.size)
+    gap_s = settings.ztd_spacing_s * np.diff(node)
+    weight = 1.0 / settings.zenith.change_variance_m2(gap_s)
+    told = weight > 0.0
+    place = unknowns.node[node]
+    return place[:-1][told], place[1:][told], weight[told]
 
 
 def _apriori(day: StationDay, unknowns: Unknowns, weights) -> Apriori:
@@ -173,6 +224,12 @@ def _about(day: StationDay, apriori: Apriori) -> StationDay:
 
 def _check(day: StationDay, layout: Layout, settings: CalibrationSettings) -> None:
     where = f"station {day.station}, day {day.day}"
+    if layout.column_names != settings.orbit.names():
+        raise LeopntError(
+            f"layout has columns {layout.column_names}, settings.orbit = {settings.orbit!r} has "
+            f"{settings.orbit.names()}; expected the layout of `layout_of(settings, ...)`."
+        )
+    check_order(day)
     if not 0 <= day.station < layout.num_stations:
         raise LeopntError(f"station = {day.station}: expected 0 to {layout.num_stations - 1}.")
     if day.leo.satellite.size and day.leo.satellite.max() >= layout.num_satellites:
@@ -207,7 +264,12 @@ def _weights(day: StationDay, settings: CalibrationSettings) -> tuple[Weights, W
         code = np.where(links.has_code, growth / settings.code_sigma_m**2, 0.0)
         phases_of_arc = np.bincount(links.arc, links.has_phase, links.num_arcs)
         told = links.has_phase & (phases_of_arc > 1)[links.arc]
-        found.append((code, np.where(told, growth / phase_sigma**2, 0.0)))
+        phase = np.where(told, growth / phase_sigma**2, 0.0)
+        if links.code_factor is not None:
+            code *= links.code_factor
+        if links.phase_factor is not None:
+            phase *= links.phase_factor
+        found.append((code, phase))
     return found[0], found[1]
 
 
@@ -217,7 +279,8 @@ def _unknowns(day, layout, settings, weights) -> Unknowns:
     coded = np.zeros(layout.num_satellites, bool)
     seen[day.leo.satellite[(leo_code > 0) | (leo_phase > 0)]] = True
     coded[day.leo.satellite[leo_code > 0]] = True
-    places = layout.columns[seen], layout.delays[coded]
+    late = coded if layout.has_delays else np.zeros_like(coded)
+    places = layout.columns[seen], layout.delays[late]
     bias = layout.biases[[day.station]] if np.any(coded) else np.zeros(0, int)
     num_columns = places[0].size
     global_place = np.concatenate([places[0].ravel(), places[1], bias])
@@ -232,7 +295,7 @@ def _unknowns(day, layout, settings, weights) -> Unknowns:
     sat_column = np.full((layout.num_satellites, layout.num_columns), size)
     sat_column[seen] = np.arange(num_columns).reshape(-1, layout.num_columns)
     delay = np.full(layout.num_satellites, size)
-    delay[coded] = num_columns + np.arange(len(places[1]))
+    delay[late] = num_columns + np.arange(len(places[1]))
     bias_place = len(global_place) - 1 if len(bias) else size
     floating = len(held[0]) + len(held[1])
     return Unknowns(
@@ -302,7 +365,7 @@ def _rows_of(day, settings, unknowns, links: Links, weight: Weights, own, arc_pl
     )
 
 
-def _add_pieces(matrix, vector, rows: Rows) -> None:
+def add_pieces(matrix, vector, rows: Rows) -> None:
     """Gram matrices of pieces of arcs, within which the unknowns are the same."""
     if not len(rows.start):
         return

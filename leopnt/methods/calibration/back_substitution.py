@@ -84,7 +84,7 @@ def values_of_station_day(
     Raises:
         LeopntError: a satellite of this day that the calibration has no estimate of.
     """
-    found, _, x = _recovered(day, of, settings)
+    found, _, x = recovered_of(day, of, settings)
     clock, residuals = _clocks(found, x, len(day.epoch_s))
     u, x = found.unknowns, np.append(x, np.nan)
     return StationDayValues(
@@ -109,7 +109,7 @@ def estimate_station_day(
     Raises:
         LeopntError: a satellite of this day that the calibration has no estimate of.
     """
-    found, part, x = _recovered(day, of, settings)
+    found, part, x = recovered_of(day, of, settings)
     u, kept = found.unknowns, found.unknowns.global_place
     covariance = part.joint_covariance(of.covariance[np.ix_(kept, kept)])
     clock, residuals = _clocks(found, x, len(day.epoch_s))
@@ -132,8 +132,12 @@ def estimate_station_day(
     )
 
 
-def _recovered(day: StationDay, of: Calibration, settings: CalibrationSettings):
-    """Normal equations, their local part, and estimates of all unknowns of the station-day."""
+def recovered_of(day: StationDay, of: Calibration, settings: CalibrationSettings):
+    """Normal equations, their local part, and estimates of all unknowns of the station-day.
+
+    Raises:
+        LeopntError: a satellite of this day that the calibration has no estimate of.
+    """
     found = assemble(day, of.layout, settings)
     kept = found.unknowns.global_place
     known = of.estimate[kept]

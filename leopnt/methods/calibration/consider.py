@@ -18,7 +18,12 @@ def offsets_only(normals: ReducedNormals) -> ReducedNormals:
     kept, _ = _split(normals.layout)
     layout = normals.layout
     return ReducedNormals(
-        Layout(layout.num_satellites, layout.num_stations, OFFSET_NAMES),
+        Layout(
+            layout.num_satellites,
+            layout.num_stations,
+            OFFSET_NAMES,
+            has_delays=layout.has_delays,
+        ),
         normals.matrix[np.ix_(kept, kept)],
         normals.vector[kept],
         normals.square,
@@ -28,6 +33,7 @@ def offsets_only(normals: ReducedNormals) -> ReducedNormals:
         normals.code_links,
         normals.phase_links,
         normals.num_arcs,
+        normals.shared_code,
     )
 
 

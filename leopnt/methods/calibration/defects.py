@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -9,6 +10,7 @@ from jaxtyping import Bool, Int
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from leopnt.methods.calibration.passes import passes_of
 from leopnt.methods.calibration.station_day import StationDay
 
 
@@ -46,6 +48,25 @@ def code_components(linked: Bool[np.ndarray, "sat station"]) -> Components:
     names = np.unique(roots[has])
     number = np.where(has, np.searchsorted(names, roots), -1)
     return Components(number[:sats], number[sats:], len(names))
+
+
+def station_components(
+    shared: Int[np.ndarray, "station station"], num_satellites: int
+) -> Components:
+    """Parts of the network with a free clock per satellite and epoch; satellites have no level.
+
+    Code tells u + b_r, u the clock of a pass: a shift of all biases of stations that have code in
+    the same passes changes nothing.
+
+    Args:
+        shared: passes in which both stations have code, its diagonal those of a station.
+    """
+    coded = np.diag(shared) > 0
+    _, part = connected_components(coo_array(shared > 0), directed=False)
+    names, number = np.unique(part[coded], return_inverse=True)
+    station = np.full(len(coded), -1)
+    station[coded] = number
+    return Components(np.full(num_satellites, -1), station, len(names))
 
 
 class RankDefects(NamedTuple):
@@ -119,3 +140,36 @@ def floating_arcs(
     _, at = np.unique(part[loose], return_index=True)
     held = loose[at]
     return held[held < first_reference] - count, held[held >= first_reference] - first_reference
+
+
+class FreeClockDefects(NamedTuple):
+    """How many directions no observation tells beside a free clock per satellite and epoch.
+
+    delays: all that have code; they are part of their clocks. levels: of inter-system biases, one
+    per part of the network. passes: ambiguities and clocks of passes that no code reaches.
+    """
+
+    delays: int
+    levels: int
+    passes: int
+
+
+def free_clock_defects(
+    days: Sequence[StationDay], num_satellites: int, num_stations: int
+) -> FreeClockDefects:
+    """Count what station-days leave undetermined beside `FreeClock()`, without any factoring.
+
+    Reference code is taken to reach every station-day, and reference satellites every epoch.
+    """
+    shared = np.zeros((num_stations, num_stations), np.int64)
+    coded, loose = np.zeros(num_satellites, bool), 0
+    for number in sorted({day.day for day in days}):
+        some = [day for day in days if day.day == number]
+        links = [(day.leo.has_code.astype(float), day.leo.has_phase.astype(float)) for day in some]
+        found = passes_of(some, links, num_stations)
+        shared += found.coded.T.astype(np.int64) @ found.coded.astype(np.int64)
+        loose += len(found.loose)
+        for day in some:
+            coded[day.leo.satellite[day.leo.has_code]] = True
+    parts = station_components(shared, num_satellites).parts
+    return FreeClockDefects(int(np.sum(coded)), parts, loose)

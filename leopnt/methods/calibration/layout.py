@@ -21,17 +21,21 @@ class Layout:
         num_satellites, num_stations: S and R.
         column_names: of one satellite, K of them.
         prior_sigma_m: prior of each column about 0, infinity for none; empty for none at all.
+        has_delays: False where a clock per epoch contains them, so that they stay NaN.
     """
 
     num_satellites: int
     num_stations: int
     column_names: tuple[str, ...]
     prior_sigma_m: tuple[float, ...] = ()
+    has_delays: bool = True
 
     def __post_init__(self):
         for name in ("num_satellites", "num_stations"):
-            if getattr(self, name) < 1:
-                raise LeopntError(f"{name} = {getattr(self, name)}: expected 1 or more.")
+            value = getattr(self, name)
+            if isinstance(value, bool) or int(value) != value or value < 1:
+                raise LeopntError(f"{name} = {value}: expected an integer, 1 or more.")
+            object.__setattr__(self, name, int(value))
         if not all(sigma > 0.0 for sigma in self.prior_sigma_m) or len(self.prior_sigma_m) not in (
             0,
             self.num_columns,
@@ -91,4 +95,5 @@ def layout_of(settings: CalibrationSettings, num_satellites: int, num_stations: 
     """Global unknowns of so many satellites and stations, with the priors of the orbit model."""
     orbit = settings.orbit
     prior = tuple(float(sigma) for sigma in orbit.prior_sigma_m())
-    return Layout(num_satellites, num_stations, orbit.names(), prior)
+    has_delays = bool(np.isfinite(settings.leo_clock.epoch_sigma_m))
+    return Layout(num_satellites, num_stations, orbit.names(), prior, has_delays)

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from leopnt.antennas.phase_center import body_axes, offset_partials, offset_range
 from leopnt.errors import LeopntError
 from leopnt.frames.geodetic import ecef_to_geodetic, enu_basis
-from leopnt.methods.calibration.station_day import LeoGeometry, Links, StationDay
+from leopnt.methods.calibration.station_day import LeoGeometry, Links, StationDay, exact_numbers
 
 
 class LinkGeometry(NamedTuple):
@@ -55,7 +55,10 @@ def about_offsets(day: StationDay, offset_m: Float[np.ndarray, "sat 3"]) -> Stat
     Raises:
         LeopntError: offsets of too few satellites, or not finite.
     """
+    offset_m = exact_numbers("offset_m", offset_m)
     sat = day.leo.satellite
+    if offset_m.ndim != 2 or offset_m.shape[1] != 3:
+        raise LeopntError(f"offset_m has shape {offset_m.shape}; accepted: (satellite, 3).")
     if len(sat) and (sat.max() >= len(offset_m) or not np.all(np.isfinite(offset_m[sat]))):
         raise LeopntError(
             f"offset_m has {len(offset_m)} rows; expected a finite offset of each of satellites 0 "

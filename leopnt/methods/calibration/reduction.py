@@ -13,7 +13,7 @@ from jaxtyping import Float, Int
 from leopnt.errors import LeopntError
 from leopnt.inference.blas_threads import one_blas_thread
 from leopnt.inference.normal_equations import eliminate_last
-from leopnt.methods.calibration.assembly import assemble
+from leopnt.methods.calibration.assembly import Rows, assemble
 from leopnt.methods.calibration.layout import Layout
 from leopnt.methods.calibration.settings import CalibrationSettings
 from leopnt.methods.calibration.station_day import StationDay
@@ -30,6 +30,8 @@ class ReducedNormals:
         local_defects: ambiguities held at 0 because no code reached their part of a station-day.
         code_links, phase_links: number of LEO codes and phases of each satellite and station.
         num_arcs: LEO arcs that count.
+        shared_code: in how many passes of a satellite both of two stations have its code; counted
+            by `reduce_day` with a free clock per epoch only.
     """
 
     layout: Layout
@@ -42,6 +44,12 @@ class ReducedNormals:
     code_links: Int[np.ndarray, "sat station"]
     phase_links: Int[np.ndarray, "sat station"]
     num_arcs: Int[np.ndarray, "sat station"]
+    shared_code: Int[np.ndarray, "station station"] | None = None
+
+    def __post_init__(self):
+        if self.shared_code is None:
+            count = self.layout.num_stations
+            object.__setattr__(self, "shared_code", np.zeros((count, count), np.int64))
 
     def __add__(self, other: ReducedNormals) -> ReducedNormals:
         if self.layout != other.layout:
@@ -76,14 +84,6 @@ def reduce_station_day(
     matrix[np.ix_(unknowns.global_place, unknowns.global_place)] = part.matrix
     vector[unknowns.global_place] = part.vector
     clocks = int(np.count_nonzero(found.clock_weight))
-    shape = layout.num_satellites, layout.num_stations
-    leo = found.rows[0]
-    sat = day.leo.satellite
-    counts = np.zeros((3, *shape), np.int64)
-    counts[0, :, day.station] = np.bincount(sat[leo.code_weight > 0], minlength=shape[0])
-    counts[1, :, day.station] = np.bincount(sat[leo.phase_weight > 0], minlength=shape[0])
-    pairs = np.unique(np.stack([sat, day.leo.arc])[:, leo.phase_weight > 0], axis=1)
-    counts[2, :, day.station] = np.bincount(pairs[0], minlength=shape[0])
     return ReducedNormals(
         layout,
         matrix,
@@ -92,8 +92,20 @@ def reduce_station_day(
         found.num_observations,
         clocks + unknowns.size - kept,
         unknowns.floating,
-        *counts,
+        *link_counts(day, layout, found.rows[0]),
     )
+
+
+def link_counts(day: StationDay, layout: Layout, leo: Rows) -> Int[np.ndarray, "3 sat station"]:
+    """Codes, phases and arcs of each LEO satellite that count."""
+    shape = layout.num_satellites, layout.num_stations
+    sat = day.leo.satellite
+    counts = np.zeros((3, *shape), np.int64)
+    counts[0, :, day.station] = np.bincount(sat[leo.code_weight > 0], minlength=shape[0])
+    counts[1, :, day.station] = np.bincount(sat[leo.phase_weight > 0], minlength=shape[0])
+    pairs = np.unique(np.stack([sat, day.leo.arc])[:, leo.phase_weight > 0], axis=1)
+    counts[2, :, day.station] = np.bincount(pairs[0], minlength=shape[0])
+    return counts
 
 
 def stacked(normals: Iterable[ReducedNormals]) -> ReducedNormals:
@@ -123,6 +135,7 @@ def save_normals(path: str | Path, normals: ReducedNormals) -> None:
             num_stations=layout.num_stations,
             column_names=np.array(layout.column_names),
             prior_sigma_m=np.array(layout.prior_sigma_m),
+            has_delays=layout.has_delays,
             **held,
         )
     part.replace(path)
@@ -142,6 +155,7 @@ def load_normals(path: str | Path) -> ReducedNormals:
             int(found.pop("num_stations")),
             tuple(str(n) for n in found.pop("column_names")),
             tuple(float(x) for x in found.pop("prior_sigma_m")),
+            bool(found.pop("has_delays", True)),
         )
         numbers = {n: found[n].item() for n in found if found[n].ndim == 0}
         return ReducedNormals(layout=layout, **(found | numbers))

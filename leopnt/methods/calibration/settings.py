@@ -8,7 +8,9 @@ import numpy as np
 from jaxtyping import Float
 
 from leopnt.errors import LeopntError
+from leopnt.methods.calibration.leo_clocks import KnownClock, LeoClock
 from leopnt.methods.calibration.orbit_models import KnownOrbit, OncePerRevolution, OrbitModel
+from leopnt.methods.calibration.zenith_delay import FreeNodes, ZenithModel
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,9 @@ class CalibrationSettings:
         mask_rad: links below are refused.
         ztd_spacing_s: between nodes of the piecewise linear zenith delay.
         orbit: what is estimated of each satellite.
+        zenith: what is known about the change of the zenith delay between nodes.
+        leo_clock: how far the clock product is trusted from epoch to epoch; with any but
+            `KnownClock()` stations of a day hang together and are reduced by `reduce_day`.
     """
 
     code_sigma_m: float = 0.3
@@ -34,6 +39,8 @@ class CalibrationSettings:
     mask_rad: float = float(np.radians(10.0))
     ztd_spacing_s: float = 1800.0
     orbit: OrbitModel = field(default_factory=OncePerRevolution)
+    zenith: ZenithModel = field(default_factory=FreeNodes)
+    leo_clock: LeoClock = field(default_factory=KnownClock)
 
     def __post_init__(self):
         for name in ("code_sigma_m", "phase_sigma_m", "leo_phase_sigma_m", "ztd_spacing_s"):
@@ -44,6 +51,13 @@ class CalibrationSettings:
             value = getattr(self, name)
             if not 0.0 <= value <= np.pi / 2:
                 raise LeopntError(f"{name} = {value!r}: expected 0 to pi/2 (radians).")
+        kinds = ("orbit", OrbitModel), ("zenith", ZenithModel), ("leo_clock", LeoClock)
+        for name, kind in kinds:
+            if not isinstance(getattr(self, name), kind):
+                raise LeopntError(
+                    f"{name} = {getattr(self, name)!r}: expected an object with the methods of "
+                    f"`{kind.__name__}`."
+                )
 
 
 SEED_SETTINGS = CalibrationSettings(

@@ -64,12 +64,39 @@ class Scene:
 
 
 @dataclass(frozen=True)
+class DelaySwing:
+    """A_d cos(2 pi t / T): how equipment delays of all satellites vary about their constant.
+
+    Code and phase have it alike, as step 3 takes it; the constant itself is in code.
+
+    Attributes:
+        amplitude_m: A_d; 0 for constant delays.
+        period_s: T.
+    """
+
+    amplitude_m: float = 0.0
+    period_s: float = 43200.0
+
+    def __post_init__(self):
+        if not (self.amplitude_m >= 0.0 and self.period_s > 0.0):
+            raise LeopntError(
+                f"amplitude_m = {self.amplitude_m!r}, period_s = {self.period_s!r}: expected a "
+                "length of 0 or more and a time above 0."
+            )
+
+    def at(self, t_s: Float[np.ndarray, " epoch"]) -> Float[np.ndarray, " epoch"]:
+        """Delay less its constant [m]."""
+        return self.amplitude_m * np.cos(2.0 * np.pi / self.period_s * t_s)
+
+
+@dataclass(frozen=True)
 class Truth:
-    """What a simulation puts in: offsets, delays, biases [m]."""
+    """What a simulation puts in: offsets, delays, biases [m], and how delays vary."""
 
     offset_m: Float[np.ndarray, "sat 3"]
     delay_m: Float[np.ndarray, " sat"]
     isb_m: Float[np.ndarray, " station"]
+    swing: DelaySwing = DelaySwing()
 
 
 @dataclass(frozen=True)
@@ -142,6 +169,8 @@ def simulate_station_day(
     common = _common(local, epoch, seen.elevation_rad)
     common += offset_range(seen.range_m, partials, truth.offset_m[sat])
     common += _product_errors(scene, errors, seed, day, sat, epoch, geometry, t)
+    if truth.swing.amplitude_m > 0.0:
+        common += truth.swing.at(t)[epoch]
     own = truth.delay_m[sat] + truth.isb_m[station]
     leo = _observed(key, 0, noise, sat, epoch, seen.elevation_rad, common, own)
     sat, epoch, pos = _visible(scene.reference, place, t, scene.mask_rad)

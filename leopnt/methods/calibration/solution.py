@@ -12,7 +12,7 @@ from leopnt.errors import LeopntError, LeopntWarning
 from leopnt.inference.blas_threads import one_blas_thread
 from leopnt.inference.normal_equations import solve_constrained
 from leopnt.methods.calibration.datum import Datum, IsbZeroSum
-from leopnt.methods.calibration.defects import Components, code_components
+from leopnt.methods.calibration.defects import Components, code_components, station_components
 from leopnt.methods.calibration.layout import Layout
 from leopnt.methods.calibration.reduction import ReducedNormals
 
@@ -102,7 +102,7 @@ def solve_calibration(
         )
     layout = normals.layout
     matrix, vector, priors = _with_prior(normals)
-    parts = code_components(normals.code_links > 0)
+    parts = _parts(normals)
     active = _active(normals)
     _warn(normals, parts)
     rows, values = _constraints(layout, parts, datum, active)
@@ -133,6 +133,12 @@ def solve_calibration(
         redundancy,
         found.condition,
     )
+
+
+def _parts(normals: ReducedNormals) -> Components:
+    if normals.layout.has_delays:
+        return code_components(normals.code_links > 0)
+    return station_components(np.asarray(normals.shared_code), normals.layout.num_satellites)
 
 
 def _with_prior(normals: ReducedNormals):
@@ -195,7 +201,8 @@ def _active(normals: ReducedNormals):
     active = np.zeros(layout.size, bool)
     seen = np.any(normals.phase_links + normals.code_links > 0, axis=1)
     active[layout.columns[seen].ravel()] = True
-    active[layout.delays[np.any(normals.code_links > 0, axis=1)]] = True
+    if layout.has_delays:
+        active[layout.delays[np.any(normals.code_links > 0, axis=1)]] = True
     active[layout.biases[np.any(normals.code_links > 0, axis=0)]] = True
     return active
 
@@ -208,6 +215,12 @@ def _constraints(layout: Layout, parts: Components, datum: Datum, active):
         of_delays, of_biases, values[part] = datum.condition(sats, stations)
         rows[part, layout.delays[sats]] = of_delays
         rows[part, layout.biases[stations]] = of_biases
+        if not np.any(rows[part]):
+            raise LeopntError(
+                f"datum = {datum!r} holds no unknown of stations {stations.tolist()}: delays are "
+                "not estimated beside a free clock per epoch; expected `IsbZeroSum()` or "
+                "`IsbReference(...)`."
+            )
     return rows[:, active], values
 
 
@@ -215,9 +228,15 @@ def _warn(normals: ReducedNormals, parts: Components) -> None:
     seen = np.any(normals.phase_links + normals.code_links > 0, axis=1)
     told = [
         ("satellites not observed, all their results are NaN", ~seen),
-        ("satellites without code, their delays are NaN", seen & (parts.satellite < 0)),
+        (
+            "satellites without code, their delays are NaN",
+            seen & (parts.satellite < 0) & normals.layout.has_delays,
+        ),
         ("satellites with one pass only, see their sigma", normals.num_arcs.sum(axis=1) == 1),
     ]
+    received = np.any(normals.phase_links > 0, axis=0)
+    mute = received & ~np.any(normals.code_links > 0, axis=0)
+    told.append(("stations without LEO code, their inter-system biases are NaN", mute))
     for what, mask in told:
         if np.any(mask):
             warnings.warn(
@@ -225,8 +244,9 @@ def _warn(normals: ReducedNormals, parts: Components) -> None:
             )
     if parts.parts > 1:
         warnings.warn(
-            f"the network has {parts.parts} parts that share no code link; delays and biases of "
-            "each have a level of their own.",
+            f"the network has {parts.parts} parts that share no code link"
+            f"{'' if normals.layout.has_delays else ' in a pass'}; delays and biases of each have "
+            "a level of their own.",
             LeopntWarning,
             stacklevel=3,
         )

@@ -19,6 +19,7 @@ class Links(NamedTuple):
 
     satellite: number from 0; epoch: index into the day's epochs; arc: number from 0.
     code_m, phase_m: O-C; has_code, has_phase: False where there is none.
+    code_factor, phase_factor: on the weight that the settings give, None for 1; see `reweighted`.
     """
 
     satellite: Int[np.ndarray, " link"]
@@ -29,6 +30,8 @@ class Links(NamedTuple):
     arc: Int[np.ndarray, " link"]
     has_code: Bool[np.ndarray, " link"]
     has_phase: Bool[np.ndarray, " link"]
+    code_factor: Float[np.ndarray, " link"] | None = None
+    phase_factor: Float[np.ndarray, " link"] | None = None
 
     @property
     def num_arcs(self) -> int:
@@ -79,10 +82,14 @@ def station_day(
     """Put checked links of one station and day together.
 
     Raises:
-        LeopntError: epochs not sorted or not finite; links to epochs that are not there; LEO code
-            off reference code by more than 1 km (nanoseconds?).
+        LeopntError: epochs not sorted or not finite; links to epochs that are not there, links that
+            are not sorted or not those of the geometry; LEO code off reference code by more than
+            1 km (nanoseconds?).
     """
-    t = _exact("epoch_s", epoch_s)
+    for name, value in (("station", station), ("day", day)):
+        if isinstance(value, bool) or int(value) != value or value < 0:
+            raise LeopntError(f"{name} = {value!r}: expected an integer from 0 on.")
+    t = exact_numbers("epoch_s", epoch_s)
     if t.ndim != 1 or not t.size or not np.all(np.diff(t) > 0.0):
         raise LeopntError(
             f"epoch_s of station {station}, day {day} is not sorted or is empty; expected "
@@ -95,7 +102,36 @@ def station_day(
                 f"expected 0 to {len(t) - 1}, as epoch_s has."
             )
     _check_unit(station, day, leo, reference)
-    return StationDay(int(station), int(day), t, leo, geometry, reference)
+    found = StationDay(int(station), int(day), t, leo, geometry, reference)
+    check_order(found)
+    return found
+
+
+def check_order(day: StationDay) -> None:
+    """Refuse links that are not in the order of `sorted_links`, or not those of the geometry.
+
+    Raises:
+        LeopntError: not sorted by satellite and epoch, arcs that do not follow, another length.
+    """
+    where = f"of station {day.station}, day {day.day}"
+    for name, links in (("leo", day.leo), ("reference", day.reference)):
+        other, later = np.diff(links.satellite), np.diff(links.epoch)
+        if not np.all((other > 0) | ((other == 0) & (later > 0))):
+            raise LeopntError(
+                f"{name} {where} is not sorted by satellite and epoch, or has a link twice; "
+                "expected the links that `sorted_links` gives."
+            )
+        arcs = np.diff(links.arc)
+        if not (np.all(arcs >= 0) and np.all((arcs > 0) | (other == 0))):
+            raise LeopntError(
+                f"{name}.arc {where} falls, or an arc has several satellites; expected the arcs "
+                "that `sorted_links` gives."
+            )
+    if len(day.geometry.range_m) != len(day.leo.satellite):
+        raise LeopntError(
+            f"geometry {where} has {len(day.geometry.range_m)} links and leo "
+            f"{len(day.leo.satellite)}; expected the same links in the same order."
+        )
 
 
 def sorted_links(
@@ -127,7 +163,7 @@ def sorted_links(
     """
     sat, at = _counts("satellite", satellite), _counts("epoch", epoch)
     values = {"code_m": code_m, "phase_m": phase_m, "elevation_rad": elevation_rad}
-    found = {name: _exact(name, value) for name, value in values.items()}
+    found = {name: exact_numbers(name, value) for name, value in values.items()}
     flags = {"slip": slip, "has_code": has_code, "has_phase": has_phase}
     found |= {n: _flag(n, v, len(sat), n != "slip") for n, v in flags.items()}
     for name, value in (("epoch", at), *found.items()):
@@ -170,8 +206,8 @@ def leo_geometry(
     Raises:
         LeopntError: shapes, 32 bits, not finite, partials that are no unit vectors.
     """
-    h, rho = _exact("partials", partials), _exact("range_m", range_m)
-    angle = _exact("orbit_angle_rad", orbit_angle_rad)
+    h, rho = exact_numbers("partials", partials), exact_numbers("range_m", range_m)
+    angle = exact_numbers("orbit_angle_rad", orbit_angle_rad)
     if h.shape != (len(rho), 3) or angle.shape != rho.shape:
         raise LeopntError(
             f"partials, range_m, orbit_angle_rad have shapes {h.shape}, {rho.shape}, "
@@ -215,10 +251,17 @@ def _check_unit(station: int, day: int, leo: Links, reference: Links) -> None:
         )
 
 
-def _exact(name: str, value: ArrayLike) -> np.ndarray:
+def exact_numbers(name: str, value: ArrayLike) -> np.ndarray:
+    """Real numbers as float64; 32 bits are refused.
+
+    Raises:
+        LeopntError: 32 bits, text, complex numbers or times.
+    """
     found = np.asarray(value)
     if found.dtype == np.float32:
         raise LeopntError(f"{name} is of 32 bits; expected float64: weights differ by 1e4.")
+    if found.dtype.kind in "SUcmM":
+        raise LeopntError(f"{name} has type {found.dtype}; expected real numbers of 64 bits.")
     return np.asarray(found, float)
 
 

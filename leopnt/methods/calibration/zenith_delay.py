@@ -1,11 +1,14 @@
-"""Zenith delay corrections: mapping function and piecewise linear nodes."""
+"""Zenith delay corrections: mapping function, piecewise linear nodes, and what ties the nodes."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, Int
+
+from leopnt.errors import LeopntError
 
 
 def mapping_factor(elevation_rad: Float[np.ndarray, "*batch"]) -> Float[np.ndarray, "*batch"]:
@@ -29,3 +32,46 @@ def node_weights(epoch_s: Float[np.ndarray, " epoch"], spacing_s: float) -> Node
     interval = np.clip(np.floor(place).astype(np.int64), 0, num_nodes - 2)
     right = place - interval
     return NodeWeights(interval, 1.0 - right, right, num_nodes)
+
+
+@runtime_checkable
+class ZenithModel(Protocol):
+    """What is known beforehand about the change of the zenith delay between nodes."""
+
+    def change_variance_m2(self, gap_s: Float[np.ndarray, " gap"]) -> Float[np.ndarray, " gap"]:
+        """Variance of z(t + gap) - z(t); infinity where nothing is known."""
+        ...
+
+
+@dataclass(frozen=True)
+class FreeNodes:
+    """Nothing: every node is free."""
+
+    def change_variance_m2(self, gap_s: Float[np.ndarray, " gap"]) -> Float[np.ndarray, " gap"]:
+        """Infinity."""
+        return np.full(len(gap_s), np.inf)
+
+
+@dataclass(frozen=True)
+class RandomWalkNodes:
+    """A random walk of unknown level, var(z(t + gap) - z(t)) = rate^2 gap.
+
+    Between nodes the delay is still linear: space them closely. A walk leaves that line by up to
+    rate sqrt(spacing) / 2, in the middle of two nodes: 0.7 mm for 5 mm / sqrt(h) and 300 s.
+
+    Attributes:
+        rate_m_per_sqrt_h: standard deviation of the change in an hour.
+    """
+
+    rate_m_per_sqrt_h: float = 0.005
+
+    def __post_init__(self):
+        if not (np.isfinite(self.rate_m_per_sqrt_h) and self.rate_m_per_sqrt_h > 0.0):
+            raise LeopntError(
+                f"rate_m_per_sqrt_h = {self.rate_m_per_sqrt_h!r}: expected a number above 0; "
+                "`FreeNodes()` for nodes that nothing ties."
+            )
+
+    def change_variance_m2(self, gap_s: Float[np.ndarray, " gap"]) -> Float[np.ndarray, " gap"]:
+        """rate^2 gap."""
+        return self.rate_m_per_sqrt_h**2 / 3600.0 * gap_s
