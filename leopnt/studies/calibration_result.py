@@ -252,6 +252,7 @@ def _residuals(found: Findings) -> dict[str, xr.Variable]:
     )
     dims = ("residual", "elevation")
     over = np.where(count > 0, count, np.nan)
+    weighted_or_nan = np.where(weighted > 0.0, weighted, np.nan)
     every = np.where(count.sum(axis=1) > 0, count.sum(axis=1), np.nan)
     largest = np.max([one.largest for one in reviews], axis=0)
     middle = 0.5 * (EDGES_DEG[:-1] + EDGES_DEG[1:])
@@ -262,6 +263,7 @@ def _residuals(found: Findings) -> dict[str, xr.Variable]:
         ),
         "residual_rms_m": _length(dims, np.sqrt(squares / over), "RMS of residuals"),
         "residual_rms_sigmas": _number(dims, np.sqrt(weighted / over), "RMS over assumed sigma"),
+        "residual_sigma_m": _length(dims, np.sqrt(squares / weighted_or_nan), "assumed 1-sigma"),
         "residual_count": _number(dims, count, "residuals"),
         "residual_all_rms_m": _length("residual", np.sqrt(squares.sum(axis=1) / every), "RMS"),
         "residual_all_rms_sigmas": _number(
