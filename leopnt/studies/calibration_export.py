@@ -41,7 +41,7 @@ def antex_of(result: xr.Dataset) -> tuple[Antex, tuple[str, ...]]:
         if known[i]
     )
     comments = (
-        "Phase-center offsets of LEO downlink antennas, ionosphere-free:",
+        "Phase-center offsets of LEO downlinks, ionosphere-free:",
         "the same value at every frequency, no variations (PCV).",
         f"Made by leopnt {result.attrs['leopnt_version']}",
     )

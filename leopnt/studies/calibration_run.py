@@ -12,6 +12,7 @@ import hashlib
 import os
 import re
 import threading
+import time
 from collections.abc import Callable, Generator, Hashable, Iterable, Iterator
 from concurrent.futures import (
     FIRST_COMPLETED,
@@ -27,6 +28,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from multiprocessing import get_context, parent_process
 from pathlib import Path
+from typing import NamedTuple
 
 import xarray as xr
 
@@ -133,6 +135,46 @@ def reduce_job(
 ) -> ReducedNormals:
     """Read or simulate a station-day and reduce it: a plain function of plain data."""
     return reduce_station_day(job.load(), layout, settings)
+
+
+class CalibrationCost(NamedTuple):
+    """What a run will cost: one station-day was read or simulated, and reduced."""
+
+    num_satellites: int
+    num_stations: int
+    num_days: int
+    num_jobs: int
+    num_unknowns: int
+    seconds: float
+    seconds_per_job: float
+    disk_bytes: float
+
+
+def cost_of(study: CalibrationStudy, workers: AbstractWorkers) -> CalibrationCost:
+    """Size of a run, and its time from its first station-day on one core; nothing is kept.
+
+    A second look at station-days (residuals, delays) is counted like the first.
+    """
+    network = source_of(study).network
+    settings = study.settings.estimate.calibration()
+    layout = layout_of(settings, len(network.satellites), len(network.stations))
+    begin = time.perf_counter()
+    with one_blas_thread():
+        reduce_job(network.jobs[0], layout, settings)
+    each_s = time.perf_counter() - begin
+    output, delays = study.settings.output, study.settings.delays
+    passes = 2 if output.residuals or delays.model != "off" else 1
+    number = len(network.jobs)
+    return CalibrationCost(
+        len(network.satellites),
+        len(network.stations),
+        len({job.day for job in network.jobs}),
+        number,
+        layout.size,
+        passes * number * each_s / min(workers.num_workers, number),
+        each_s,
+        8.0 * number * layout.size**2,
+    )
 
 
 @dataclass
