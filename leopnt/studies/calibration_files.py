@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -42,8 +42,8 @@ class FilesTable(SettingsTable):
     reference_clocks: FileNames | None = Field(
         default=None, description="a list of CLK files; default: the clocks of reference_orbits"
     )
-    reference_system: Annotated[str, Field(pattern=r"^[A-Z]$")] = Field(
-        default="C", description="a letter of RINEX, as 'C' (BDS), 'G' (GPS), 'E' (Galileo)"
+    reference_system: Literal["C", "G", "E"] = Field(
+        default="C", description="'C' (BDS), 'G' (GPS) or 'E' (Galileo)"
     )
     leo_system: Annotated[str, Field(pattern=r"^[A-Z]$")] = Field(
         default="L", description="the letter of the LEO satellites, as 'L'"

@@ -160,7 +160,7 @@ def save_review(path: Path, review: StationDayReview, mark: str) -> None:
 def load_review(path: Path, mark: str) -> StationDayReview | None:
     """Read what `save_review` wrote; None if it is missing, damaged or of another mark."""
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             found = {name: file[name] for name in file.files}
         if str(found.pop(_MARK)) != mark:
             return None

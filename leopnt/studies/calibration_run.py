@@ -29,6 +29,7 @@ from functools import partial
 from multiprocessing import get_context, parent_process
 from pathlib import Path
 from typing import NamedTuple
+from zipfile import is_zipfile
 
 import xarray as xr
 
@@ -39,6 +40,7 @@ from leopnt.methods.calibration import (
     CalibrationSettings,
     KnownOrbit,
     Layout,
+    Network,
     ReducedNormals,
     StationDayJob,
     layout_of,
@@ -121,11 +123,15 @@ def run_calibration(
             (out / DELAYS).unlink(missing_ok=True)
         for leftover in folder.chunks.glob(".*.part"):
             leftover.unlink(missing_ok=True)
-        run = _Run(study, source_of(study), folder.chunks, workers or default_workers(), progress)
-        found = run.findings()
-        dataset = calibration_dataset(study, run.source, found)
+        source = source_of(study)
+        with _pool(workers or default_workers()) as (pool, room):
+            try:
+                found = _Run(study, source, folder.chunks, pool, room, progress).findings()
+            except LeopntError as error:
+                raise LeopntError(with_names(str(error), source.network)) from error
+        dataset = calibration_dataset(study, source, found)
         if found.delays is not None:
-            write_netcdf(delays_dataset(study, run.source, found), out / DELAYS)
+            write_netcdf(delays_dataset(study, source, found), out / DELAYS)
         write_netcdf(dataset, out / RESULT)
         return dataset
 
@@ -184,7 +190,8 @@ class _Run:
     study: CalibrationStudy
     source: Source
     folder: Path
-    workers: AbstractWorkers | Executor
+    pool: Executor
+    room: int
     progress: Progress
 
     def __post_init__(self):
@@ -283,9 +290,12 @@ class _Run:
         return self._ended(task, missing, lambda key, found: save_normals(self._file(key), found))
 
     def _is_there(self, key: tuple[int, int]) -> bool:
+        file = self._file(key)
+        if not (file.is_file() and is_zipfile(file)):  # missing or cut: reduced again
+            return False
         try:
-            return load_normals(self._file(key)).layout == self.layout
-        except (LeopntError, OSError):  # missing or damaged: computed again
+            return load_normals(file).layout == self.layout
+        except LeopntError:
             return False
 
     def _reviews(self, whole: Estimates, keys: list[tuple[int, int]]):
@@ -325,19 +335,30 @@ class _Run:
         self.progress(self.done, self.total)
         if not jobs:
             return failures
-        with _pool(self.workers) as (pool, room):
-            try:
-                with closing(_results(pool, room, task, jobs)) as ended:
-                    for key, result in ended:
-                        self.done += 1
-                        if isinstance(result, BaseException):
-                            failures[key] = _reason(result)
-                        else:
-                            keep(key, result)
-                        self.progress(self.done, self.total)
-            except KeyboardInterrupt:
-                raise Interrupted(self.done, self.total) from None
+        try:
+            with closing(_results(self.pool, self.room, task, jobs)) as ended:
+                for key, result in ended:
+                    self.done += 1
+                    if isinstance(result, BaseException):
+                        failures[key] = with_names(_reason(result), self.source.network)
+                    else:
+                        keep(key, result)
+                    self.progress(self.done, self.total)
+        except KeyboardInterrupt:
+            raise Interrupted(self.done, self.total) from None
         return failures
+
+
+def with_names(message: str, network: Network) -> str:
+    """Numbers of satellites and stations in a message replaced by their names."""
+    for what, names in (("satellite", network.satellites), ("station", network.stations)):
+
+        def name(found: re.Match[str], names: tuple[str, ...] = names) -> str:
+            number = int(found[2])
+            return f"{found[1]} {names[number]}" if number < len(names) else found[0]
+
+        message = re.sub(rf"\b({what}) (\d+)\b", name, message)
+    return message
 
 
 def _reason(error: BaseException) -> str:

@@ -307,7 +307,7 @@ class CalibrationOutputTable(SettingsTable):
     )
     antex_frequencies: Annotated[
         list[Annotated[str, Field(pattern=r"^[A-Z][0-9]{2}$")]], Field(min_length=1)
-    ] = Field(default=["L01", "L05"], description="a list of ANTEX codes, as 'L01'")
+    ] = Field(default=["G01", "G05"], description="a list of ANTEX codes, as 'G01'")
 
 
 class CalibrationFile(SettingsTable):
