@@ -290,7 +290,7 @@ def test_an_unknown_that_nothing_tells_is_named(small, tmp_path):
     text = study.text.replace("sampling_s = 120.0", "sampling_s = 3600.0")
     path = tmp_path / "few.toml"
     path.write_text(text)
-    with pytest.raises(LeopntError, match=r"singular at offset \w of satellite L0\d: the obs"):
+    with pytest.raises(LeopntError, match=r"singular at [a-z]+( [XYZ])? of satellite L0\d: the obs"):
         run_calibration(load_calibration(path), tmp_path / "out", workers=Threads(1))
 
 
