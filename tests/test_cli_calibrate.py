@@ -74,7 +74,7 @@ def test_json_prints_the_result_and_nothing_else(done, capsys):
     assert found["units"]["delay_m"] == "m"
 
 
-def test_a_killed_command_goes_on_where_it_stood(done, tmp_path):
+def test_a_killed_command_goes_on_to_the_same_bits(done, tmp_path, evidence):
     # The process ends itself as soon as it has seen one station-day kept: no timing is in it.
     file = written(tmp_path, days=1, more=DELAYS)
     code = (
@@ -99,6 +99,15 @@ def test_a_killed_command_goes_on_where_it_stood(done, tmp_path):
         for folder in (done / "out", tmp_path / "o")
     )
     assert first.identical(second)
+    evidence(
+        "studies.calibration_run",
+        "offsets of a command killed after one of two station-days, then run again",
+        "the same study in one go",
+        "invariance",
+        achieved=np.max(np.abs(first["offset_m"].values - second["offset_m"].values)),
+        tolerance=0.0,
+        unit="m",
+    )
 
 
 def test_mistakes_are_told_all_at_once(tmp_path, capsys):

@@ -1,13 +1,8 @@
 """Calibrations run from a file: stored station-days, resuming, and what the result holds."""
 
-import os
-import signal
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -25,7 +20,6 @@ from leopnt.studies.calibration_run import cost_of, reduce_job, run_calibration
 from leopnt.studies.calibration_settings import load_calibration
 from leopnt.studies.runner import Interrupted
 
-ROOT = Path(__file__).parents[2]
 TIMES = ("created",)
 
 DELAYS = '[delays]\nmodel = "shared_level"\n'
@@ -44,41 +38,6 @@ def same(one, other):
     for name in TIMES:
         one, other = (d.assign_attrs({name: ""}) for d in (one, other))
     return one.identical(other)
-
-
-def test_a_killed_run_goes_on_to_the_same_result_to_the_last_bit(small, tmp_path, evidence):
-    study, _, whole = small
-    code = (
-        "import os, signal\n"
-        "from leopnt.studies.calibration_run import run_calibration\n"
-        "from leopnt.studies.calibration_settings import load_calibration\n"
-        "from leopnt.studies import Threads\n"
-        "def stop(done, total):\n"
-        "    if done == 2: os.kill(os.getpid(), signal.SIGKILL)\n"
-        f"run_calibration(load_calibration({str(study.path)!r}), {str(tmp_path)!r}, "
-        "workers=Threads(1), progress=stop)\n"
-    )
-    ended = subprocess.run(
-        [sys.executable, "-c", code], env=os.environ | {"PYTHONPATH": str(ROOT)}, check=False
-    )
-    assert ended.returncode == -signal.SIGKILL
-    kept = sorted(path.name for path in (tmp_path / "chunks").glob("day*.npz"))
-    assert kept == ["day000-00-SHAO.npz", "day000-01-HKSL.npz"]
-    begun = []
-    resumed = run_calibration(
-        study, tmp_path, workers=Threads(1), progress=lambda done, total: begun.append(done)
-    )
-    assert begun[0] == 2
-    assert same(resumed, whole)
-    evidence(
-        "studies.calibration_run",
-        "offsets and delays of a run killed after two of four station-days, then resumed",
-        "the same study in one go",
-        "invariance",
-        achieved=np.max(np.abs(resumed["offset_m"].values - whole["offset_m"].values)),
-        tolerance=0.0,
-        unit="m",
-    )
 
 
 def test_processes_give_the_same_bits(small, tmp_path):
