@@ -123,7 +123,7 @@ def _run(study: CalibrationStudy, folder: Path, quiet: bool, how: dict) -> int:
 def _show(dataset: xr.Dataset, folder: Path, quiet: bool, how: dict) -> None:
     """Print a result and write its files."""
     if how["as_json"]:
-        session.show_json(dataset)
+        session.show_json(_listed(dataset))
     elif not quiet:
         from leopnt.report import calibration_summary
 
@@ -131,18 +131,26 @@ def _show(dataset: xr.Dataset, folder: Path, quiet: bool, how: dict) -> None:
     formats = how["formats"] or FORMATS
     with session.progress_bar("Writing the results", quiet=quiet):
         written = _write_tables(dataset, folder, formats)
-        written += session.write_results(dataset, folder, formats)
+        pictured = tuple(one for one in formats if one in ("png", "html"))
+        written += session.write_results(dataset, folder, pictured)
     if not (how["as_json"] or quiet):
         data = [folder / name for name in ("calibration.nc", "delays.nc")]
         session.show_written([*(path for path in data if path.is_file()), *written])
 
 
+def _listed(dataset: xr.Dataset) -> xr.Dataset:
+    """What JSON holds: not the correlations of all with all, which grow with the square."""
+    return dataset.drop_vars(["correlation", "unknown"], errors="ignore")
+
+
 def _write_tables(dataset: xr.Dataset, folder: Path, formats: tuple[str, ...]) -> list[Path]:
     from leopnt.io.antex import write_antex
-    from leopnt.io.results import write_text
+    from leopnt.io.results import write_json, write_text
     from leopnt.studies.calibration_export import antex_of, csv_of
 
     written = []
+    if "json" in formats:
+        written.append(write_json(_listed(dataset), folder / "calibration.json"))
     if "csv" in formats:
         written.append(write_text(csv_of(dataset), folder / "calibration.csv"))
     if "atx" in formats:

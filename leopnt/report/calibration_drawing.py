@@ -14,6 +14,8 @@ from leopnt.report.reading import column, require_kind, strings, text
 MOST_NAMED = 24
 """Satellites whose names stand at the axis; more are numbered."""
 MOST_SERIES = 3
+MOST_CORRELATED = 12
+"""Satellites whose correlations are drawn; those of more would be too fine to see."""
 MOST_PASSES = 8
 COMPONENT_LOOKS = (
     (style.BLUE, "o"),
@@ -90,7 +92,7 @@ def _four(result: xr.Dataset, offset: str, delay: str) -> dict[str, np.ndarray]:
 
 def _draw_errors(axes: Axes, mm: dict[str, np.ndarray]) -> None:
     at, error = np.arange(len(mm["_error"])), mm["_error"]
-    width = 5.0 if len(at) <= MOST_NAMED else max(0.9, 220.0 / len(at))
+    width = 5.0 if len(at) <= MOST_NAMED else max(1.0, 330.0 / len(at))
     looks = {
         "_honest_sigma": {"elinewidth": width, "ecolor": "#a9cfe6", "label": "honest"},
         "_formal_sigma": {"elinewidth": 0.35 * width, "ecolor": style.BLUE, "label": "formal"},
@@ -108,7 +110,10 @@ def _draw_errors(axes: Axes, mm: dict[str, np.ndarray]) -> None:
 def _draw_sigmas(axes: Axes, mm: dict[str, np.ndarray]) -> None:
     at = np.arange(len(mm[""]))
     size = 5.0 if len(at) <= MOST_NAMED else 2.2
-    looks = {"_honest_sigma": ("o", style.BLUE, "honest"), "_formal_sigma": ("_", style.INK, "formal")}
+    looks = {
+        "_honest_sigma": ("o", style.BLUE, "honest"),
+        "_formal_sigma": ("_", style.INK, "formal"),
+    }
     for kind, (marker, color, label) in looks.items():
         if np.any(np.isfinite(mm[kind])):
             axes.plot(at, mm[kind], marker, color=color, markersize=size, label=label)
@@ -160,12 +165,13 @@ def arc_correlations_figure(result: xr.Dataset) -> Figure | None:
 
 
 def correlations_figure(result: xr.Dataset) -> Figure | None:
-    """Correlations of all offsets, delays and biases: first all X, then Y, Z, delays, biases."""
+    """Correlations of offsets, delays and biases: first all X, then Y, Z, delays, biases."""
     if "correlation" not in result:
         return None
-    num_sat, num_stations = result.sizes["satellite"], result.sizes["station"]
+    every, num_stations = result.sizes["satellite"], result.sizes["station"]
+    num_sat = min(every, MOST_CORRELATED)
     of_satellites = np.arange(4 * num_sat).reshape(num_sat, 4).T
-    order = np.concatenate([of_satellites.ravel(), 4 * num_sat + np.arange(num_stations)])
+    order = np.concatenate([of_satellites.ravel(), 4 * every + np.arange(num_stations)])
     table = np.asarray(result["correlation"].values, float)[np.ix_(order, order)]
     edges = np.append(num_sat * np.arange(5), 4 * num_sat + num_stations)
     with style.look():
@@ -184,8 +190,12 @@ def correlations_figure(result: xr.Dataset) -> Figure | None:
         _frameless(axes)
         bar = figure.colorbar(image, ax=axes, fraction=0.05, pad=0.03)
         bar.set_label("Correlation")
-        each = f"Each block: {words.counted(num_sat, 'satellite')}; last: stations"
-        style.heading(axes, "Correlations of all estimates", each)
+        some = (
+            words.counted(num_sat, "satellite")
+            if num_sat == every
+            else (f"the first {num_sat} of {every} satellites")
+        )
+        style.heading(axes, "Correlations of estimates", f"Each block: {some}; last: stations")
     return figure
 
 

@@ -6,13 +6,14 @@ import numpy as np
 import xarray as xr
 from rich.console import Group
 
+from leopnt.constants import SPEED_OF_LIGHT_MPS
 from leopnt.report import words
 from leopnt.report.calibration_words import calibration_sentences, needs_attention
 from leopnt.report.content import Table, cut
 from leopnt.report.reading import column, number, require_kind, strings, text
 from leopnt.report.tables import MAX_ROWS, summary_of
 
-NS_PER_M = 1e9 / 299_792_458.0
+NS_PER_M = 1e9 / SPEED_OF_LIGHT_MPS
 NONE = "-"
 
 

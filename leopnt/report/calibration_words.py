@@ -77,7 +77,9 @@ def error_sentence(result: xr.Dataset) -> str:
 
 def datum_sentence(result: xr.Dataset) -> str:
     """What delays and biases count from."""
-    return f"Datum: {text(result, 'datum')}. Delays mean nothing without it; offsets do not need it."
+    return (
+        f"Datum: {text(result, 'datum')}. Delays mean nothing without it; offsets do not need it."
+    )
 
 
 def noise_sentence(result: xr.Dataset) -> str:

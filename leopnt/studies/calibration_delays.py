@@ -26,9 +26,7 @@ class Delays(NamedTuple):
     sigma_m: Float[np.ndarray, " row"]
 
 
-def delays_of(
-    reviews: Sequence[StationDayReview], of: Calibration, model: DelayModel
-) -> Delays:
+def delays_of(reviews: Sequence[StationDayReview], of: Calibration, model: DelayModel) -> Delays:
     """Smooth the residual delays of each satellite; those without a level have no rows."""
     parts = [np.zeros((4, 0))]
     for sat, links in enumerate(links_of_satellites(reviews, of.layout.num_satellites)):

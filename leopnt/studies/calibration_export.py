@@ -9,11 +9,12 @@ import json
 import numpy as np
 import xarray as xr
 
+from leopnt.constants import SPEED_OF_LIGHT_MPS
 from leopnt.epochs import Epoch
 from leopnt.errors import LeopntError
 from leopnt.io.antex import Antex, AntexAntenna, AntexFrequency
 
-_NS_PER_M = 1e9 / 299_792_458.0
+_NS_PER_M = 1e9 / SPEED_OF_LIGHT_MPS
 _ZENITH_RAD = np.radians(np.arange(0.0, 91.0, 5.0))
 
 

@@ -134,9 +134,7 @@ def _residual_sums(day: StationDay, residuals: tuple[LinkResiduals, LinkResidual
     bins = len(EDGES_DEG) - 1
     squares, weighted = np.zeros((4, bins)), np.zeros((4, bins))
     count, largest = np.zeros((4, bins), np.int64), np.zeros(4)
-    for system, (links, found) in enumerate(
-        zip((day.leo, day.reference), residuals, strict=True)
-    ):
+    for system, (links, found) in enumerate(zip((day.leo, day.reference), residuals, strict=True)):
         place = np.digitize(np.degrees(links.elevation_rad), EDGES_DEG) - 1
         pairs = ((found.code_m, found.code_sigmas), (found.phase_m, found.phase_sigmas))
         for what, (length, over_sigma) in enumerate(pairs):

@@ -136,9 +136,7 @@ def run_calibration(
         return dataset
 
 
-def reduce_job(
-    job: StationDayJob, layout: Layout, settings: CalibrationSettings
-) -> ReducedNormals:
+def reduce_job(job: StationDayJob, layout: Layout, settings: CalibrationSettings) -> ReducedNormals:
     """Read or simulate a station-day and reduce it: a plain function of plain data."""
     return reduce_station_day(job.load(), layout, settings)
 

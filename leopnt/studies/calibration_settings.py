@@ -128,7 +128,10 @@ class SimulationTable(SettingsTable):
         default=None, ge=1, le=999, description="the number of satellites, 1 to 999"
     )
     planes: int | None = Field(
-        default=None, ge=1, le=999, description="the number of polar planes, a divisor of satellites"
+        default=None,
+        ge=1,
+        le=999,
+        description="the number of polar planes, a divisor of satellites",
     )
     altitude_km: float | None = Field(
         default=None, ge=150, le=10_000, description="the altitude in km, 150 to 10000"
@@ -218,9 +221,7 @@ class EstimateTable(SettingsTable):
         """For the reduction; orbit columns are there unless the orbit is known."""
         base = SEED_SETTINGS if self.settings == "seed" else CalibrationSettings()
         names = ("code_sigma_m", "phase_sigma_m", "leo_phase_sigma_m")
-        given: dict[str, Any] = {
-            n: getattr(self, n) for n in names if getattr(self, n) is not None
-        }
+        given: dict[str, Any] = {n: getattr(self, n) for n in names if getattr(self, n) is not None}
         if self.ztd_nodes_min is not None:
             given["ztd_spacing_s"] = 60.0 * self.ztd_nodes_min
         orbit = SEED_SETTINGS.orbit
@@ -363,9 +364,7 @@ def load_calibration(path: str | Path) -> CalibrationStudy:
     if problems:
         raise LeopntError(listed(path, problems))
     settings = CalibrationFile.model_validate(raw)
-    return CalibrationStudy(
-        path, path.parent, text, settings, _fingerprint(settings, path.parent)
-    )
+    return CalibrationStudy(path, path.parent, text, settings, _fingerprint(settings, path.parent))
 
 
 def calibration_problems(raw: dict[str, Any], folder: Path) -> Iterator[str]:

@@ -95,7 +95,9 @@ def test_tables_hold_the_numbers_of_the_result(result):
     assert offsets.columns == ("Satellite", *("X", "formal", "honest"), *("Y", "formal", "honest"),
                                *("Z", "formal", "honest"))  # fmt: skip
     assert offsets.rows[2][0] == "L03"
-    assert float(offsets.rows[2][7]) == pytest.approx(1e3 * float(result["offset_m"][2, 2]), abs=0.06)
+    assert float(offsets.rows[2][7]) == pytest.approx(
+        1e3 * float(result["offset_m"][2, 2]), abs=0.06
+    )
     delays = tables.delays(result, 100)
     # 1 ns = 0.299792458 m
     ns = float(result["delay_m"][1]) / 0.299792458
@@ -213,7 +215,13 @@ def test_the_page_holds_every_figure_and_table(result, figures, tmp_path):
     page = write_calibration_report(result, tmp_path / "report.html", figures).read_text()
     assert page.count("data:image/svg+xml") == len(figures)
     assert set(figures) <= set(captions(result))
-    for words in ("Phase-center offsets", "Equipment delays", "Datum", "Provenance", "[simulation]"):
+    for words in (
+        "Phase-center offsets",
+        "Equipment delays",
+        "Datum",
+        "Provenance",
+        "[simulation]",
+    ):
         assert words in page
     assert "http://" not in page.replace("http://www.w3.org", "")
     assert "Missing station-days" not in page

@@ -453,6 +453,8 @@ def test_the_table_of_text_holds_every_sigma_and_both_units(result):
         float(result["offset_honest_sigma_m"][0, 2]), abs=1e-7
     )
     # 1 ns = 0.299792458 m
-    assert float(first["delay_m"]) == pytest.approx(0.299792458 * float(first["delay_ns"]), abs=1e-6)
+    assert float(first["delay_m"]) == pytest.approx(
+        0.299792458 * float(first["delay_ns"]), abs=1e-6
+    )
     assert first["datum"] == "inter-system biases add up to zero"
     assert csv_of(result.assign(delay_m=result["delay_m"] * np.nan)).splitlines()[1].count(",,") > 0

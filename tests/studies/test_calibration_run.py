@@ -57,7 +57,9 @@ def test_estimates_do_not_depend_on_how_station_days_are_stacked(small):
     settings = study.settings.estimate.calibration()
     layout = layout_of(settings, 4, 2)
     normals = stacked(reduce_job(job, layout, settings) for job in reversed(source.network.jobs))
-    found = estimates_of(normals, study.settings.datum.datum(("SHAO", "HKSL")), "once_per_revolution")
+    found = estimates_of(
+        normals, study.settings.datum.datum(("SHAO", "HKSL")), "once_per_revolution"
+    )
     np.testing.assert_allclose(found.solution.offset_m, whole["offset_m"].values, rtol=0, atol=1e-9)
     stored = [load_normals(path) for path in sorted((out / "chunks").glob("day*.npz"))]
     assert sum(one.num_observations for one in stored) == int(whole["num_observations"])
@@ -249,7 +251,9 @@ def test_an_unknown_that_nothing_tells_is_named(small, tmp_path):
     text = study.text.replace("sampling_s = 120.0", "sampling_s = 3600.0")
     path = tmp_path / "few.toml"
     path.write_text(text)
-    with pytest.raises(LeopntError, match=r"singular at [a-z]+( [XYZ])? of satellite L0\d: the obs"):
+    with pytest.raises(
+        LeopntError, match=r"singular at [a-z]+( [XYZ])? of satellite L0\d: the obs"
+    ):
         run_calibration(load_calibration(path), tmp_path / "out", workers=Threads(1))
 
 
