@@ -6,9 +6,9 @@ In a page:
   run (`make study-test` runs it), `<!-- not run: REASON -->` from both.
 - A ```text block directly below a ```python block is what that block prints.
 - A ```text block whose title is a `leopnt` command is what that command prints.
-- ```toml blocks are settings files of a fix, study files, or files of a calibration; one with a title is there under that
-  name when the code and the commands of the page run. A comment `<!-- wrong: REASON -->` above
-  marks one with mistakes.
+- ```toml blocks are settings files of a fix, study files, or files of a calibration; one with a
+  title is there under that name when the code and the commands of the page run. A comment
+  `<!-- wrong: REASON -->` above marks one with mistakes.
 """
 
 import ast

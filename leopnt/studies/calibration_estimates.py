@@ -135,7 +135,7 @@ class Trend(NamedTuple):
     """
 
     label: tuple[str, ...]
-    count: np.ndarray
+    number: np.ndarray
     error: Float[np.ndarray, "step 4"]
     change: Float[np.ndarray, "step 4"]
     formal: Float[np.ndarray, "step 4"]

@@ -248,7 +248,7 @@ def _residuals(found: Findings) -> dict[str, xr.Variable]:
         return {}
     squares, weighted, count = (
         np.sum([getattr(one, name) for one in reviews], axis=0)
-        for name in ("squares", "weighted", "count")
+        for name in ("squares", "weighted", "number")
     )
     dims = ("residual", "elevation")
     over = np.where(count > 0, count, np.nan)
@@ -278,7 +278,7 @@ def _trends(found: Findings) -> dict[str, xr.Variable]:
     for of, trend in zip(("days", "stations"), found.trends, strict=True):
         step = f"{of}_step"
         variables[step] = _text(step, trend.label, f"{of} that were taken")
-        variables[f"{of}_count"] = _number(step, trend.count, f"number of {of}")
+        variables[f"{of}_count"] = _number(step, trend.number, f"number of {of}")
         values = {
             "error": (trend.error, "RMS error"),
             "change": (trend.change, "RMS change from the estimate of all"),

@@ -36,7 +36,7 @@ class StationDayReview(NamedTuple):
     """What a station-day tells once the global unknowns are known.
 
     squares, weighted: sums of squared residuals [m^2], and over their variance, by kind and
-        elevation; count: how many.
+        elevation; number: how many.
     largest: residual over its sigma, by kind.
     correlation: sum of absolute correlation matrices of `CORRELATED`; num_arcs: of how many.
     satellite: of each row of links. links: residual delays of all satellites, by satellite.
@@ -44,7 +44,7 @@ class StationDayReview(NamedTuple):
 
     squares: Float[np.ndarray, "4 bin"]
     weighted: Float[np.ndarray, "4 bin"]
-    count: Int[np.ndarray, "4 bin"]
+    number: Int[np.ndarray, "4 bin"]
     largest: Float[np.ndarray, "4"]
     correlation: Float[np.ndarray, "7 7"]
     num_arcs: int
@@ -163,7 +163,8 @@ def load_review(path: Path, mark: str) -> StationDayReview | None:
         if str(found.pop(_MARK)) != mark:
             return None
         links = DelayLinks(*(found.pop(f"link_{name}") for name in DelayLinks._fields))
-        return StationDayReview(**found | {"num_arcs": int(found["num_arcs"])}, links=links)
+        num_arcs = int(found.pop("num_arcs"))
+        return StationDayReview(**found, num_arcs=num_arcs, links=links)
     except Exception:  # a damaged zip raises a dozen kinds
         return None
 

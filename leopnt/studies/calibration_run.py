@@ -226,7 +226,8 @@ class _Run:
         normals = stacked(part for _, _, part in days)
         whole = estimates_of(normals, self.datum, model)
         stations = [(name, count, self._sum(some)) for name, count, some in by_stations]
-        trends = tuple(trend_of(g, whole, model, self.source.truth) for g in (days, stations))
+        truth = self.source.truth
+        trends = (trend_of(days, whole, model, truth), trend_of(stations, whole, model, truth))
         output = self.study.settings.output
         blocks = [part for _, _, part in days]
         bootstrap = bootstrap_sigmas(blocks, self.datum, model, output.bootstrap_draws, 0)

@@ -131,7 +131,7 @@ class SimulationTable(SettingsTable):
         default=None,
         ge=1,
         le=999,
-        description="the number of polar planes, a divisor of satellites",
+        description="the number of polar planes, 1 to 999",
     )
     altitude_km: float | None = Field(
         default=None, ge=150, le=10_000, description="the altitude in km, 150 to 10000"
@@ -159,7 +159,8 @@ class SimulationTable(SettingsTable):
         """Satellites, planes and altitude [m]."""
         if self.constellation is not None:
             return CONSTELLATIONS[self.constellation]
-        assert self.satellites is not None and self.altitude_km is not None
+        assert self.satellites is not None
+        assert self.altitude_km is not None
         return self.satellites, self.planes or 1, 1e3 * self.altitude_km
 
     @property

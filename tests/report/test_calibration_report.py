@@ -24,7 +24,7 @@ from leopnt.studies.calibration_settings import load_calibration
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "studies"))
 
-from calibration_texts import written  # noqa: E402
+from calibration_texts import written
 
 
 @pytest.fixture(scope="module")
@@ -153,7 +153,8 @@ def test_errors_are_drawn_with_both_sigmas(result, figures):
 
 def test_without_a_truth_sigmas_are_drawn(result):
     figures = calibration_figures(without_truth(result))
-    assert "sigmas" in figures and "errors" not in figures
+    assert "sigmas" in figures
+    assert "errors" not in figures
     honest = figures["sigmas"].axes[0].lines[0].get_ydata()
     np.testing.assert_allclose(honest, 1e3 * result["offset_honest_sigma_m"].values[:, 0])
     assert len(figures["trends"].axes[0].lines) == 4  # sigmas alone
@@ -187,13 +188,14 @@ def test_correlations_are_ordered_by_quantity(result, figures):
     np.testing.assert_allclose(image[8, 12], table[2, 3])  # Z and delay of the first
     arcs = figures["arc_correlations"].axes[0]
     numbers = [one.get_text() for one in arcs.texts if "." in one.get_text()]
-    assert numbers[0] == "1.00" and len(numbers) == 49
+    assert numbers[0] == "1.00"
+    assert len(numbers) == 49
 
 
 def test_delays_of_epochs_are_drawn_about_the_constant_one(result, figures):
     first = figures["delays"].axes[0]
     rows = np.flatnonzero(result["row_satellite"].values == 0)
-    blue = [line for line in first.lines if line.get_label() == "estimate"][0].get_ydata()
+    blue = next(line for line in first.lines if line.get_label() == "estimate").get_ydata()
     expected = 100.0 * (result["row_delay_m"].values[rows] - float(result["delay_m"][0]))
     np.testing.assert_allclose(blue, expected[: len(blue)])
     assert {line.get_label() for line in first.lines} >= {"truth", "truth + clock error"}

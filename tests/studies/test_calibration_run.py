@@ -136,7 +136,7 @@ def test_the_last_step_of_a_trend_is_the_whole(small):
 
 
 def test_a_datum_may_change_without_reducing_anything_again(small, tmp_path):
-    study, out, whole = small
+    _study, out, whole = small
     more = DELAYS + '[datum]\nhold = "isb_reference"\nisb_m = { HKSL = 2.5 }\n'
     other = load_calibration(written(tmp_path, more=more))
     before = {path.name: path.stat().st_mtime_ns for path in (out / "chunks").glob("day*.npz")}
@@ -238,12 +238,14 @@ def test_satellites_that_nobody_saw_or_only_once_are_named(small, tmp_path, monk
     told = found.attrs["warnings"]
     assert "Not observed, left out: L05." in told
     assert "look at the sigma: L03." in told
-    assert np.all(np.isnan(found["offset_m"].values[4])) and np.isnan(found["delay_m"].values[4])
+    assert np.all(np.isnan(found["offset_m"].values[4]))
+    assert np.isnan(found["delay_m"].values[4])
     sigma = found["offset_formal_sigma_m"].values
     assert np.all(sigma[2, 1:] > 10 * sigma[0, 1:])  # Y and Z of one pass, nothing regularized
     assert "offset_error_m" not in found  # no truth without a simulation
     antennas, left_out = antex_of(found)
-    assert left_out == ("L05",) and len(antennas.antennas) == 4
+    assert left_out == ("L05",)
+    assert len(antennas.antennas) == 4
 
 
 def test_an_unknown_that_nothing_tells_is_named(small, tmp_path):
