@@ -189,7 +189,7 @@ def _record_block(letter: str, one: SystemObs, those: np.ndarray) -> tuple[np.nd
     _put_numbers(fields, _thousandths(letter, one, those))
     for at, flags in ((14, one.lli[those]), (15, one.ssi[those])):
         fields[:, :, at] = np.where(flags == 0, _BLANK, flags + _ZERO)
-    block[:, 3:width] = fields.reshape(num, -1)
+    block[:, 3:width] = fields.reshape(num, width - 3)
     length = width + 1 - np.argmax(block[:, ::-1] != _BLANK, axis=1)
     block[np.arange(num), length] = ord("\n")  # the last column is blank so far
     return block[np.arange(width + 1)[None, :] <= length[:, None]], length + 1

@@ -12,7 +12,10 @@ if TYPE_CHECKING:
     from leopnt.orbits import constellations, kepler
     from leopnt.orbits.earth_spin import earth_rotation_vector, greenwich_angle, inertial_velocity
     from leopnt.orbits.ephemeris import Ephemeris
+    from leopnt.orbits.even_steps import EvenSteps
+    from leopnt.orbits.inertial_tables import InertialTable, inertial_table
     from leopnt.orbits.kepler import KeplerElements, advance
+    from leopnt.orbits.linear_clocks import LinearClocks
     from leopnt.orbits.sgp4 import (
         AgeGate,
         AnyAge,
@@ -46,6 +49,10 @@ _HOMES = {
     "interpolate": "tabulated",
     "interpolate_velocity_records": "tabulated",
     "leave_one_out": "tabulated",
+    "EvenSteps": "even_steps",
+    "InertialTable": "inertial_tables",
+    "inertial_table": "inertial_tables",
+    "LinearClocks": "linear_clocks",
     "earth_rotation_vector": "earth_spin",
     "greenwich_angle": "earth_spin",
     "inertial_velocity": "earth_spin",
@@ -57,8 +64,11 @@ __all__ = [
     "AnyAge",
     "DropOlderThan",
     "Ephemeris",
+    "EvenSteps",
+    "InertialTable",
     "InterpolatedStates",
     "KeplerElements",
+    "LinearClocks",
     "MeanElements",
     "Propagation",
     "RefuseOlderThan",
@@ -68,6 +78,7 @@ __all__ = [
     "constellations",
     "earth_rotation_vector",
     "greenwich_angle",
+    "inertial_table",
     "inertial_velocity",
     "interpolate",
     "interpolate_velocity_records",

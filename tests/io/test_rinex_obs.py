@@ -639,3 +639,24 @@ def test_a_day_is_read_in_little_memory(tmp_path, untyped):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 8 * size
+
+
+def test_a_system_may_be_missing_for_thousands_of_records(tmp_path):
+    epochs, sats = 1200, 9
+    sat, epoch = np.tile(np.arange(sats), epochs), np.repeat(np.arange(epochs), sats)
+    flags = np.zeros((epochs * sats, 1), np.uint8)
+    names = tuple(f"G{i + 1:02d}" for i in range(sats))
+    value = 2e7 + np.arange(float(epochs * sats))[:, None]
+    many = SystemObs(("C1C",), names, sat, epoch, value, flags, flags)
+    few = SystemObs(
+        ("C1C",), ("L01",), np.array([0]), np.array([epochs - 1]), np.array([[1e6]]),
+        flags[:1], flags[:1],
+    )  # fmt: skip
+    start = Epoch.from_iso("2021-09-22", TimeScale.GPST)
+    obs = RinexObs(
+        RinexObsHeader(), start + 30.0 * np.arange(epochs), np.full(epochs, np.nan),
+        np.zeros(epochs, bool), {"G": many, "L": few},
+    )  # fmt: skip
+    back = read_rinex_obs(write_rinex_obs(tmp_path / "long.rnx", obs))
+    np.testing.assert_array_equal(back.system("L").epoch, [epochs - 1])
+    np.testing.assert_array_equal(back.system("G").value, value)
