@@ -54,9 +54,10 @@ def source_of(study: CalibrationStudy) -> Source:
     """
     settings = study.settings
     if settings.simulation is not None:
-        return simulated_source(settings.simulation, study.settings.estimate.mask_deg)
+        return simulated_source(settings.simulation, settings.estimate.mask_deg)
     assert settings.files is not None  # `load_calibration` has seen to it
-    return Source(network_of_files(settings.files, study.folder))
+    mask_deg = settings.estimate.mask_deg
+    return Source(network_of_files(settings.files, study.folder, mask_deg))
 
 
 def simulated_source(table: SimulationTable, mask_deg: float) -> Source:
