@@ -8,6 +8,7 @@ from leopnt.io.element_sets import ScannedElements
 from leopnt.io.grasp_grd import read_grasp_grd
 from leopnt.io.gxt import read_gxt
 from leopnt.io.omm import parse_omm, read_omm, scan_omm
+from leopnt.io.orbex import Orbex, read_orbex
 from leopnt.io.pattern_csv import read_pattern_csv
 from leopnt.io.pattern_mat import read_pattern_mat
 from leopnt.io.patterns import AnglePattern, CosinePattern
@@ -30,6 +31,7 @@ __all__ = [
     "Contour",
     "ContourPattern",
     "CosinePattern",
+    "Orbex",
     "PhaseShift",
     "RinexClk",
     "RinexEvent",
@@ -51,6 +53,7 @@ __all__ = [
     "read_grasp_grd",
     "read_gxt",
     "read_omm",
+    "read_orbex",
     "read_pattern_csv",
     "read_pattern_mat",
     "read_rinex_obs",

@@ -130,6 +130,8 @@ def test_times_count_from_the_midnight_before_the_first_observation(beidou):
     assert network.satellites == ("L01", "L02", "L03", "L04")
     assert network.jobs[0].load().epoch_s[0] == 66_600.0
     assert files.leo_sp3 in network.inputs
+    yesterday = replace(inputs_of(files, of), start=network.start - 86_400.0)
+    assert station_days_from_files(yesterday).jobs[0].day == 1
 
 
 def test_truth_is_written_by_name(beidou, tmp_path):

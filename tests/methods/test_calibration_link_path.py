@@ -3,10 +3,21 @@
 import numpy as np
 import pytest
 
-from leopnt.channel import solid_tide_m, tide_forcing, wind_up_cycles, yaw_steering_axes
+from leopnt.channel import (
+    niell_mapping,
+    pole_offset_rad,
+    pole_tide_m,
+    saastamoinen,
+    solid_tide_m,
+    standard_weather,
+    tide_forcing,
+    wind_up_cycles,
+    yaw_steering_axes,
+)
 from leopnt.channel.sun_moon import sun_position_ecef
 from leopnt.epochs import Epoch, TimeScale
 from leopnt.errors import LeopntError
+from leopnt.frames import ecef_to_geodetic
 from leopnt.io import read_antex
 from leopnt.methods.calibration import bds3_orbits, polar_star
 from leopnt.methods.calibration.antenna_corrections import (
@@ -26,6 +37,7 @@ from leopnt.methods.calibration.path_corrections import (
     EarthRotation,
     LightTime,
     PeriodicRelativity,
+    PoleTides,
     ReceiverClock,
     SatelliteBiases,
     Shapiro,
@@ -33,6 +45,7 @@ from leopnt.methods.calibration.path_corrections import (
     ZenithDelays,
 )
 from leopnt.methods.calibration.sky_tables import solid_tide_table, sun_table
+from leopnt.methods.calibration.standard_air import StandardAir
 from leopnt.observables import BEIDOU_B1I_B3I, GPS_L1_L2
 
 C, OMEGA = 299_792_458.0, 7.292115146706979e-5
@@ -147,6 +160,40 @@ def test_zenith_delays_are_mapped_and_differ_by_station():
     np.testing.assert_allclose(path.delay_m, 2.4 * factor)
     own = path_of(orbits, ZenithDelays(by_station={"BJFS": 2.0}))
     np.testing.assert_allclose(own.delay_m, 2.0 * factor)
+
+
+def test_real_air_is_that_of_saastamoinen_and_niell(evidence):
+    path = path_of(polar_star(6, 2, 1000e3), StandardAir())
+    lat, _, height = ecef_to_geodetic(STATION)
+    zenith = saastamoinen(standard_weather(height), lat, height)
+    factors = niell_mapping(lat, height, 59_479.0).factors(path.elevation_rad)
+    expected = factors.hydrostatic * zenith.hydrostatic_m + factors.wet * zenith.wet_m
+    evidence(
+        "methods.calibration.standard_air",
+        "slant delays of LEO links at BJFS",
+        "functions of the channel, link by link",
+        "implementation",
+        achieved=np.max(np.abs(path.delay_m - np.asarray(expected))),
+        tolerance=1e-4,  # a day of the season
+        unit="m",
+    )
+    assert 2.2 < np.min(path.delay_m) < 2.6
+
+
+def test_the_pole_tide_moves_a_station_by_millimeters():
+    path = path_of(polar_star(6, 2, 1000e3), PoleTides())
+    rise = np.unique(path.rx_pos_ecef_m - STATION, axis=0)
+    expected = np.asarray(pole_tide_m(STATION, pole_offset_rad(ORIGIN + 10_000.0)))
+    np.testing.assert_allclose(rise, expected[None, :], atol=1e-5)
+    assert 1e-4 < np.linalg.norm(expected) < 0.025
+
+
+def test_stations_above_the_air_are_refused():
+    sat = np.zeros(1, int)
+    high = 1.01 * STATION
+    args = (satellites(polar_star(6, 2, 1000e3)), "HIGH", high, sat, np.zeros(1), np.zeros(1))
+    with pytest.raises(LeopntError, match=r"station HIGH lies 6.* m above the ellipsoid"):
+        link_path(*args, (StandardAir(),))
 
 
 def test_biases_move_code_alone_and_mark_what_they_do_not_know():

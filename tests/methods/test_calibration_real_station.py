@@ -27,6 +27,7 @@ from leopnt.methods.calibration.path_corrections import (
     ZenithDelays,
 )
 from leopnt.methods.calibration.signals import GALILEO_X_SIGNALS, GPS_SIGNALS
+from leopnt.methods.calibration.standard_air import StandardAir
 
 FOLDER = Path("examples/data/calibration")
 FILE = StationFile(FOLDER / "3034_2021265.rnx", "3034", 0)
@@ -108,6 +109,14 @@ def test_every_correction_makes_real_gps_code_fit_better(kinds, least):
     good, _ = residuals(inputs)
     bad, _ = residuals(replace(inputs, model=inputs.model.without(*kinds)))
     assert rms(bad) > least * rms(good)
+
+
+def test_the_standard_air_fits_as_well_as_a_round_number():
+    inputs = inputs_of(GALILEO_X_SIGNALS)
+    round_number, _ = residuals(inputs)
+    model = inputs.model.without(ZenithDelays).with_both(StandardAir())
+    standard, _ = residuals(replace(inputs, model=model))
+    assert rms(standard) < 1.1 * rms(round_number)
 
 
 def test_a_file_without_the_signals_says_which_it_has():

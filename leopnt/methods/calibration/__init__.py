@@ -106,12 +106,14 @@ from leopnt.methods.calibration.link_path import (
     Stage,
     link_path,
 )
+from leopnt.methods.calibration.measured_attitude import QuaternionAttitude
 from leopnt.methods.calibration.network import Network, StationDayJob
 from leopnt.methods.calibration.orbit_models import KnownOrbit, OncePerRevolution, OrbitModel
 from leopnt.methods.calibration.path_corrections import (
     EarthRotation,
     LightTime,
     PeriodicRelativity,
+    PoleTides,
     ReceiverClock,
     SatelliteBiases,
     Shapiro,
@@ -167,6 +169,7 @@ from leopnt.methods.calibration.solution import (
     solve_calibration,
     truth_in_datum,
 )
+from leopnt.methods.calibration.standard_air import StandardAir
 from leopnt.methods.calibration.station_day import (
     LeoGeometry,
     Links,
@@ -229,7 +232,9 @@ __all__ = [
     "PathModel",
     "PeriodicRelativity",
     "PhaseVariations",
+    "PoleTides",
     "ProductErrors",
+    "QuaternionAttitude",
     "RandomWalkDelay",
     "RankDefects",
     "RawLinks",
@@ -249,6 +254,7 @@ __all__ = [
     "SlipDetector",
     "SolidTides",
     "Stage",
+    "StandardAir",
     "StationDay",
     "StationDayEstimate",
     "StationDayJob",

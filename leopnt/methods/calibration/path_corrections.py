@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import jax
 import numpy as np
 
+from leopnt.channel.pole_tide import pole_offset_rad, pole_tide_m
 from leopnt.channel.relativity import periodic_clock_s, shapiro_delay_m
 from leopnt.constants import (
     EARTH_GM_M3PS2,
@@ -59,6 +60,21 @@ class SolidTides:
         place, t = path.rx_pos_ecef_m, path.received_s
         rise = solid_tide_table(path.satellites.origin, np.round(place[0], 1), t)
         return replace(path, rx_pos_ecef_m=place + rise)
+
+
+@dataclass(frozen=True)
+class PoleTides:
+    """Polar motion lifts the station by up to 25 mm (`channel.pole_tide_m`); one value a day."""
+
+    stage = Stage.STATION
+
+    def applied(self, path: LinkPath) -> LinkPath:
+        """Add the displacement to the station."""
+        if not len(path.satellite):
+            return path
+        middle = path.satellites.origin + float(np.mean(path.received_s))
+        rise = np.asarray(pole_tide_m(path.rx_pos_ecef_m[0], pole_offset_rad(middle)))
+        return replace(path, rx_pos_ecef_m=path.rx_pos_ecef_m + rise[None, :])
 
 
 @dataclass(frozen=True)
