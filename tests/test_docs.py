@@ -6,9 +6,9 @@ In a page:
   run (`make study-test` runs it), `<!-- not run: REASON -->` from both.
 - A ```text block directly below a ```python block is what that block prints.
 - A ```text block whose title is a `leopnt` command is what that command prints.
-- ```toml blocks are settings files of a fix, or study files; one with a title is there under that
-  name when the code and the commands of the page run. A comment `<!-- wrong: REASON -->` above
-  marks one with mistakes.
+- ```toml blocks are settings files of a fix, study files, or files of a calibration; one with a
+  title is there under that name when the code and the commands of the page run. A comment
+  `<!-- wrong: REASON -->` above marks one with mistakes.
 """
 
 import ast
@@ -174,6 +174,7 @@ def test_a_command_prints_what_the_page_says(block, working_folder, capsys):
 def test_settings_in_a_page_are_accepted(page):
     from leopnt.scenes.fix_settings import settings_class
     from leopnt.studies import method_of
+    from leopnt.studies.calibration_settings import CalibrationFile
 
     for block in blocks(page):
         if block.language == "toml" and not block.excuse:
@@ -181,6 +182,8 @@ def test_settings_in_a_page_are_accepted(page):
             is_study = "study" in settings
             method = method_of(settings["study"]["method"]) if is_study else None
             model = method.settings if method else settings_class(settings)
+            if "simulation" in settings or "files" in settings:
+                model = CalibrationFile
             model.model_validate(settings)
 
 
@@ -346,7 +349,7 @@ def command_lines(page: Path) -> list[str]:
     code = [line for block in blocks(page) for line in [*block.body.splitlines(), block.title]]
     code += re.findall(r"`([^`\n]+)`", FENCE.sub("", text))
     lines = [re.sub(r"^\$ |^\.venv/bin/", "", line.strip()) for line in code]
-    return [line for line in lines if re.match(r"leopnt (fix|sky|doctor|-)", line)]
+    return [line for line in lines if re.match(r"leopnt (fix|sky|calibrate|doctor|-)", line)]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)

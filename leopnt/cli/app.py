@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import click
 
 import leopnt
+from leopnt.cli.calibrate import calibrate
 from leopnt.cli.catalog import list_studies, reproduce
 from leopnt.cli.doctor import doctor
 from leopnt.cli.fix import fix
@@ -31,7 +32,7 @@ def app():
     """Positioning, navigation and timing with low-Earth-orbit satellites."""
 
 
-for command in (fix, sky, run, study, list_studies, reproduce, doctor):
+for command in (fix, sky, run, calibrate, study, list_studies, reproduce, doctor):
     app.add_command(command)
 
 

@@ -7,6 +7,9 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from leopnt.report.calibration_drawing import calibration_figures
+    from leopnt.report.calibration_html import write_calibration_report
+    from leopnt.report.calibration_tables import calibration_summary
     from leopnt.report.figures import fix_figures, sky_figures
     from leopnt.report.html import write_fix_report, write_sky_report
     from leopnt.report.study_content import study_tables
@@ -17,6 +20,8 @@ if TYPE_CHECKING:
     from leopnt.report.tables import fix_summary, plain_text, sky_summary, study_summary
 
 _HOME = {
+    "calibration_figures": "calibration_drawing",
+    "calibration_summary": "calibration_tables",
     "fix_figures": "figures",
     "fix_summary": "tables",
     "plain_text": "tables",
@@ -26,6 +31,7 @@ _HOME = {
     "study_plots": "study_layout",
     "study_summary": "tables",
     "study_tables": "study_content",
+    "write_calibration_report": "calibration_html",
     "write_fix_report": "html",
     "write_png": "style",
     "write_sky_report": "html",
@@ -34,6 +40,8 @@ _HOME = {
 _MODULES = ("figures", "html", "maps", "style", "tables", "words")
 
 __all__ = [
+    "calibration_figures",
+    "calibration_summary",
     "fix_figures",
     "fix_summary",
     "plain_text",
@@ -43,6 +51,7 @@ __all__ = [
     "study_plots",
     "study_summary",
     "study_tables",
+    "write_calibration_report",
     "write_fix_report",
     "write_png",
     "write_sky_report",

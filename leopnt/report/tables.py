@@ -31,13 +31,13 @@ def fix_summary(fix: xr.Dataset) -> Group:
     """A fix for the terminal: words first, then tables."""
     require_kind(fix, "fix")
     style = "bold" if fix.attrs.get("converged", 1) else "bold red"
-    return _summary(fix, words.fix_sentences(fix)[:2], style, fix_tables(fix, MAX_ROWS))
+    return summary_of(fix, words.fix_sentences(fix)[:2], style, fix_tables(fix, MAX_ROWS))
 
 
 def sky_summary(sky: xr.Dataset) -> Group:
     """A sky for the terminal: words first, then tables."""
     require_kind(sky, "sky")
-    return _summary(sky, words.sky_sentences(sky)[:2], "bold", sky_tables(sky, MAX_ROWS))
+    return summary_of(sky, words.sky_sentences(sky)[:2], "bold", sky_tables(sky, MAX_ROWS))
 
 
 def study_summary(study: xr.Dataset) -> Group:
@@ -46,7 +46,7 @@ def study_summary(study: xr.Dataset) -> Group:
     lead, *others = study_sentences(study)
     style = "bold red" if needs_attention(study) else "bold"
     tables = terminal_tables(study, MAX_ROWS)
-    return _summary(study, [lead, *others], style, tables)
+    return summary_of(study, [lead, *others], style, tables)
 
 
 def plain_text(renderable: RenderableType, width: int = 100) -> str:
@@ -57,9 +57,10 @@ def plain_text(renderable: RenderableType, width: int = 100) -> str:
     return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines()) + "\n"
 
 
-def _summary(
+def summary_of(
     dataset: xr.Dataset, sentences: list[str], lead_style: str, tables: list[Table]
 ) -> Group:
+    """Title, sentences, warnings, tables and versions of any result."""
     title = text(dataset, "title") or "Result"
     parts: list[RenderableType] = [Text(title, style="bold cyan"), Text("")]
     parts += [Text(sentences[0], style=lead_style), *map(Text, sentences[1:])]

@@ -7,6 +7,8 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from leopnt.studies.calibration_run import run_calibration
+    from leopnt.studies.calibration_settings import CalibrationStudy, load_calibration
     from leopnt.studies.library import Entry, catalog, catalog_study, study_schema
     from leopnt.studies.method import (
         AbstractStatistics,
@@ -35,6 +37,7 @@ _HOME = {
     "AbstractStatistics": "method",
     "AbstractStudyMethod": "method",
     "AbstractWorkers": "runner",
+    "CalibrationStudy": "calibration_settings",
     "Column": "method",
     "CommonSettings": "method",
     "Entry": "library",
@@ -54,8 +57,10 @@ _HOME = {
     "catalog_study": "library",
     "default_workers": "runner",
     "estimate_cost": "run",
+    "load_calibration": "calibration_settings",
     "load_study": "study_file",
     "method_of": "method",
+    "run_calibration": "calibration_run",
     "run_study": "run",
     "study_schema": "library",
     "with_verdicts": "published",
@@ -65,6 +70,7 @@ __all__ = [
     "AbstractStatistics",
     "AbstractStudyMethod",
     "AbstractWorkers",
+    "CalibrationStudy",
     "Column",
     "CommonSettings",
     "Entry",
@@ -84,8 +90,10 @@ __all__ = [
     "catalog_study",
     "default_workers",
     "estimate_cost",
+    "load_calibration",
     "load_study",
     "method_of",
+    "run_calibration",
     "run_study",
     "study_schema",
     "with_verdicts",

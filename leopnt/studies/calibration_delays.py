@@ -1,0 +1,75 @@
+"""Delays of each epoch from the reviews of station-days, and how far they are off."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from leopnt.errors import LeopntError
+from leopnt.methods.calibration import Calibration, DelayModel, smooth_delays
+from leopnt.studies.calibration_network import Source
+from leopnt.studies.calibration_review import StationDayReview, links_of_satellites
+
+
+class Delays(NamedTuple):
+    """Delays of all satellites one after the other, each by time.
+
+    satellite: number; t_s: from the start; sigma_m: formal.
+    """
+
+    satellite: Int[np.ndarray, " row"]
+    t_s: Float[np.ndarray, " row"]
+    delay_m: Float[np.ndarray, " row"]
+    sigma_m: Float[np.ndarray, " row"]
+
+
+def delays_of(reviews: Sequence[StationDayReview], of: Calibration, model: DelayModel) -> Delays:
+    """Smooth the residual delays of each satellite; those without a level have no rows."""
+    parts = [np.zeros((4, 0))]
+    for sat, links in enumerate(links_of_satellites(reviews, of.layout.num_satellites)):
+        level, sigma = float(of.delay_m[sat]), float(of.delay_sigma_m[sat])
+        if links is None or not (np.isfinite(level) and sigma > 0.0):
+            continue
+        try:
+            series = smooth_delays(links, model, level, sigma)
+        except LeopntError:
+            continue
+        number = np.full(len(series.t_s), float(sat))
+        parts.append(np.stack([number, *series]))
+    table = np.concatenate(parts, axis=1)
+    return Delays(table[0].astype(np.int64), *table[1:])
+
+
+class DelayTruth(NamedTuple):
+    """What delays of epochs are compared with [m].
+
+    delay_m: the true delay in the datum. clock_m: the error of the clock product, which a user of
+    the delay takes along with it.
+    """
+
+    delay_m: Float[np.ndarray, " row"]
+    clock_m: Float[np.ndarray, " row"]
+
+
+def delay_truth(
+    delays: Delays, source: Source, true_delay_m: Float[np.ndarray, " sat"]
+) -> DelayTruth:
+    """True delays of each row; clock errors where the source knows them, else NaN."""
+    clock = np.full(len(delays.t_s), np.nan)
+    if source.clock_errors is not None:
+        for sat in np.unique(delays.satellite).tolist():
+            here = delays.satellite == sat
+            clock[here] = source.clock_errors(sat, delays.t_s[here])
+    return DelayTruth(true_delay_m[delays.satellite], clock)
+
+
+def rms_by_satellite(
+    satellite: Int[np.ndarray, " row"], values: Float[np.ndarray, " row"], number: int
+) -> Float[np.ndarray, " sat"]:
+    """Root mean square of the rows of each satellite; NaN without any."""
+    count = np.bincount(satellite, minlength=number)
+    squares = np.bincount(satellite, values**2, number)
+    return np.sqrt(np.where(count > 0, squares / np.maximum(count, 1), np.nan))

@@ -1,0 +1,428 @@
+"""Run a calibration in a folder: station-days that are missing, then estimates and a result.
+
+FOLDER/run.json              what is run, by fingerprint
+FOLDER/chunks/day*.npz       reduced normal equations of finished station-days
+FOLDER/chunks/review-*.npz   residuals, correlations and residual delays of station-days
+FOLDER/calibration.nc        the result; delays.nc: the delay of every epoch
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import threading
+import time
+from collections.abc import Callable, Generator, Hashable, Iterable, Iterator
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    Executor,
+    Future,
+    ProcessPoolExecutor,
+    ThreadPoolExecutor,
+    wait,
+)
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from multiprocessing import get_context, parent_process
+from pathlib import Path
+from typing import NamedTuple
+from zipfile import is_zipfile
+
+import xarray as xr
+
+from leopnt.errors import LeopntError
+from leopnt.inference.blas_threads import one_blas_thread
+from leopnt.io.results import write_netcdf
+from leopnt.methods.calibration import (
+    CalibrationSettings,
+    KnownOrbit,
+    Layout,
+    Network,
+    ReducedNormals,
+    StationDayJob,
+    layout_of,
+    load_normals,
+    reduce_station_day,
+    save_normals,
+    stacked,
+)
+from leopnt.studies.calibration_delays import delays_of
+from leopnt.studies.calibration_estimates import (
+    Estimates,
+    bootstrap_sigmas,
+    estimates_of,
+    trend_of,
+)
+from leopnt.studies.calibration_network import Source, source_of
+from leopnt.studies.calibration_result import Findings, calibration_dataset, delays_dataset
+from leopnt.studies.calibration_review import (
+    Review,
+    StationDayReview,
+    consecutive,
+    load_review,
+    review_job,
+    save_review,
+)
+from leopnt.studies.calibration_settings import CalibrationStudy
+from leopnt.studies.runner import (
+    AbstractWorkers,
+    Interrupted,
+    Processes,
+    Progress,
+    default_workers,
+)
+from leopnt.studies.store import open_run
+
+RESULT, DELAYS = "calibration.nc", "delays.nc"
+MOST_STEPS = 10
+"""Steps of a trend, and blocks that are drawn: more days or stations are taken in groups."""
+
+_OUTPUTS = ("nc", "json", "csv", "atx")
+_POLL_S = 0.2
+
+
+def run_calibration(
+    study: CalibrationStudy,
+    out: str | Path,
+    *,
+    workers: AbstractWorkers | Executor | None = None,
+    restart: bool = False,
+    progress: Progress = lambda done, total: None,
+) -> xr.Dataset:
+    """Run a calibration, or go on with one that was stopped.
+
+    A station-day is kept as soon as it is reduced; the same study goes on at the last finished one,
+    with a result that is equal to the last bit, for any workers. Datum, delays and output may be
+    changed between runs: what was reduced stays valid. A station-day that fails is named in the
+    result, and the others are kept.
+
+    Args:
+        study: of `load_calibration`.
+        out: folder of the run, made if it is not there.
+        workers: `Threads` or `Processes`; or any executor that runs plain functions elsewhere, of a
+            cluster say. Default: a thread for every core.
+        restart: drop what an earlier run left in the folder.
+        progress: called with jobs done and all jobs, whenever a station-day was kept.
+
+    Returns:
+        the result (kind "calibration"); attribute "complete" is 0 where station-days failed.
+
+    Raises:
+        LeopntError: the folder holds another study, is in use, or cannot be written; no station-day
+            at all; unknowns that the observations do not determine.
+        Interrupted: Ctrl-C; run again to go on.
+    """
+    out = Path(out)
+    with open_run(out, study.fingerprint, restart=restart) as folder, one_blas_thread():
+        if restart:
+            for ending in _OUTPUTS:
+                (out / f"calibration.{ending}").unlink(missing_ok=True)
+            (out / DELAYS).unlink(missing_ok=True)
+        for leftover in folder.chunks.glob(".*.part"):
+            leftover.unlink(missing_ok=True)
+        source = source_of(study)
+        with _pool(workers or default_workers()) as (pool, room):
+            try:
+                found = _Run(study, source, folder.chunks, pool, room, progress).findings()
+            except LeopntError as error:
+                raise LeopntError(with_names(str(error), source.network)) from error
+        dataset = calibration_dataset(study, source, found)
+        if found.delays is not None:
+            write_netcdf(delays_dataset(study, source, found), out / DELAYS)
+        write_netcdf(dataset, out / RESULT)
+        return dataset
+
+
+def reduce_job(job: StationDayJob, layout: Layout, settings: CalibrationSettings) -> ReducedNormals:
+    """Read or simulate a station-day and reduce it: a plain function of plain data."""
+    return reduce_station_day(job.load(), layout, settings)
+
+
+class CalibrationCost(NamedTuple):
+    """What a run will cost: one station-day was read or simulated, and reduced."""
+
+    num_satellites: int
+    num_stations: int
+    num_days: int
+    num_jobs: int
+    num_unknowns: int
+    seconds: float
+    seconds_per_job: float
+    disk_bytes: float
+
+
+def cost_of(study: CalibrationStudy, workers: AbstractWorkers) -> CalibrationCost:
+    """Size of a run, and its time from its first station-day on one core; nothing is kept.
+
+    A second look at station-days (residuals, delays) is counted like the first.
+    """
+    network = source_of(study).network
+    settings = study.settings.estimate.calibration()
+    layout = layout_of(settings, len(network.satellites), len(network.stations))
+    begin = time.perf_counter()
+    with one_blas_thread():
+        reduce_job(network.jobs[0], layout, settings)
+    each_s = time.perf_counter() - begin
+    output, delays = study.settings.output, study.settings.delays
+    passes = 2 if output.residuals or delays.model != "off" else 1
+    number = len(network.jobs)
+    return CalibrationCost(
+        len(network.satellites),
+        len(network.stations),
+        len({job.day for job in network.jobs}),
+        number,
+        layout.size,
+        passes * number * each_s / min(workers.num_workers, number),
+        each_s,
+        8.0 * number * layout.size**2,
+    )
+
+
+@dataclass
+class _Run:
+    """One run in its folder."""
+
+    study: CalibrationStudy
+    source: Source
+    folder: Path
+    pool: Executor
+    room: int
+    progress: Progress
+
+    def __post_init__(self):
+        settings = self.study.settings
+        self.settings = settings.estimate.calibration()
+        network = self.source.network
+        sizes = len(network.satellites), len(network.stations)
+        self.layout = layout_of(self.settings, *sizes)
+        unknown = set(settings.datum.isb_m) - set(network.stations)
+        if unknown:
+            raise LeopntError(
+                f"[datum] isb_m: no station {sorted(unknown)[0]!r} in this study; accepted: "
+                f"{', '.join(network.stations)}."
+            )
+        self.datum = settings.datum.datum(network.stations)
+        self.has_delays = settings.delays.delay_model() is not None
+        self.has_review = settings.output.residuals or self.has_delays
+        self.counts: dict[tuple[int, int], int] = {}
+        self.done = 0
+        self.total = len(network.jobs) * (2 if self.has_review else 1)
+
+    def findings(self) -> Findings:
+        """Everything that the result tells."""
+        failures = self._reduced()
+        keys = [k for k in self._keys() if k not in failures]
+        if not keys:
+            raise LeopntError(
+                f"none of {len(self._keys())} station-days could be reduced; the first: "
+                f"{self._named(self._keys()[0])}: {failures[self._keys()[0]]}"
+            )
+        by_days, by_stations = self._groups(keys)
+        model = self.study.settings.estimate.orbit_model
+        days = [(name, count, self._sum(some)) for name, count, some in by_days]
+        normals = stacked(part for _, _, part in days)
+        whole = estimates_of(normals, self.datum, model)
+        stations = [(name, count, self._sum(some)) for name, count, some in by_stations]
+        truth = self.source.truth
+        trends = (trend_of(days, whole, model, truth), trend_of(stations, whole, model, truth))
+        output = self.study.settings.output
+        blocks = [part for _, _, part in days]
+        bootstrap = bootstrap_sigmas(blocks, self.datum, model, output.bootstrap_draws, 0)
+        reviews, more = self._reviews(whole, keys)
+        links = list(reviews.values())
+        delays = None
+        if self.has_delays:
+            delay_model = self.study.settings.delays.delay_model()
+            assert delay_model is not None
+            delays = delays_of(links, whole.solution, delay_model)
+        return Findings(
+            normals, whole, trends, bootstrap, self.counts, reviews, failures, more, delays
+        )
+
+    def _keys(self) -> list[tuple[int, int]]:
+        return [(job.station, job.day) for job in self.source.network.jobs]
+
+    def _named(self, key: tuple[int, int]) -> str:
+        return f"station {self.source.network.stations[key[0]]}, day {key[1]}"
+
+    def _file(self, key: tuple[int, int]) -> Path:
+        name = re.sub(r"[^A-Za-z0-9_-]", "_", self.source.network.stations[key[0]])
+        return self.folder / f"day{key[1]:03d}-{key[0]:02d}-{name}.npz"
+
+    def _review_file(self, key: tuple[int, int]) -> Path:
+        return self.folder / f"review-{self._file(key).name}"
+
+    def _sum(self, keys: Iterable[tuple[int, int]]) -> ReducedNormals:
+        return stacked(map(self._load, keys))
+
+    def _load(self, key: tuple[int, int]) -> ReducedNormals:
+        found = load_normals(self._file(key))
+        self.counts[key] = found.num_observations
+        return found
+
+    def _groups(self, keys: list[tuple[int, int]]):
+        """Station-days by days, and by stations in their order: name, how many, members."""
+        days = sorted({day for _, day in keys})
+        stations = sorted({station for station, _ in keys})
+        names = self.source.network.stations
+        by_days, count = [], 0
+        for some in consecutive(days, MOST_STEPS):
+            count += len(some)
+            label = f"{count} day{'s' if count > 1 else ''}"
+            by_days.append((label, count, [k for k in keys if k[1] in some]))
+        by_stations, count = [], 0
+        for some in consecutive(stations, MOST_STEPS):
+            count += len(some)
+            label = f"{'+ ' if count > len(some) else ''}{names[some[-1]]}"
+            by_stations.append((label, count, [k for k in keys if k[0] in some]))
+        return by_days, by_stations
+
+    def _reduced(self) -> dict[tuple[int, int], str]:
+        """Reduce what is missing; why station-days failed."""
+        jobs = {(job.station, job.day): job for job in self.source.network.jobs}
+        missing = {key: job for key, job in jobs.items() if not self._is_there(key)}
+        task = partial(reduce_job, layout=self.layout, settings=self.settings)
+        self.done = len(jobs) - len(missing)
+        return self._ended(task, missing, lambda key, found: save_normals(self._file(key), found))
+
+    def _is_there(self, key: tuple[int, int]) -> bool:
+        file = self._file(key)
+        if not (file.is_file() and is_zipfile(file)):  # missing or cut: reduced again
+            return False
+        try:
+            return load_normals(file).layout == self.layout
+        except LeopntError:
+            return False
+
+    def _reviews(self, whole: Estimates, keys: list[tuple[int, int]]):
+        """Reviews of the station-days that have estimates, and why others have none."""
+        if not self.has_review:
+            return {}, {}
+        settings, output = self.settings, self.study.settings.output
+        if whole.solution.layout != self.layout:
+            settings = replace(settings, orbit=KnownOrbit())
+        mark = self._mark(whole, settings)
+        found = {key: load_review(self._review_file(key), mark) for key in keys}
+        first = min(day for _, day in keys)
+        jobs = {(job.station, job.day): job for job in self.source.network.jobs}
+        self.done = self.total - sum(review is None for review in found.values())
+        failures: dict[tuple[int, int], str] = {}
+
+        def keep(key: tuple[int, int], review: StationDayReview) -> None:
+            save_review(self._review_file(key), review, mark)
+            found[key] = review
+
+        for is_first in (True, False):
+            what = Review(output.residuals and is_first, self.has_delays)
+            task = partial(review_job, of=whole.solution, settings=settings, what=what)
+            some = {k: jobs[k] for k in keys if found[k] is None and (k[1] == first) == is_first}
+            failures |= self._ended(task, some, keep)
+        return {key: one for key, one in found.items() if one is not None}, failures
+
+    def _mark(self, whole: Estimates, settings: CalibrationSettings) -> str:
+        """Digest of what reviews depend on besides the station-days."""
+        wanted = (self.study.settings.output.residuals, self.has_delays, repr(settings))
+        text = whole.solution.estimate.tobytes() + repr(wanted).encode()
+        return hashlib.sha256(text).hexdigest()
+
+    def _ended(self, task: Callable, jobs: dict, keep: Callable) -> dict:
+        """Run jobs and keep what they give; why some failed."""
+        failures: dict = {}
+        self.progress(self.done, self.total)
+        if not jobs:
+            return failures
+        try:
+            with closing(_results(self.pool, self.room, task, jobs)) as ended:
+                for key, result in ended:
+                    self.done += 1
+                    if isinstance(result, BaseException):
+                        failures[key] = with_names(_reason(result), self.source.network)
+                    else:
+                        keep(key, result)
+                    self.progress(self.done, self.total)
+        except KeyboardInterrupt:
+            raise Interrupted(self.done, self.total) from None
+        return failures
+
+
+def with_names(message: str, network: Network) -> str:
+    """Numbers of satellites and stations in a message replaced by their names."""
+    for what, names in (("satellite", network.satellites), ("station", network.stations)):
+
+        def name(found: re.Match[str], names: tuple[str, ...] = names) -> str:
+            number = int(found[2])
+            return f"{found[1]} {names[number]}" if number < len(names) else found[0]
+
+        message = re.sub(rf"\b({what}) (\d+)\b", name, message)
+    return message
+
+
+def _reason(error: BaseException) -> str:
+    return str(error) if isinstance(error, LeopntError) else f"{type(error).__name__}: {error}"
+
+
+@contextmanager
+def _pool(workers: AbstractWorkers | Executor) -> Iterator[tuple[Executor, int]]:
+    """An executor, and how many jobs it is given at a time."""
+    if isinstance(workers, Executor):
+        yield workers, max(64, 4 * (os.cpu_count() or 1))
+        return
+    number = workers.num_workers
+    if isinstance(workers, Processes):
+        pool: Executor = ProcessPoolExecutor(
+            number, mp_context=get_context("spawn"), initializer=_start_worker
+        )
+    else:
+        pool = ThreadPoolExecutor(number)
+    try:
+        yield pool, number + 1
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _results(
+    pool: Executor, room: int, task: Callable, jobs: dict[Hashable, StationDayJob]
+) -> Generator[tuple[Hashable, object], None, None]:
+    """Each job's result, or the exception it ended with, as they end."""
+    running: dict[Future, Hashable] = {}
+    waiting = iter(jobs.items())
+    try:
+        while True:
+            for _, (key, job) in list(zip(range(room - len(running)), waiting, strict=False)):
+                running[pool.submit(task, job)] = key
+            if not running:
+                return
+            ended, _ = wait(running, timeout=_POLL_S, return_when=FIRST_COMPLETED)
+            for future in ended:
+                yield running.pop(future), _outcome(future)
+    finally:
+        for future in running:
+            future.cancel()
+
+
+def _outcome(future: Future) -> object:
+    error = future.exception()
+    if isinstance(error, BrokenProcessPool):
+        raise LeopntError(
+            "a worker process ended abruptly (out of memory?); run again to go on, with fewer "
+            "--workers."
+        )
+    return future.result() if error is None else error
+
+
+def _start_worker() -> None:
+    import signal
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when to stop
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """Do not outlive a parent that was killed: the pool would wait for work for good."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
