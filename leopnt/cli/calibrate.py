@@ -86,7 +86,7 @@ def _begin(file: Path) -> int:
 
     if file.exists():
         raise LeopntError(f"FILE: {str(file)!r} is there already; choose another name.")
-    template = files("leopnt.studies") / "templates" / "calibration.toml"
+    template = files("leopnt.studies") / "templates" / "calibrate.toml"
     write_text(template.read_text(encoding="utf-8"), file)
     click.echo(f"{file}: written. Run it with: leopnt calibrate {file}")
     return 0
