@@ -19,6 +19,7 @@ from leopnt.methods.calibration import (
     DelayLinks,
     DelayModel,
     KnownOrbit,
+    Layout,
     ProductErrors,
     ReducedNormals,
     Scene,
@@ -242,8 +243,8 @@ def _compared(found: Calibration, covariance: np.ndarray, truth: Truth) -> Value
     """Errors over satellites, beside their sigmas; satellites without a result are left out."""
     delay, _ = truth_in_datum(found, truth.delay_m, truth.isb_m)
     error = np.column_stack([found.offset_m - truth.offset_m, found.delay_m - delay])
-    formal = np.column_stack([found.offset_sigma_m, found.delay_sigma_m])
-    honest = _by_component(found, np.sqrt(np.maximum(np.diag(covariance), 0.0)))
+    formal = _by_component(found.layout, found.sigma_m)
+    honest = _by_component(found.layout, np.sqrt(np.maximum(np.diag(covariance), 0.0)))
     told = np.all(np.isfinite(error), axis=1)
     error, formal, honest = error[told], formal[told], honest[told]
     tables = {
@@ -263,16 +264,17 @@ def _compared(found: Calibration, covariance: np.ndarray, truth: Truth) -> Value
     return values | {"estimated": float(np.sum(told))}
 
 
-def _by_component(found: Calibration, sigma: np.ndarray) -> Float[np.ndarray, "sat 4"]:
-    return np.column_stack([sigma[found.layout.offsets], sigma[found.layout.delays]])
+def _by_component(
+    layout: Layout, values: Float[np.ndarray, " param"]
+) -> Float[np.ndarray, "sat 4"]:
+    return np.column_stack([values[layout.offsets], values[layout.delays]])
 
 
 def _bootstrapped(plan: Plan, campaign: Campaign, seed: int) -> Values:
     """Scatter when days are drawn anew."""
     blocks = [plan.solver.kept(block) for block in campaign.blocks]
     sigma = block_bootstrap(blocks, plan.bootstrap_draws, seed)
-    layout = blocks[0].layout
-    table = np.column_stack([sigma[layout.offsets], sigma[layout.delays]])
+    table = _by_component(blocks[0].layout, sigma)
     spread = _rms(table[np.all(np.isfinite(table), axis=1)])
     return {f"bootstrap_{name}": float(spread[i]) for i, name in enumerate(COMPONENTS)}
 
@@ -296,8 +298,8 @@ def _series(
             miss.append(got.delay_m - true_delay[sat])
             user.append(miss[-1] - clock[epoch])
             sigma.append(got.sigma_m)
-    columns = (float(_rms(np.concatenate(one))) for one in (miss, user, sigma))
-    return dict(zip(SERIES, columns, strict=True))
+    joined = np.column_stack([np.concatenate(one) for one in (miss, user, sigma)])
+    return dict(zip(SERIES, _rms(joined).tolist(), strict=True))
 
 
 def _links(plan: Plan, day: StationDay, found: Calibration) -> list[DelayLinks]:
@@ -339,5 +341,5 @@ def _pairs(mode: str, matrices: Float[np.ndarray, "arc 7 7"]) -> Values:
     }
 
 
-def _rms(values: np.ndarray) -> np.ndarray:
+def _rms(values: Float[np.ndarray, "row column"]) -> Float[np.ndarray, " column"]:
     return np.sqrt(np.mean(np.square(values), axis=0))
