@@ -118,8 +118,8 @@ def test_delays_per_epoch_with_a_firm_prior_are_the_constant_delays(tmp_path):
     assert outcome["series_formal"] < 1.1e-7
     white = "[errors]\nclock_white_m = 1.0\n"
     loose = trial_of(tmp_path, text.replace("1e-7", "100.0") + white)
-    # A metre of clock noise per epoch goes into the delay, and is what users need.
-    assert loose["series_error"] > 2.0 * loose["series_user_error"]
+    # A meter of clock noise per epoch goes into the delay, where users need it.
+    assert 0.7 < loose["series_error"] ** 2 - loose["series_user_error"] ** 2 < 1.4
 
 
 def test_correlations_and_bootstrap_are_there_when_asked_for(tmp_path):
