@@ -53,9 +53,7 @@ class CalibrationStatistics(AbstractStatistics):
         return found
 
 
-def _of(
-    name: str, quantity: Quantity, values: Float[np.ndarray, " trial"]
-) -> dict[str, Column]:
+def _of(name: str, quantity: Quantity, values: Float[np.ndarray, " trial"]) -> dict[str, Column]:
     factor, units = MILLI.get(quantity.units, (1.0, quantity.units))
     if len(values):
         rms = np.sqrt(np.mean(np.square(values)))

@@ -1,4 +1,4 @@
-"""Studies of calibration: what a trial is, what is told of it, settings, the catalogue's numbers."""
+"""Studies of calibration: what a trial is and tells, settings, the numbers of the catalogue."""
 
 import functools
 import re
@@ -45,9 +45,7 @@ def by_hand(index):
     places = np.array(list(cal.STATIONS_ECEF_M.values()))[:2]
     scene = cal.Scene(leo, cal.bds3_orbits(), places, 300.0)
     truth, layout = cal.draw_truth(seed, 2, 2), cal.layout_of(cal.SEED_SETTINGS, 2, 2)
-    days = [
-        cal.simulate_station_day(scene, truth, r, 0, seed, cal.BASELINE_ERRORS) for r in (1, 0)
-    ]
+    days = [cal.simulate_station_day(scene, truth, r, 0, seed, cal.BASELINE_ERRORS) for r in (1, 0)]
     total = cal.stacked(cal.reduce_station_day(day, layout, cal.SEED_SETTINGS) for day in days)
     other = cal.solve_calibration(total, cal.DelayZeroSum())
     return cal.in_datum(other, cal.IsbZeroSum()), truth
@@ -179,8 +177,8 @@ def test_tables_mean_the_published_cases(tmp_path, evidence):
         ("once-per-revolution", {"period_s": np.inf}),
     ):
         errors = plan_of(settings_of(tmp_path, f'[errors]\nscheme = "{scheme}"\n')).errors
-        expected = dict(radial_m=0.02, along_m=0.02, normal_m=0.02, clock_m=0.01,
-                        clock_white_m=0.01, period_s=10800.0) | changed  # fmt: skip
+        expected = dict.fromkeys(("radial_m", "along_m", "normal_m"), 0.02)
+        expected |= {"clock_m": 0.01, "clock_white_m": 0.01, "period_s": 10800.0} | changed
         wrong.append(scheme != "none" and vars(errors) != expected)
     own = '[errors]\nradial_m = 0.5\nperiod_s = 60.0\n[estimate]\nsettings = "honest"\n'
     plan = plan_of(settings_of(tmp_path, own))
@@ -215,7 +213,7 @@ def test_satellites_are_kept_evenly(tmp_path):
         ("keep = 2", "keep = 145", "[constellation] keep = 145: there are 144 satellites."),
         ("stations = 2", "stations = 7", "stations = 7: expected the first so many of SHAO, URUM"),
         ("days = 1", "days = 2\n[estimate]\nbootstrap_draws = 10",
-         "bootstrap_draws = 10: expected 2 or more with [campaign] days = 3 or more, or 0; days = "),
+         "bootstrap_draws = 10: expected 2 or more with [campaign] days = 3 or more, or 0; "),
         ("sampling_s = 300.0", '[delays]\nmodel = "white"\ndays = 2',
          "[delays] days = 2: there are 1; expected at most [campaign] days."),
         ("sampling_s = 300.0", '[errors]\nscheme = "radial-3-cm"',

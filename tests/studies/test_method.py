@@ -154,7 +154,7 @@ def test_a_trial_depends_on_its_number_only(name, prepared, evidence):
 
 @methods
 def test_another_seed_draws_other_errors(name, prepared, tmp_path):
-    study, _, trials = prepared[name]
+    _, _, trials = prepared[name]
     other = load_text(tmp_path, TEXTS[name].replace("seed = 3", "seed = 4"))
     point = other.method.prepare(other.settings, tmp_path)
     found = outcomes_of(point, np.arange(8), other.method.tile)
@@ -190,7 +190,7 @@ def test_statistics_have_the_same_names_with_and_without_trials(name, prepared, 
         there = other.method.prepare(other.settings, tmp_path)
         known |= set(other.method.statistics(there, NUM_TRIALS).columns())
     if name == "calibration":  # correlations and delays per epoch, where they are asked for
-        other = load_text(tmp_path, f'{CALIBRATION}[estimate]\ncorrelations = true\n{DELAYS}')
+        other = load_text(tmp_path, f"{CALIBRATION}[estimate]\ncorrelations = true\n{DELAYS}")
         there = other.method.prepare(other.settings, tmp_path)
         known |= set(other.method.statistics(there, NUM_TRIALS).columns())
     for one in study.method.plots:
