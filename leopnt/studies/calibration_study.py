@@ -35,6 +35,7 @@ from leopnt.studies.method import (
     Prepared,
     Quantity,
 )
+from leopnt.studies.variants import with_variant
 
 TRIAL = HostTrial(calibration_trial)
 
@@ -64,11 +65,19 @@ class CalibrationStudy(AbstractStudyMethod):
         {
             "kind": "sweep",
             "name": "offset",
-            "title": "Errors and formal sigmas of the offsets",
-            "y": ["error_x", "error_y", "error_z", "formal_x", "formal_y", "formal_z"],
+            "title": "Errors of the offsets",
+            "y": ["error_x", "error_y", "error_z"],
+            "y_label": "RMS over satellites [mm]",
+            "caption": "RMS over satellites and trials.",
+        },
+        {
+            "kind": "sweep",
+            "name": "sigma",
+            "title": "Formal and honest sigmas of the offsets",
+            "y": ["formal_x", "formal_y", "formal_z", "honest_x", "honest_y", "honest_z"],
             "y_label": "RMS over satellites [mm]",
             "log_y": True,
-            "caption": "RMS over satellites and trials.",
+            "caption": "Where orbits are not considered, the honest sigma is the formal one.",
         },
         {
             "kind": "sweep",
@@ -114,7 +123,7 @@ class CalibrationStudy(AbstractStudyMethod):
         return []
 
     def prepare(self, settings: CalibrationStudySettings, folder: Path) -> Prepared:
-        return Prepared(1, TRIAL, plan_of(settings), {}, {})
+        return Prepared(1, TRIAL, plan_of(with_variant(settings)), {}, {})
 
     def statistics(self, point: Prepared, trials_per_case: int) -> AbstractStatistics:
         return CalibrationStatistics(point.shared.asked, trials_per_case)

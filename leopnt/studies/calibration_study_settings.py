@@ -32,6 +32,7 @@ from leopnt.methods.calibration import (
 )
 from leopnt.scenes.settings import SettingsTable, shown, table_of
 from leopnt.studies.method import CommonSettings
+from leopnt.studies.variants import Variants, raw_with_variant, variant_problems
 
 SCHEMES = {
     "none": NO_ERRORS,
@@ -46,6 +47,9 @@ SCHEMES = {
 """Errors of orbits and clocks by name: none, the six published schemes, and one more period."""
 
 MAX_SATELLITES = 2000
+VARIED = ("constellation", "campaign", "errors", "noise", "estimate", "delays")
+"""Tables whose keys a variant may change."""
+
 _SIZE = ("satellites", "planes", "altitude_km")
 
 Scheme = Literal[
@@ -207,6 +211,10 @@ class CalibrationStudySettings(CommonSettings):
     noise: CalibrationNoiseTable = Field(default=CalibrationNoiseTable(), description="a table")
     estimate: EstimateTable = Field(default=EstimateTable(), description="a table")
     delays: DelaysTable = Field(default=DelaysTable(), description="a table")
+    variants: Variants = Field(
+        default={}, description="a table: name = the keys that differ, as { campaign.days = 3 }"
+    )
+    variant: str = Field(default="", description="the name of one of [variants]; empty for none")
 
 
 def scene_of(settings: CalibrationStudySettings) -> Scene:
@@ -267,6 +275,8 @@ def delay_model_of(table: DelaysTable) -> DelayModel | None:
 
 def calibration_problems(raw: dict[str, Any]) -> Iterator[str]:
     """Sentences on tables that contradict each other or themselves."""
+    yield from variant_problems(CalibrationStudySettings, raw, VARIED)
+    raw = raw_with_variant(raw)
     star, campaign = table_of(raw, "constellation"), table_of(raw, "campaign")
     estimate, delays = table_of(raw, "estimate"), table_of(raw, "delays")
     yield from _star_problems(star)

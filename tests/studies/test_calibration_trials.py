@@ -14,10 +14,11 @@ from leopnt.methods import calibration as cal
 from leopnt.studies import Threads, catalog, catalog_study, run_study
 from leopnt.studies.calibration_statistics import CalibrationStatistics
 from leopnt.studies.calibration_study import METHOD, plan_of
-from leopnt.studies.calibration_study_settings import satellites_of
+from leopnt.studies.calibration_study_settings import VARIED, satellites_of
 from leopnt.studies.calibration_study_trial import COMPONENTS, PLAIN, calibration_trial
 from leopnt.studies.method import Quantity
 from leopnt.studies.published import unexplained
+from leopnt.studies.variants import with_variant
 
 NAMES = [one.name for one in catalog() if one.method == "calibration"]
 CONSIDERED = '[estimate]\norbit = "considered"\n'
@@ -194,6 +195,29 @@ def test_tables_mean_the_published_cases(tmp_path, evidence):
     )
 
 
+def test_a_variant_is_the_file_with_its_keys(tmp_path, evidence):
+    own = (
+        '[variants]\n"far" = { constellation.altitude_km = 1500.0, estimate.settings = "honest" }\n'
+    )
+    found = with_variant(load_text(tmp_path, f'variant = "far"\n{own}{CALIBRATION}').settings)
+    head = CALIBRATION.replace("keep = 2", "keep = 2\naltitude_km = 1500.0")
+    plain = load_text(tmp_path, head + '[estimate]\nsettings = "honest"\n').settings
+    evidence(
+        "studies.variants",
+        "tables of a calibration's variant that differ from a file with its keys",
+        "the file",
+        "invariance",
+        achieved=sum(getattr(found, name) != getattr(plain, name) for name in VARIED),
+        tolerance=0,
+    )
+    text = f'variant = "fat"\n{own}'
+    message = refused(tmp_path, "", text + CALIBRATION)
+    assert "variant = 'fat': is not in [variants]. Did you mean 'far'? Known: far." in message
+    text = 'variant = "x"\n[variants]\nx = { campaign.days = 1, delays.days = 3 }\n'
+    message = refused(tmp_path, "", text + CALIBRATION)
+    assert "[delays] days = 3: there are 1; expected at most" in message
+
+
 def test_satellites_are_kept_evenly(tmp_path):
     head = CALIBRATION.replace("keep = 2", 'preset = "C"\nkeep = 5')
     table = load_text(tmp_path, head).settings.constellation
@@ -321,14 +345,14 @@ def test_trends_are_those_of_the_independent_implementation():
 @pytest.mark.filterwarnings("ignore::leopnt.errors.LeopntWarning")
 def test_clock_noise_of_two_centimeters_adds_300_square_millimeters():
     found = whole("delay-models")
-    model, scheme = found["delays.model"].values, found["errors.scheme"].values
-    sigma, error = found["delays.sigma_m"].values, found["series_error"].values
-    white = (model == "white") & (sigma == 0.03)
-    base, noisy = (error[white & (scheme == one)][0] for one in ("baseline", "white-clock-2-cm"))
+    names = found["variant"].values.tolist()
+    error, formal = found["series_error"].values, found["series_formal"].values
+    base, noisy = (error[names.index(one)] for one in ("white 3 cm", "white 3 cm, clock 2 cm"))
     assert 240.0 < noisy**2 - base**2 < 360.0
-    shared = (model == "shared-level") & (scheme == "none")
-    ratio = found["series_formal"].values[shared] / error[shared]
-    assert np.all((ratio > 0.6) & (ratio < 1.6))
+    shared = names.index("shared 3 cm, exact")
+    assert 0.6 < formal[shared] / error[shared] < 1.6
+    # A level that counts once per epoch promises four times too much.
+    assert formal[names.index("white 3 cm")] < 0.4 * base
 
 
 def test_outcomes_name_every_component():
