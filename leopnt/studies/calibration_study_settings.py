@@ -31,8 +31,7 @@ from leopnt.methods.calibration import (
     polar_star,
 )
 from leopnt.scenes.settings import SettingsTable, shown, table_of
-from leopnt.studies.method import CommonSettings
-from leopnt.studies.variants import Variants, raw_with_variant, variant_problems
+from leopnt.studies.variants import VariedSettings, raw_with_variant, variant_problems
 
 SCHEMES = {
     "none": NO_ERRORS,
@@ -202,7 +201,7 @@ class DelaysTable(SettingsTable):
     days: int = Field(default=1, ge=1, le=60, description="the first so many days, 1 to 60")
 
 
-class CalibrationStudySettings(CommonSettings):
+class CalibrationStudySettings(VariedSettings):
     """A calibration study."""
 
     constellation: StarTable = Field(default=StarTable(), description="a table")
@@ -211,10 +210,6 @@ class CalibrationStudySettings(CommonSettings):
     noise: CalibrationNoiseTable = Field(default=CalibrationNoiseTable(), description="a table")
     estimate: EstimateTable = Field(default=EstimateTable(), description="a table")
     delays: DelaysTable = Field(default=DelaysTable(), description="a table")
-    variants: Variants = Field(
-        default={}, description="a table: name = the keys that differ, as { campaign.days = 3 }"
-    )
-    variant: str = Field(default="", description="the name of one of [variants]; empty for none")
 
 
 def scene_of(settings: CalibrationStudySettings) -> Scene:

@@ -13,8 +13,7 @@ from pydantic import Field
 from leopnt.antennas.beams import B52_RINGS, BeamRing, SeparableBeams, ring_beams
 from leopnt.methods.power import HeightPrior, PowerScene, Shell, power_scene
 from leopnt.scenes.settings import SettingsTable, shown, table_of
-from leopnt.studies.method import CommonSettings
-from leopnt.studies.variants import Variants, raw_with_variant, variant_problems
+from leopnt.studies.variants import VariedSettings, raw_with_variant, variant_problems
 
 Rings = Annotated[list[float], Field(min_length=4, max_length=4)]
 Axis = Annotated[list[float], Field(min_length=3, max_length=3)]
@@ -189,7 +188,7 @@ class PowerMethodTable(SettingsTable):
     )
 
 
-class PowerSettings(CommonSettings):
+class PowerSettings(VariedSettings):
     """The whole file of a power positioning study."""
 
     orbit: OrbitTable = Field(default=OrbitTable(), description="a table")
@@ -200,10 +199,6 @@ class PowerSettings(CommonSettings):
     height: HeightTable = Field(default=HeightTable(), description="a table")
     calibration: CalibrationTable = Field(default=CalibrationTable(), description="a table")
     method: PowerMethodTable = Field(default=PowerMethodTable(), description="a table")
-    variants: Variants = Field(
-        default={}, description="a table: name = the keys that differ, as { antenna.elements = 4 }"
-    )
-    variant: str = Field(default="", description="the name of one of [variants]; empty for none")
 
 
 def antenna_of(table: BeamsTable) -> SeparableBeams:

@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
+
+from pydantic import Field
 
 from leopnt.errors import did_you_mean
 from leopnt.scenes.settings import SettingsTable, field_problems, shown, table_of
-
-Variants = dict[str, dict[str, dict[str, Any]]]
-
-
-class HasVariants(Protocol):
-    """Settings with tables `variants` and the name `variant` of the one that is taken."""
-
-    variants: Variants
-    variant: str
-
-    def model_copy(self, *, update: Any = None, deep: bool = False) -> Any:
-        """As every model of pydantic has it."""
-        ...
+from leopnt.studies.method import CommonSettings
 
 
-Settings = TypeVar("Settings", bound=HasVariants)
+class VariedSettings(CommonSettings):
+    """A study file with variants."""
+
+    variants: dict[str, dict[str, dict[str, Any]]] = Field(
+        default={}, description="a table: name = the keys that differ, as { table.key = 4 }"
+    )
+    variant: str = Field(default="", description="the name of one of [variants]; empty for none")
+
+
+Settings = TypeVar("Settings", bound=VariedSettings)
 
 
 def with_variant(settings: Settings) -> Settings:
