@@ -36,6 +36,7 @@ MODULES = {
     "power": "leopnt.studies.power_study",
     "astars": "leopnt.studies.astars_study",
     "urban": "leopnt.studies.urban_study",
+    "calibration": "leopnt.studies.calibration_study",
 }
 """Module of each method that can be studied; its `METHOD` is the `AbstractStudyMethod`."""
 
@@ -127,13 +128,26 @@ class Quantity:
 
 
 @dataclasses.dataclass(frozen=True)
+class HostTrial:
+    """A trial that is a plain Python function: work of NumPy and BLAS, seconds or more for each.
+
+    Attributes:
+        function: of module level, (number of the trial, shared) -> dict of numbers or arrays with
+            "status" among them; it draws its noise from the number alone, keeps no state, and is
+            called by several threads at once.
+    """
+
+    function: Callable[[int, Any], Mapping[str, Any]]
+
+
+@dataclasses.dataclass(frozen=True)
 class Prepared:
     """One point of a study, ready to run.
 
     Attributes:
         num_cases: places and times at which every trial is repeated.
         kernel: pure JAX function of module level, (index of the trial, shared) -> dict of arrays
-            with "status" among them; it draws its noise from the index alone.
+            with "status" among them; it draws its noise from the index alone. Or a `HostTrial`.
         shared: pytree that the kernel gets.
         cases: columns over "case" that tell the cases apart, the same at every point.
         values: columns over "case" of this point (bounds, satellites in view).
@@ -141,7 +155,7 @@ class Prepared:
     """
 
     num_cases: int
-    kernel: Callable[[Any, Any], dict[str, Any]]
+    kernel: Callable[[Any, Any], dict[str, Any]] | HostTrial
     shared: PyTree
     cases: Mapping[str, Column]
     values: Mapping[str, Column]
@@ -167,8 +181,9 @@ class AbstractStudyMethod(abc.ABC):
         name: as `[study] method` calls it.
         summary: one line for lists.
         settings: type of the whole study file.
-        tile: trials that a kernel advances together.
-        chunk_trials: trials of one file; a multiple of 8 tiles runs best.
+        tile: trials that a kernel advances together; 1 for trials on the host.
+        chunk_trials: trials of one file; a multiple of 8 tiles runs best, 1 for trials on the host
+            that take seconds.
         outcomes: what the kernel returns for every trial, by name.
         evidence: capabilities that the result rests on, rows of the evidence table.
         headline: columns that the report's sentences and table show, most important first; empty

@@ -11,10 +11,9 @@ from jaxtyping import Float
 from pydantic import Field
 
 from leopnt.antennas.beams import B52_RINGS, BeamRing, SeparableBeams, ring_beams
-from leopnt.errors import did_you_mean
 from leopnt.methods.power import HeightPrior, PowerScene, Shell, power_scene
-from leopnt.scenes.settings import SettingsTable, field_problems, shown, table_of
-from leopnt.studies.method import CommonSettings
+from leopnt.scenes.settings import SettingsTable, shown, table_of
+from leopnt.studies.variants import VariedSettings, raw_with_variant, variant_problems
 
 Rings = Annotated[list[float], Field(min_length=4, max_length=4)]
 Axis = Annotated[list[float], Field(min_length=3, max_length=3)]
@@ -189,7 +188,7 @@ class PowerMethodTable(SettingsTable):
     )
 
 
-class PowerSettings(CommonSettings):
+class PowerSettings(VariedSettings):
     """The whole file of a power positioning study."""
 
     orbit: OrbitTable = Field(default=OrbitTable(), description="a table")
@@ -200,20 +199,6 @@ class PowerSettings(CommonSettings):
     height: HeightTable = Field(default=HeightTable(), description="a table")
     calibration: CalibrationTable = Field(default=CalibrationTable(), description="a table")
     method: PowerMethodTable = Field(default=PowerMethodTable(), description="a table")
-    variants: dict[str, dict[str, dict[str, Any]]] = Field(
-        default={}, description="a table: name = the keys that differ, as { antenna.elements = 4 }"
-    )
-    variant: str = Field(default="", description="the name of one of [variants]; empty for none")
-
-
-def with_variant(settings: PowerSettings) -> PowerSettings:
-    """The settings with the keys of the variant that they name."""
-    changed = {
-        name: type(table).model_validate(table.model_dump() | changes)
-        for name, changes in settings.variants.get(settings.variant, {}).items()
-        for table in [getattr(settings, name)]
-    }
-    return settings.model_copy(update=changed)
 
 
 def antenna_of(table: BeamsTable) -> SeparableBeams:
@@ -300,13 +285,8 @@ def start_of(method: PowerMethodTable) -> str:
 
 def power_problems(raw: dict[str, Any]) -> Iterator[str]:
     """Sentences on tables that contradict each other or themselves."""
-    wrong = list(_variant_problems(raw))
-    yield from wrong
-    changes = table_of(raw, "variants", str(raw.get("variant", "")))
-    if changes and not wrong:
-        raw = raw | {name: table_of(raw, name) | table_of(changes, name) for name in changes}
-        for problem in field_problems(PowerSettings, raw):
-            yield f"variant {shown(raw['variant'])}: {problem}"
+    yield from variant_problems(PowerSettings, raw, VARIED)
+    raw = raw_with_variant(raw)
     yield from _grid_problems(table_of(raw, "grid"))
     yield from _method_problems(table_of(raw, "method"))
     modelled = table_of(raw, "calibration").get("modelled_db")
@@ -316,24 +296,6 @@ def power_problems(raw: dict[str, Any]) -> Iterator[str]:
             f"[calibration] modelled_db = {shown(modelled)}: goes with [method] estimator = 'gls', "
             f"not with {shown(estimator)}."
         )
-
-
-def _variant_problems(raw: dict[str, Any]) -> Iterator[str]:
-    """Variants that change what a sweep cannot, and a variant that is not there."""
-    variants = table_of(raw, "variants")
-    for name, changes in variants.items():
-        for table in changes if isinstance(changes, dict) else ():
-            if table not in VARIED:
-                close = did_you_mean(table, VARIED)
-                yield (
-                    f"[variants] {shown(name)}: cannot change {shown(table)}.{close} Accepted: "
-                    f"{', '.join(VARIED)}."
-                )
-    name = raw.get("variant", "")
-    if isinstance(name, str) and name and name not in variants:
-        known = ", ".join(variants) or "none"
-        close = did_you_mean(name, variants)
-        yield f"variant = {shown(name)}: is not in [variants].{close} Known: {known}."
 
 
 def _grid_problems(table: dict[str, Any]) -> Iterator[str]:

@@ -52,9 +52,9 @@ from leopnt.studies.power_settings import (
     sigma_cal_of,
     start_of,
     users_of,
-    with_variant,
 )
 from leopnt.studies.power_statistics import Bounds, PowerStatistics
+from leopnt.studies.variants import with_variant
 
 TILE = 250
 

@@ -14,7 +14,7 @@ from leopnt.scenes.settings import SettingsTable, shown, table_of
 from leopnt.studies.sweep import points_of
 
 Value = bool | int | float | str
-HELD, DIFFERS, NOT_REPRODUCIBLE = "held", "differs", "not reproducible"
+HELD, FITTED, DIFFERS, NOT_REPRODUCIBLE = "held", "fitted", "differs", "not reproducible"
 _NO_REASON = "no reason is known"
 _MOST_SHOWN = 8
 
@@ -37,6 +37,9 @@ class PublishedTable(SettingsTable):
         gt=0, description="how far ours may be from it, in the same unit, above 0"
     )
     source: str = Field(min_length=1, description="text: paper, and table or figure")
+    fitted: str = Field(
+        default="", description="text: what of ours was chosen so that it agrees, where that is so"
+    )
     why: str = Field(default="", description="text: why ours differs, where it is known to")
     not_reproducible: str = Field(
         default="", description="text: why it cannot be reproduced, where that is so"
@@ -107,8 +110,9 @@ def _are_same(stored: Any, value: Value) -> bool:
 def with_verdicts(dataset: xr.Dataset, published: list[PublishedTable]) -> xr.Dataset:
     """The result with one row per published number: ours, and whether it held.
 
-    held: within the tolerance; differs: it is not, with the reason that the file knows; not
-    reproducible: the file says why. A number that the result does not have differs.
+    held: within the tolerance; fitted: so it is, and the file says what was chosen for that;
+    differs: it is not, with the reason that the file knows; not reproducible: the file says why. A
+    number that the result does not have differs.
     """
     if not published:
         return dataset
@@ -146,7 +150,7 @@ def _row(dataset: xr.Dataset, one: PublishedTable) -> dict[str, Any]:
     if one.not_reproducible:
         verdict, reason = NOT_REPRODUCIBLE, one.not_reproducible
     elif math.isfinite(ours) and abs(ours - one.value) <= one.tolerance:
-        verdict, reason = HELD, ""
+        verdict, reason = (FITTED, one.fitted) if one.fitted else (HELD, "")
     elif math.isfinite(ours):
         verdict, reason = DIFFERS, one.why or _NO_REASON
     else:

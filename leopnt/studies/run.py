@@ -140,7 +140,8 @@ def estimate_cost(study: Study, workers: AbstractWorkers | None = None) -> Estim
     workers = workers or default_workers()
     per_point = trials_per_point(study)
     total = per_point * len(study.points)
-    start_s, each_s = time_of_trials(study, _TIMED_TILES * study.method.tile)
+    timed = min(_TIMED_TILES * study.method.tile, study.method.chunk_trials)
+    start_s, each_s = time_of_trials(study, timed)
     sizes = {"enu": 3}
     per_trial = sum(
         8 * math.prod(sizes[dim] for dim in quantity.dims)

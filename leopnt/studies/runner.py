@@ -24,10 +24,12 @@ from multiprocessing import get_context, parent_process
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Int
 
 from leopnt.errors import LeopntError
 from leopnt.inference.batch import batch_map
-from leopnt.studies.method import Prepared
+from leopnt.inference.blas_threads import one_blas_thread
+from leopnt.studies.method import HostTrial, Prepared
 from leopnt.studies.plan import Chunk, chunks_of
 from leopnt.studies.store import RunFolder
 from leopnt.studies.study_file import Study, load_study
@@ -151,10 +153,22 @@ def _prepared(marked: _ByMark, point: int) -> Prepared:
 
 def compute_chunk(study: Study, chunk: Chunk) -> dict[str, np.ndarray]:
     """Outcomes of the trials of a chunk, from their numbers alone: who computes it is no matter."""
-    point = prepared_point(study, chunk.point)
-    return batch_map(
-        point.kernel, chunk.index, shared=point.shared, tile=study.method.tile, threads=1
-    )
+    return outcomes_of(prepared_point(study, chunk.point), chunk.index, study.method.tile)
+
+
+def outcomes_of(
+    point: Prepared, index: Int[np.ndarray, " trial"], tile: int
+) -> dict[str, np.ndarray]:
+    """Outcomes of the trials of these numbers, compiled or on the host, one after the other."""
+    if isinstance(point.kernel, HostTrial):
+        return _on_host(point.kernel, index, point.shared)
+    return batch_map(point.kernel, index, shared=point.shared, tile=tile, threads=1)
+
+
+def _on_host(trial: HostTrial, index: Int[np.ndarray, " trial"], shared) -> dict[str, np.ndarray]:
+    with one_blas_thread():  # more of them would round differently
+        rows = [trial.function(int(number), shared) for number in index]
+    return {name: np.stack([np.asarray(row[name]) for row in rows]) for name in rows[0]}
 
 
 def run_chunks(

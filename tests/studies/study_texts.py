@@ -99,6 +99,19 @@ height_m = 8.0
 from_m = -10.0
 """
 
+CALIBRATION = """
+[study]
+method = "calibration"
+trials = 20
+seed = 3
+[constellation]
+keep = 2
+[campaign]
+stations = 2
+days = 1
+sampling_s = 300.0
+"""
+
 
 def load_text(folder: Path, text: str, name: str = "study.toml") -> Study:
     """Write a study file and load it."""

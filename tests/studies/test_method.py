@@ -7,12 +7,23 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
-from study_texts import ASTARS, DOPPLER, NINE_D, NINE_D_RANDOM, PACE, POWER, PVT, URBAN, load_text
+from study_texts import (
+    ASTARS,
+    CALIBRATION,
+    DOPPLER,
+    NINE_D,
+    NINE_D_RANDOM,
+    PACE,
+    POWER,
+    PVT,
+    URBAN,
+    load_text,
+)
 
 from leopnt.errors import LeopntError
-from leopnt.inference.batch import batch_map
 from leopnt.studies import AbstractStudyMethod, method_of
-from leopnt.studies.method import MODULES, CommonSettings
+from leopnt.studies.method import MODULES, CommonSettings, HostTrial
+from leopnt.studies.runner import outcomes_of
 
 TEXTS = {
     "pvt": PVT,
@@ -23,7 +34,10 @@ TEXTS = {
     "power": POWER,
     "astars": ASTARS,
     "urban": URBAN,
+    "calibration": CALIBRATION,
 }
+ON_HOST = ("calibration",)
+DELAYS = '[delays]\nmodel = "white"\n'
 FIXES = ["pvt", "doppler_fix"]
 VALUE = dict.fromkeys(FIXES, "error_enu_m") | {
     "nine_d": "orientation_bound",
@@ -32,8 +46,11 @@ VALUE = dict.fromkeys(FIXES, "error_enu_m") | {
     "power": "position_error",
     "astars": "error_enu",
     "urban": "error_enu_m",
+    "calibration": "error_x",
 }
 """What differs from trial to trial."""
+ALONE = ("nine_d_random", "pace", "astars", "calibration")
+"""Methods without users."""
 NUM_TRIALS = 20
 """Of each case in these files."""
 
@@ -47,9 +64,7 @@ def prepared(tmp_path_factory):
         study = load_text(folder, text)
         point = study.method.prepare(study.settings, folder)
         index = np.arange(point.num_cases * NUM_TRIALS)
-        trials = batch_map(
-            point.kernel, index, shared=point.shared, tile=study.method.tile, threads=1
-        )
+        trials = outcomes_of(point, index, study.method.tile)
         found[name] = (study, point, trials)
     return found
 
@@ -70,7 +85,10 @@ def test_a_method_says_what_it_is(name):
     assert method.name == name
     assert 10 < len(method.summary) < 80
     assert issubclass(method.settings, CommonSettings)
-    assert method.chunk_trials % (8 * method.tile) == 0
+    if name in ON_HOST:
+        assert method.chunk_trials == method.tile == 1
+    else:
+        assert method.chunk_trials % (8 * method.tile) == 0
     assert f'method = "{name}"' in method.template
 
 
@@ -106,7 +124,7 @@ def test_what_a_trial_returns_is_what_the_method_declares(name, prepared):
         assert trials[key].shape == (point.num_cases * NUM_TRIALS, *(3 for _ in quantity.dims))
         assert quantity.units
         assert quantity.long_name
-    assert point.num_cases == (1 if name in ("nine_d_random", "pace", "astars") else 2)
+    assert point.num_cases == (1 if name in ALONE else 2)
 
 
 @methods
@@ -121,7 +139,7 @@ def test_trials_are_all_solved_and_all_different(name, prepared):
 def test_a_trial_depends_on_its_number_only(name, prepared, evidence):
     study, point, trials = prepared[name]
     index = np.array([7, 11, 3])
-    alone = batch_map(point.kernel, index, shared=point.shared, tile=study.method.tile, threads=1)
+    alone = outcomes_of(point, index, study.method.tile)
     worst_m = np.abs(alone[VALUE[name]] - trials[VALUE[name]][index]).max()
     evidence(
         "studies.method",
@@ -136,12 +154,10 @@ def test_a_trial_depends_on_its_number_only(name, prepared, evidence):
 
 @methods
 def test_another_seed_draws_other_errors(name, prepared, tmp_path):
-    study, _, trials = prepared[name]
+    _, _, trials = prepared[name]
     other = load_text(tmp_path, TEXTS[name].replace("seed = 3", "seed = 4"))
     point = other.method.prepare(other.settings, tmp_path)
-    found = batch_map(
-        point.kernel, np.arange(8), shared=point.shared, tile=study.method.tile, threads=1
-    )
+    found = outcomes_of(point, np.arange(8), other.method.tile)
     assert not np.any(found[VALUE[name]] == trials[VALUE[name]][:8])
 
 
@@ -173,6 +189,10 @@ def test_statistics_have_the_same_names_with_and_without_trials(name, prepared, 
         other = load_text(tmp_path, f'{ASTARS}[method]\ncompute = "{compute}"\n')
         there = other.method.prepare(other.settings, tmp_path)
         known |= set(other.method.statistics(there, NUM_TRIALS).columns())
+    if name == "calibration":  # correlations and delays per epoch, where they are asked for
+        other = load_text(tmp_path, f"{CALIBRATION}[estimate]\ncorrelations = true\n{DELAYS}")
+        there = other.method.prepare(other.settings, tmp_path)
+        known |= set(other.method.statistics(there, NUM_TRIALS).columns())
     for one in study.method.plots:
         names = {"rmse_3d", "bound_3d"} if name in FIXES else set(one.get("y", ()))
         assert names <= known or one["kind"] != "sweep"
@@ -185,7 +205,8 @@ def test_the_kernel_is_a_function_of_module_level_or_kept(name, prepared):
     study, point, _ = prepared[name]
     again = study.method.prepare(study.settings, study.folder)
     assert again.kernel is point.kernel
-    assert inspect.isfunction(point.kernel)
+    assert isinstance(point.kernel, HostTrial) == (name in ON_HOST)
+    assert inspect.isfunction(point.kernel.function if name in ON_HOST else point.kernel)
     assert jax.tree.structure(again.shared) == jax.tree.structure(point.shared)
 
 

@@ -19,8 +19,9 @@ from leopnt.methods.power import (
 )
 from leopnt.studies import Threads, catalog, catalog_study, run_study
 from leopnt.studies.power_kernel import trial_keys
-from leopnt.studies.power_settings import antenna_of, scene_of, with_variant
+from leopnt.studies.power_settings import antenna_of, scene_of
 from leopnt.studies.published import unexplained
+from leopnt.studies.variants import with_variant
 
 HEAD = '[study]\nmethod = "power"\ntrials = 10\nseed = 3\n'
 SEED = '[method]\nestimator = "seed"\n'

@@ -39,6 +39,8 @@ def test_a_result_without_published_numbers_stays_as_it_is():
         ({"value": 1.125, "tolerance": 0.125}, 1.0, "held", ""),
         ({"value": 1.2, "why": "their noise"}, 1.0, "differs", "their noise"),
         ({"value": 1.2}, 1.0, "differs", "no reason is known"),
+        ({"value": 1.05, "fitted": "noise"}, 1.0, "fitted", "noise"),
+        ({"value": 1.2, "fitted": "noise", "why": "axes"}, 1.0, "differs", "axes"),
         ({"value": 9.0, "not_reproducible": "no data"}, 1.0, "not reproducible", "no data"),
         ({"quantity": "rmse_2d"}, np.nan, "differs", "the result has no rmse_2d there"),
         (

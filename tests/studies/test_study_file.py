@@ -324,7 +324,7 @@ def filled(name):
     if "time" in raw:
         raw["time"]["start"] = "2025-12-28T12:00:00Z"
     number = {"quantity": "rmse_3d", "value": 1.0, "tolerance": 1.0, "source": "x"}
-    raw["published"] = [{**number, "at": {path: values[0]}, "why": "", "not_reproducible": ""}]
+    raw["published"] = [{**number, "at": {path: values[0]}, "fitted": "", "why": ""}]
     yield raw
     if "users" not in raw:
         return
