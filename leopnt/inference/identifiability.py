@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import mpmath
@@ -156,7 +156,7 @@ class ExactInformation:
         if not (self.is_decided and swept.is_decided):
             verdict = Verdict.UNDECIDED
         smallest = float(min(swept.pivots)) if swept.pivots else 0.0
-        null = tuple(self._null_vector(swept, j) for j in range(size) if j not in swept.used)
+        null = tuple(self._null_vectors(swept))
         return ExactVerdict(verdict, len(swept.used), smallest, null, self.unknowns)
 
     def covariance(self, name: str) -> Float[np.ndarray, "size size"]:
@@ -170,7 +170,7 @@ class ExactInformation:
         if len(swept.used) < size:
             return np.full((size, size), np.inf)
         unit = np.multiply.outer(own.length, own.length)
-        return (swept.matrix[:size, size:] / unit).astype(float)
+        return (-swept.matrix[size:, size:] / unit).astype(float)
 
     def sigma(self, name: str) -> float:
         """Root sum of squares of the standard deviations of one field, SI."""
@@ -197,16 +197,20 @@ class ExactInformation:
         number = EXACT.sqrt(value[order[-1]] / value[order[0]])
         return Conditioning(float(number), _direction(self.unknowns, weakest, si))
 
-    def _null_vector(self, swept: _Swept, dependent: int) -> Direction:
-        """The combination of the columns used that cancels a dependent one."""
-        scaled = [EXACT.zero] * self.unknowns.size
-        for i in swept.used:
-            scaled[i] = -swept.matrix[i, dependent]
-        scaled[dependent] = EXACT.one
-        largest = max(abs(x) for x in scaled)
-        scaled = [x if abs(x) > _ZERO_ENTRY * largest else EXACT.zero for x in scaled]
+    def _null_vectors(self, swept: _Swept) -> Iterator[Direction]:
+        """For each dependent column, the combination of those used that cancels it."""
+        size, used = self.unknowns.size, list(swept.used)
+        dependent = [j for j in range(size) if j not in used]
+        combination = _combination(swept, dependent)
         safe = [length if length > 0 else EXACT.one for length in self.length]
-        return _direction(self.unknowns, scaled, [x / d for x, d in zip(scaled, safe, strict=True)])
+        for place, j in enumerate(dependent):
+            scaled = np.full(size, EXACT.zero, dtype=object)
+            scaled[used] = -combination[:, place]
+            scaled[j] = EXACT.one
+            largest = max(abs(x) for x in scaled)
+            scaled = [x if abs(x) > _ZERO_ENTRY * largest else EXACT.zero for x in scaled]
+            si = [x / d for x, d in zip(scaled, safe, strict=True)]
+            yield _direction(self.unknowns, scaled, si)
 
     def _others(self, names: str | Sequence[str]) -> tuple[str, ...]:
         self.unknowns.indices(names)
@@ -252,7 +256,11 @@ def exact_information(
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Swept:
-    """A Gram matrix after sweeping: which columns served as pivots, and what is left."""
+    """A Gram matrix after elimination: which columns served as pivots, and what is left.
+
+    Rows and columns that were not used hold the Schur complement. A row that was used holds, in
+    the columns used after it and in those not used, its row of a unit upper triangular system.
+    """
 
     matrix: np.ndarray
     used: tuple[int, ...]
@@ -261,12 +269,8 @@ class _Swept:
 
 
 def _sweep(gram: np.ndarray, candidates: np.ndarray) -> _Swept:
-    """Gauss-Jordan elimination with the largest pivot first: the pivots of pivoted Cholesky.
-
-    Afterwards the rows of columns that were used hold G_uu^-1 G_u., the others the Schur
-    complement.
-    """
-    matrix, left = gram.copy(), [int(j) for j in candidates]
+    """Gauss elimination with the largest pivot first: the pivots of pivoted Cholesky."""
+    matrix, left, rest = gram.copy(), [int(j) for j in candidates], list(range(len(gram)))
     used, pivots, is_decided = [], [], True
     while left:
         j = max(left, key=lambda i: matrix[i, i])
@@ -274,18 +278,29 @@ def _sweep(gram: np.ndarray, candidates: np.ndarray) -> _Swept:
         if pivot < GENUINE_PIVOT:
             is_decided = bool(pivot < ZERO_PIVOT)
             break
-        row = matrix[j] / pivot
-        others = np.arange(len(matrix)) != j
-        matrix[others] -= np.outer(matrix[others, j], row)
-        matrix[j] = row
         left.remove(j)
+        rest.remove(j)
+        # Most unknowns share few observations: many entries are exactly zero.
+        below = [i for i in rest if matrix[i, j]]
+        across = [i for i in rest if matrix[j, i]]
+        matrix[j, across] /= pivot
+        matrix[np.ix_(below, across)] -= np.outer(matrix[below, j], matrix[j, across])
         used.append(j)
         pivots.append(pivot)
     return _Swept(matrix, tuple(used), tuple(pivots), is_decided)
 
 
+def _combination(swept: _Swept, columns: list[int]) -> np.ndarray:
+    """G_uu^-1 G_uc of the columns used and those given, by back substitution."""
+    used = list(swept.used)
+    x = swept.matrix[np.ix_(used, columns)]
+    for place in reversed(range(len(used))):
+        x[:place] -= np.outer(swept.matrix[used[:place], used[place]], x[place])
+    return x
+
+
 def _bordered(gram: np.ndarray) -> np.ndarray:
-    """[[G, I], [I, 0]]: sweeping the first columns puts G^-1 in the upper right."""
+    """[[G, I], [I, 0]]: eliminating the first columns leaves -G^-1 in the lower right."""
     size = len(gram)
     border = np.full((2 * size, 2 * size), EXACT.zero, dtype=object)
     border[:size, :size] = gram
