@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import jax
 import numpy as np
 from jaxtyping import Float
 
@@ -34,8 +35,13 @@ def link_geometry(
 
 def vertical(station_pos_ecef_m: Float[np.ndarray, "3"]) -> Float[np.ndarray, "3"]:
     """Up along the ellipsoid normal."""
+    return np.asarray(_vertical(station_pos_ecef_m))
+
+
+@jax.jit
+def _vertical(station_pos_ecef_m):
     lat, lon, _ = ecef_to_geodetic(station_pos_ecef_m)
-    return np.asarray(enu_basis(lat, lon))[2]
+    return enu_basis(lat, lon)[2]
 
 
 def leo_partials(
