@@ -7,6 +7,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from leopnt.studies.cluster import Cluster, ClusterError, cluster_at
     from leopnt.studies.library import Entry, catalog, catalog_study, study_schema
     from leopnt.studies.method import (
         AbstractStatistics,
@@ -35,6 +36,8 @@ _HOME = {
     "AbstractStatistics": "method",
     "AbstractStudyMethod": "method",
     "AbstractWorkers": "runner",
+    "Cluster": "cluster",
+    "ClusterError": "cluster",
     "Column": "method",
     "CommonSettings": "method",
     "Entry": "library",
@@ -52,6 +55,7 @@ _HOME = {
     "Threads": "runner",
     "catalog": "library",
     "catalog_study": "library",
+    "cluster_at": "cluster",
     "default_workers": "runner",
     "estimate_cost": "run",
     "load_study": "study_file",
@@ -65,6 +69,8 @@ __all__ = [
     "AbstractStatistics",
     "AbstractStudyMethod",
     "AbstractWorkers",
+    "Cluster",
+    "ClusterError",
     "Column",
     "CommonSettings",
     "Entry",
@@ -82,6 +88,7 @@ __all__ = [
     "Threads",
     "catalog",
     "catalog_study",
+    "cluster_at",
     "default_workers",
     "estimate_cost",
     "load_study",

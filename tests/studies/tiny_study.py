@@ -18,6 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 from pydantic import Field
 
+import leopnt
 from leopnt.inference.status import Status
 from leopnt.scenes.settings import SettingsTable
 from leopnt.studies import gathering, method, runner
@@ -125,6 +126,28 @@ def troubled(compute):
         return compute(study, chunk)
 
     return compute_chunk
+
+
+def hold_chunks(folder):
+    """In a cluster's worker: every chunk but the first waits until the folder holds `go`."""
+    from leopnt.studies import cluster
+
+    compute = cluster.compute_trials
+
+    def held(kernel, tile, chunk, shared):
+        if (chunk.point, chunk.number) != (0, 0):
+            (folder / f"started-{os.getpid()}").touch()
+            while not (folder / "go").exists():
+                time.sleep(0.01)
+        return compute(kernel, tile, chunk, shared)
+
+    cluster.compute_trials = held
+
+
+def claim_version(version):
+    """In a cluster's worker: seem to be another version of leopnt; what it was before."""
+    before, leopnt.__version__ = leopnt.__version__, version
+    return before
 
 
 def hanging(name, function, half):
