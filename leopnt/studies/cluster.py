@@ -46,6 +46,9 @@ if TYPE_CHECKING:
 _ADDRESS = re.compile(r"(?:(?:tcp|tls|ucx|ws|wss)://)?(?:\[[^\]]+\]|[^:/\s]+):(\d+)/?")
 _NOISY = ("distributed.client", "distributed.core", "distributed.comm", "distributed.batched")
 _COUNT_EVERY_S = 1.0
+_OF_WORKER = "__import__('leopnt.studies.cluster', fromlist=['_']).circumstances()"
+_OF_SCHEDULER = "__import__('leopnt.studies.study_file', fromlist=['_']).versions()"
+"""Text, which arrives where our modules are missing."""
 
 
 class ClusterError(LeopntError):
@@ -100,8 +103,9 @@ class Cluster(AbstractWorkers):
         except CancelledError:
             raise ClusterError(self._lost) from None
         except KilledWorker as error:
-            raise _WorkersDiedError(
-                f"{error.allowed_failures + 1} workers died while they computed it (out of memory?)"
+            raise LeopntError(
+                "the cluster gave it up: every worker that tried died (out of memory?), "
+                f"{error.allowed_failures + 1} in all."
             ) from None
 
     @property
@@ -147,10 +151,6 @@ class Cluster(AbstractWorkers):
         if self.num_workers:
             self._seen_s = time.monotonic()
         return self.num_workers
-
-
-class _WorkersDiedError(Exception):
-    """The scheduler gave an item up: too many of its workers died."""
 
 
 class _Packed(NamedTuple):
@@ -336,29 +336,14 @@ def _common_circumstances(client: Client, address: str) -> dict[str, str]:
 
 def _reports(client: Client) -> dict[str, dict[str, str]]:
     """Circumstances of the scheduler, which unpacks what it passes on, and of every worker."""
-
-    def versions_there():  # sent as it is: a module of ours may be missing there
-        try:
-            from leopnt.studies.study_file import versions
-        except ImportError as error:
-            return {"leopnt": f"cannot be imported ({error})"}
-        return versions()
-
-    def circumstances_there():
-        try:
-            from leopnt.studies.cluster import circumstances
-        except ImportError as error:
-            return {"leopnt": f"cannot be imported ({error})"}
-        return circumstances()
-
     answers: dict[str, Any] = {}
     try:
-        answers["the scheduler"] = client.run_on_scheduler(versions_there)
-    except Exception as error:  # whatever another Python makes of ours
+        answers["the scheduler"] = client.run_on_scheduler(eval, _OF_SCHEDULER)
+    except Exception as error:
         answers["the scheduler"] = error
     answers |= {
         f"worker {name}": one
-        for name, one in client.run(circumstances_there, on_error="return").items()
+        for name, one in client.run(eval, _OF_WORKER, on_error="return").items()
     }
     return {
         name: one if isinstance(one, dict) else {"leopnt": f"no answer ({one!r})"}
