@@ -11,6 +11,8 @@ has, each on one core, under the rules of `lapack_guard`.
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import functools
 import hashlib
 import json
@@ -21,19 +23,19 @@ import time
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import CancelledError, Executor, Future
-from contextlib import contextmanager
+from concurrent.futures import Executor, Future
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from leopnt.errors import LeopntError
+from leopnt.studies.method import Prepared
 from leopnt.studies.plan import Chunk
 from leopnt.studies.runner import (
     AbstractWorkers,
     Ended,
     Problem,
-    compute_trials,
     keep_chunk,
+    outcomes_of,
     prepared_point,
 )
 from leopnt.studies.store import RunFolder
@@ -73,15 +75,15 @@ class Cluster(AbstractWorkers):
         self, function: Callable[[Any, Any], Any], items: Iterable[Any], shared: Any = None
     ) -> Results:
         code, parcel = _packed(function), self._sent(shared)
-        with self._pool() as pool:
+        with self.executor() as pool:
             submit = functools.partial(_submit, pool, code, parcel)
             for number, future in as_they_end(submit, items, self._room):
-                yield number, self._result(future)
+                yield number, future.result()
 
     def computed(self, study: Study, folder: RunFolder, missing: list[Chunk]) -> Ended:
         left = dict.fromkeys(range(len(missing)))
         try:
-            with self._pool() as pool:
+            with self.executor() as pool:
                 submit = _StudyTasks(self, pool, study)
                 for number, future in as_they_end(submit, missing, self._room):
                     del left[number]
@@ -91,37 +93,24 @@ class Cluster(AbstractWorkers):
 
     def _kept(self, folder: RunFolder, chunk: Chunk, future: Future) -> Problem | None:
         try:
-            return keep_chunk(folder, chunk, functools.partial(self._result, future))
+            return keep_chunk(folder, chunk, future.result)
         except ClusterError as error:
             return Problem(str(error), True)
-
-    def _result(self, future: Future) -> Any:
-        from distributed import KilledWorker
-
-        try:
-            return future.result()
-        except CancelledError:
-            raise ClusterError(self._lost) from None
-        except KilledWorker as error:
-            raise LeopntError(
-                "the cluster gave it up: every worker that tried died (out of memory?), "
-                f"{error.allowed_failures + 1} in all."
-            ) from None
 
     @property
     def _lost(self) -> str:
         return (
-            f"the scheduler at {self.address} is gone; what was computed is kept where a study "
-            "keeps it: start a cluster and run the same command again to go on."
+            f"the scheduler at {self.address} is gone. Start a cluster and run the same command again "
+            "to go on."
         )
 
-    @contextmanager
-    def _pool(self) -> Iterator[Executor]:
-        pool = self._client.get_executor(pure=False)
+    @contextlib.contextmanager
+    def executor(self) -> Iterator[Executor]:
+        pool = _Pool(self._client, self._lost)
         try:
             yield pool
-        finally:  # what has not ended is given up: Dask cannot tell what runs from what waits
-            pool.shutdown(wait=False)
+        finally:
+            pool.shutdown()
 
     def _sent(self, shared: Any) -> _Sent:
         """A future of packed data: computed again should all workers that hold it die."""
@@ -146,11 +135,53 @@ class Cluster(AbstractWorkers):
         """Count the threads of all workers."""
         try:
             self.num_workers = sum(self._client.nthreads().values())
-        except (OSError, TimeoutError, RuntimeError):
+        except Exception:  # of several packages
             raise ClusterError(self._lost) from None
         if self.num_workers:
             self._seen_s = time.monotonic()
         return self.num_workers
+
+
+class _Pool(Executor):
+    """Submits to Dask; what becomes of Dask's own errors is said in sentences."""
+
+    def __init__(self, client: Client, lost: str):
+        self.inner, self.lost = client.get_executor(pure=False), lost
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future:
+        outer: Future = Future()
+        outer.set_running_or_notify_cancel()
+        try:
+            inner = self.inner.submit(fn, *args, **kwargs)
+        except _closed_client():
+            return failed(ClusterError(self.lost))
+        inner.add_done_callback(functools.partial(self._pass_on, outer))
+        return outer
+
+    def _pass_on(self, outer: Future, inner: Future) -> None:
+        from distributed import KilledWorker
+
+        error = ClusterError(self.lost) if inner.cancelled() else inner.exception()
+        if isinstance(error, KilledWorker):
+            error = LeopntError(
+                "the cluster gave it up: every worker that tried died (out of memory?), "
+                f"{error.allowed_failures + 1} in all."
+            )
+        if error is None:
+            outer.set_result(inner.result())
+        else:
+            outer.set_exception(error)
+
+    def shutdown(self, wait: bool = False, *, cancel_futures: bool = True) -> None:
+        """Give up what has not ended: Dask cannot tell what runs from what waits."""
+        with contextlib.suppress(_closed_client(), OSError):
+            self.inner.shutdown(wait=wait)
+
+
+def _closed_client() -> type[Exception]:
+    from distributed.client import ClosedClientError
+
+    return ClosedClientError
 
 
 class _Packed(NamedTuple):
@@ -189,7 +220,8 @@ class _StudyTasks:
         try:
             if self.sent is None or self.sent[0] != chunk.point:
                 point = prepared_point(self.study, chunk.point)
-                code = _packed(functools.partial(_trials, point.kernel, self.study.method.tile))
+                bare = dataclasses.replace(point, shared=None, cases={}, values={}, warnings=())
+                code = _packed(functools.partial(_trials, bare, self.study.method.tile))
                 self.sent = chunk.point, code, self.cluster._sent(point.shared)
         except Exception as error:  # one point must not take the others with it
             return failed(error)
@@ -200,7 +232,7 @@ class _StudyTasks:
 # The way to the cluster
 
 
-@contextmanager
+@contextlib.contextmanager
 def cluster_at(
     address: str,
     *,
@@ -264,7 +296,7 @@ def _checked(address: str, where: str) -> str:
     return address
 
 
-@contextmanager
+@contextlib.contextmanager
 def _client(address: str, connect_s: float) -> Iterator[Client]:
     try:
         from distributed import Client
@@ -351,7 +383,7 @@ def _reports(client: Client) -> dict[str, dict[str, str]]:
     }
 
 
-@contextmanager
+@contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     """Without the log lines of lost connections, which are told as errors here."""
     loggers = [logging.getLogger(name) for name in _NOISY]
@@ -415,5 +447,5 @@ def _circumstances_here() -> dict[str, str]:
     return circumstances()
 
 
-def _trials(kernel: Callable[..., Any], tile: int, chunk: Chunk, shared: Any) -> dict[str, Any]:
-    return compute_trials(kernel, tile, chunk, shared)
+def _trials(bare: Prepared, tile: int, chunk: Chunk, shared: Any) -> dict[str, Any]:
+    return outcomes_of(dataclasses.replace(bare, shared=shared), chunk.index, tile)

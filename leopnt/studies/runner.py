@@ -12,11 +12,12 @@ import traceback
 from collections.abc import Callable, Collection, Generator, Iterable, Mapping
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import Int
 
 from leopnt.errors import LeopntError
 from leopnt.inference.batch import batch_map
@@ -112,6 +113,10 @@ class AbstractWorkers(abc.ABC):
         """
 
     @abc.abstractmethod
+    def executor(self) -> AbstractContextManager[Executor]:
+        """An executor for plain functions of module level; leaving it gives up what waits."""
+
+    @abc.abstractmethod
     def computed(self, study: Study, folder: RunFolder, missing: list[Chunk]) -> Ended:
         """Compute chunks of a study and keep them in its folder."""
 
@@ -128,6 +133,9 @@ class Threads(AbstractWorkers):
 
     def map(self, function, items, shared=None) -> Results:
         return map_on_threads(self.num_workers, function, items, shared)
+
+    def executor(self) -> AbstractContextManager[Executor]:
+        return stopping(ThreadPoolExecutor(self.num_workers))
 
     def computed(self, study: Study, folder: RunFolder, missing: list[Chunk]) -> Ended:
         pool = functools.partial(self.pool, study, folder)
@@ -146,6 +154,9 @@ class Processes(AbstractWorkers):
 
     def map(self, function, items, shared=None) -> Results:
         return map_on_processes(self.num_workers, function, items, shared)
+
+    def executor(self) -> AbstractContextManager[Executor]:
+        return stopping(process_pool(self.num_workers, int))
 
     def computed(self, study: Study, folder: RunFolder, missing: list[Chunk]) -> Ended:
         pool = functools.partial(self.pool, study, folder)
@@ -198,15 +209,14 @@ def _prepared(marked: _ByMark, point: int) -> Prepared:
 
 def compute_chunk(study: Study, chunk: Chunk) -> dict[str, np.ndarray]:
     """Outcomes of the trials of a chunk, from their numbers alone: who computes it is no matter."""
-    point = prepared_point(study, chunk.point)
-    return compute_trials(point.kernel, study.method.tile, chunk, point.shared)
+    return outcomes_of(prepared_point(study, chunk.point), chunk.index, study.method.tile)
 
 
-def compute_trials(
-    kernel: Callable[..., Any], tile: int, chunk: Chunk, shared: Any
+def outcomes_of(
+    point: Prepared, index: Int[np.ndarray, " trial"], tile: int
 ) -> dict[str, np.ndarray]:
-    """The same from the kernel of a prepared point, the method's tile, and what they share."""
-    return batch_map(kernel, chunk.index, shared=shared, tile=tile, threads=1)
+    """Outcomes of the trials of these numbers, one tile after the other."""
+    return batch_map(point.kernel, index, shared=point.shared, tile=tile, threads=1)
 
 
 def run_chunks(

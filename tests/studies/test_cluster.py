@@ -66,6 +66,8 @@ def test_a_cluster_gives_the_bits_of_this_machine(two_processes, tiny, tmp_path,
         assert workers.num_workers == 2
         there = outcomes(study, tmp_path / "there", workers)
         squares = dict(workers.map(math.pow, range(50), 2.0))
+        with workers.executor() as pool:
+            assert pool.submit(math.pow, 2.0, 5.0).result() == 32.0
     assert squares == {n: n * n for n in range(50)}
     evidence(
         "studies.cluster",
@@ -168,22 +170,22 @@ def test_an_item_that_kills_its_workers_is_given_up(two_processes, monkeypatch):
 
 
 def test_every_chunk_that_can_be_computed_is(in_process, tiny, tmp_path, monkeypatch):
-    compute = cluster.compute_trials
+    compute = cluster.outcomes_of
 
-    def troubled(kernel, tile, chunk, shared):
-        if (chunk.point, chunk.number) in [(0, 1), (1, 0)]:
-            raise ArithmeticError(f"no luck with chunk {chunk.number}")
-        return compute(kernel, tile, chunk, shared)
+    def troubled(point, index, tile):
+        if (float(point.shared.sigma_m), index[0]) in [(1.0, 200), (2.0, 0)]:
+            raise ArithmeticError(f"no luck from trial {index[0]}")
+        return compute(point, index, tile)
 
-    monkeypatch.setattr(cluster, "compute_trials", troubled)
+    monkeypatch.setattr(cluster, "outcomes_of", troubled)
     study = tiny(400, extra=SWEEP)
     with open_run(tmp_path / "out", study.fingerprint) as folder:
         with cluster_at(in_process.scheduler_address) as workers:
             outcome = runner.run_chunks(study, folder, workers)
         failures = {(one.point, one.number): why for one, why in outcome.failures.items()}
         assert failures == {
-            (0, 1): "ArithmeticError: no luck with chunk 1",
-            (1, 0): "ArithmeticError: no luck with chunk 0",
+            (0, 1): "ArithmeticError: no luck from trial 200",
+            (1, 0): "ArithmeticError: no luck from trial 0",
         }
         assert (outcome.done, outcome.total, outcome.stopped_by) == (6, 8, "")
         reasons = [one.read_text() for one in folder.chunks.glob("*.txt")]
@@ -231,8 +233,6 @@ def test_a_cluster_without_workers_is_given_up(in_process):
         items = workers.map(math.pow, range(1000), 2.0)
         assert next(items)[1] in (0.0, 1.0, 4.0, 9.0)
         in_process.scale(0)
-        workers._client.sync(in_process._correct_state)
-        in_process.sync(in_process.scheduler.retire_workers)
         with pytest.raises(ClusterError, match="has had no workers for"):
             list(items)
     with (

@@ -35,6 +35,12 @@ def test_every_item_ends_once_with_its_result(workers, evidence):
     )
 
 
+@pytest.mark.parametrize("workers", [Threads(2), Processes(1)], ids=str)
+def test_an_executor_runs_plain_functions(workers):
+    with workers.executor() as pool:
+        assert pool.submit(math.pow, 2.0, 5.0).result() == 32.0
+
+
 def test_items_are_read_only_as_far_as_there_is_room():
     read, futures = itertools.count(), []
 
