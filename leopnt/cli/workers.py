@@ -52,7 +52,8 @@ def workers_of(how: dict, quiet: bool) -> Iterator[AbstractWorkers]:
 
 
 def _refuse_contradictions(how: dict) -> None:
-    device = click.get_current_context().meta.get(session.DEVICE)
+    context = click.get_current_context(silent=True)
+    device = context.meta.get(session.DEVICE) if context else None
     if how["cluster"] is not None:
         given = {"workers": how["workers"], "processes": how["processes"], "device": device}
         for name in [name for name, value in given.items() if value]:

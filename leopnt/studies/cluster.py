@@ -40,7 +40,7 @@ from leopnt.studies.runner import (
 )
 from leopnt.studies.store import RunFolder
 from leopnt.studies.study_file import Study, versions
-from leopnt.studies.tasks import LOOK_AHEAD, Results, as_they_end, failed
+from leopnt.studies.tasks import Results, as_they_end, failed
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -48,6 +48,8 @@ if TYPE_CHECKING:
 _ADDRESS = re.compile(r"(?:(?:tcp|tls|ucx|ws|wss)://)?(?:\[[^\]]+\]|[^:/\s]+):(\d+)/?")
 _NOISY = ("distributed.client", "distributed.core", "distributed.comm", "distributed.batched")
 _COUNT_EVERY_S = 1.0
+_LOOK_AHEAD = 3  # above 2 the scheduler spreads items evenly, else it piles them up where data are
+_SMALL_BYTES = 50_000
 _OF_WORKER = "__import__('leopnt.studies.cluster', fromlist=['_']).circumstances()"
 _OF_SCHEDULER = "__import__('leopnt.studies.study_file', fromlist=['_']).versions()"
 """Text, which arrives where our modules are missing."""
@@ -67,7 +69,8 @@ class Cluster(AbstractWorkers):
 
     def __init__(self, client: Client, address: str, wait_s: float):
         self.address, self.num_workers = address, 0
-        self._client, self._wait_s = client, wait_s
+        self._client: Any = client  # its methods are coroutines too, for other callers
+        self._wait_s = wait_s
         self._counted_s = self._seen_s = time.monotonic()
         self._circumstances: dict[str, str] = {}
 
@@ -100,8 +103,8 @@ class Cluster(AbstractWorkers):
     @property
     def _lost(self) -> str:
         return (
-            f"the scheduler at {self.address} is gone. Start a cluster and run the same command again "
-            "to go on."
+            f"the scheduler at {self.address} is gone. Start a cluster and run the same command "
+            "again to go on."
         )
 
     @contextlib.contextmanager
@@ -113,10 +116,15 @@ class Cluster(AbstractWorkers):
             pool.shutdown()
 
     def _sent(self, shared: Any) -> _Sent:
-        """A future of packed data: computed again should all workers that hold it die."""
+        """Packed data, small enough for every item, else a future that goes to each worker once.
+
+        Dask computes the future again should all workers that hold it die.
+        """
         import dask.config
 
         mark, content = _packed((self._circumstances, shared))
+        if len(content) <= _SMALL_BYTES:
+            return _Sent(mark, content)
         with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 TB"}):
             return _Sent(mark, self._client.submit(_same, content, pure=False))
 
@@ -129,7 +137,7 @@ class Cluster(AbstractWorkers):
             raise ClusterError(
                 f"the cluster at {self.address} has had no workers for {self._wait_s:g} s."
             )
-        return LOOK_AHEAD * self.num_workers
+        return _LOOK_AHEAD * self.num_workers
 
     def count(self) -> int:
         """Count the threads of all workers."""
@@ -192,10 +200,10 @@ class _Packed(NamedTuple):
 
 
 class _Sent(NamedTuple):
-    """Packed data on the cluster."""
+    """Packed data, or the future of them on the cluster."""
 
     mark: str
-    future: Any
+    content: Any
 
 
 def _packed(value: Any) -> _Packed:
@@ -366,7 +374,7 @@ def _common_circumstances(client: Client, address: str) -> dict[str, str]:
     return {**here, "device": devices[0]}
 
 
-def _reports(client: Client) -> dict[str, dict[str, str]]:
+def _reports(client: Any) -> dict[str, dict[str, str]]:
     """Circumstances of the scheduler, which unpacks what it passes on, and of every worker."""
     answers: dict[str, Any] = {}
     try:

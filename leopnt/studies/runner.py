@@ -156,7 +156,7 @@ class Processes(AbstractWorkers):
         return map_on_processes(self.num_workers, function, items, shared)
 
     def executor(self) -> AbstractContextManager[Executor]:
-        return stopping(process_pool(self.num_workers, int))
+        return stopping(process_pool(self.num_workers))
 
     def computed(self, study: Study, folder: RunFolder, missing: list[Chunk]) -> Ended:
         pool = functools.partial(self.pool, study, folder)

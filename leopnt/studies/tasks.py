@@ -80,10 +80,13 @@ def map_on_processes(
                 raise LeopntError(f"{BROKEN}.") from None
 
 
-def process_pool(num_workers: int, begin: Callable[..., None], *words: Any) -> Executor:
-    """Fresh processes that call `begin(*words)` first and do not outlive this one."""
+def process_pool(num_workers: int, *begin: Any) -> Executor:
+    """Fresh processes that first call `begin`, a function and its words if any.
+
+    They do not outlive this one.
+    """
     return ProcessPoolExecutor(
-        num_workers, mp_context=get_context("spawn"), initializer=_enter, initargs=(begin, *words)
+        num_workers, mp_context=get_context("spawn"), initializer=_enter, initargs=begin
     )
 
 
@@ -116,10 +119,11 @@ def stopping(pool: Executor) -> Iterator[Executor]:
 _HERE: dict[str, Any] = {}
 
 
-def _enter(begin: Callable[..., None], *words: Any) -> None:
+def _enter(begin: Callable[..., None] | None = None, *words: Any) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when to stop
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    begin(*words)
+    if begin is not None:
+        begin(*words)
 
 
 def _end_with_parent() -> None:

@@ -283,7 +283,9 @@ def test_a_missing_package_is_a_sentence(monkeypatch):
 @pytest.mark.parametrize("option", ["--workers=2", "--processes", "--device=cpu"])
 def test_a_cluster_has_its_own_workers_and_devices(tmp_path, monkeypatch, capsys, option):
     from leopnt.cli import main
+    from leopnt.inference import devices
 
+    monkeypatch.setattr(devices, "select_device", lambda name: None)
     monkeypatch.setitem(MODULES, "tiny", "tiny_study")
     path = tmp_path / "noise.toml"
     path.write_text(tiny_study.study_text(300))
@@ -292,7 +294,6 @@ def test_a_cluster_has_its_own_workers_and_devices(tmp_path, monkeypatch, capsys
     name = option.partition("=")[0]
     assert ended.value.code == 2
     assert f"error: {name} and --cluster: " in capsys.readouterr().err
-    jax.config.update("jax_default_device", None)
 
 
 # What is sent
