@@ -90,15 +90,10 @@ class Cluster(AbstractWorkers):
                 submit = _StudyTasks(self, pool, study)
                 for number, future in as_they_end(submit, missing, self._room):
                     del left[number]
-                    yield missing[number], self._kept(folder, missing[number], future)
+                    yield missing[number], _kept(folder, missing[number], future)
         except ClusterError as error:
-            yield missing[next(iter(left))], Problem(str(error), True)
-
-    def _kept(self, folder: RunFolder, chunk: Chunk, future: Future) -> Problem | None:
-        try:
-            return keep_chunk(folder, chunk, future.result)
-        except ClusterError as error:
-            return Problem(str(error), True)
+            if left:
+                yield missing[next(iter(left))], Problem(str(error), True)
 
     @property
     def _lost(self) -> str:
@@ -125,8 +120,11 @@ class Cluster(AbstractWorkers):
         mark, content = _packed((self._circumstances, shared))
         if len(content) <= _SMALL_BYTES:
             return _Sent(mark, content)
-        with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 TB"}):
-            return _Sent(mark, self._client.submit(_same, content, pure=False))
+        try:
+            with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 TB"}):
+                return _Sent(mark, self._client.submit(_same, content, pure=False))
+        except _closed_client():
+            raise ClusterError(self._lost) from None
 
     def _room(self) -> int:
         now = time.monotonic()
@@ -214,7 +212,14 @@ def _packed(value: Any) -> _Packed:
 
 
 def _submit(pool: Executor, code: _Packed, parcel: _Sent, item: Any) -> Future:
-    return pool.submit(_call, item, *code, *parcel)
+    return pool.submit(_call, _packed(item).content, *code, *parcel)
+
+
+def _kept(folder: RunFolder, chunk: Chunk, future: Future) -> Problem | None:
+    error = future.exception()
+    if isinstance(error, ClusterError):
+        return Problem(str(error), True)
+    return keep_chunk(folder, chunk, future.result)
 
 
 class _StudyTasks:
@@ -434,10 +439,12 @@ def _same(content: bytes) -> bytes:
     return content
 
 
-def _call(item: Any, code_mark: str, code: bytes, data_mark: str, data: bytes) -> Any:
+def _call(item: bytes, code_mark: str, code: bytes, data_mark: str, data: bytes) -> Any:
+    import cloudpickle
+
     expected, shared = _DATA.value(data_mark, data)
     _require(expected)
-    return _FUNCTIONS.value(code_mark, code)(item, shared)
+    return _FUNCTIONS.value(code_mark, code)(cloudpickle.loads(item), shared)
 
 
 def _require(expected: dict[str, str]) -> None:

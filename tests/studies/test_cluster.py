@@ -66,6 +66,12 @@ def test_a_cluster_gives_the_bits_of_this_machine(two_processes, tiny, tmp_path,
         assert workers.num_workers == 2
         there = outcomes(study, tmp_path / "there", workers)
         squares = dict(workers.map(math.pow, range(50), 2.0))
+        large = np.arange(50_000.0)  # travels once to each worker
+        sums = dict(workers.map(lambda item, shared: item + shared[-1], [(1, 2), [3.0]], large))
+        assert {number: one.tolist() for number, one in sums.items()} == {
+            0: [50_000.0, 50_001.0],
+            1: [50_002.0],
+        }
         with workers.executor() as pool:
             assert pool.submit(math.pow, 2.0, 5.0).result() == 32.0
     assert squares == {n: n * n for n in range(50)}
@@ -79,8 +85,11 @@ def test_a_cluster_gives_the_bits_of_this_machine(two_processes, tiny, tmp_path,
     )
 
 
-def test_a_worker_killed_in_mid_run_loses_nothing(two_processes, tiny, tmp_path, evidence):
-    """It dies after the first chunk was kept, while it holds another one."""
+def test_a_worker_killed_in_mid_run_loses_nothing(
+    two_processes, tiny, tmp_path, monkeypatch, evidence
+):
+    """It dies after the first chunk was kept, while it holds another one, and perhaps the scene."""
+    monkeypatch.setattr(cluster, "_SMALL_BYTES", 0)
     study = tiny(600, extra=SWEEP)
     killed, done_then = [], []
 
@@ -222,6 +231,8 @@ def test_a_scheduler_that_goes_ends_the_run_with_a_sentence(in_process, tiny, tm
                 study, folder, workers, lambda done, total: in_process.close() if done else None
             )
         assert outcome.stopped_by.startswith(f"the scheduler at {workers.address} is gone")
+        assert set(outcome.failures.values()) == {outcome.stopped_by}
+        assert list(folder.chunks.glob("*.txt")) == []
         kept = sum(folder.has(chunk) for chunk in runner.all_chunks(study))
         assert outcome.done == kept < outcome.total
         assert kept >= 1
