@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 
@@ -35,7 +36,8 @@ def select_device(name: str) -> None:
     except RuntimeError:
         devices = []
     if number >= len(devices):
-        raise LeopntError(f"device: got {name!r}, which is not here; {_accepted()}.{_hidden()}")
+        hint = "" if platform == "cpu" else _hidden()
+        raise LeopntError(f"device: got {name!r}, which is not here; {_accepted()}.{hint}")
     jax.config.update("jax_default_device", devices[number])
 
 
@@ -46,7 +48,9 @@ def _leave_others_alone() -> None:
 
 def device_names() -> dict[str, str]:
     """Devices that `select_device` takes, and what each is; JAX's first choice comes first."""
-    devices = [*jax.devices(), *jax.devices("cpu")]
+    devices = jax.devices()
+    with contextlib.suppress(RuntimeError):  # JAX_PLATFORMS may leave the CPU out
+        devices = [*devices, *jax.devices("cpu")]
     numbers = {one: jax.devices(one.platform).index(one) for one in devices}
     return {f"{one.platform}:{number}": one.device_kind for one, number in numbers.items()}
 

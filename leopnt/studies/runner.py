@@ -21,6 +21,7 @@ from jaxtyping import Int
 
 from leopnt.errors import LeopntError
 from leopnt.inference.batch import batch_map
+from leopnt.inference.devices import working_platform
 from leopnt.studies.method import Prepared
 from leopnt.studies.plan import Chunk, chunks_of
 from leopnt.studies.store import RunFolder
@@ -164,7 +165,9 @@ class Processes(AbstractWorkers):
 
 
 def default_workers() -> Threads:
-    """One thread for every core at hand."""
+    """One thread for every core at hand; on a GPU two: one computes while the other writes."""
+    if working_platform() != "cpu":
+        return Threads(2)
     if hasattr(os, "sched_getaffinity"):
         return Threads(len(os.sched_getaffinity(0)))
     return Threads(os.cpu_count() or 1)

@@ -132,6 +132,9 @@ def test_the_command_line_takes_the_scheduler_file(two_processes, tmp_path, monk
     Path("noise.toml").write_text(tiny_study.study_text(300))
     identity = json.dumps({"type": "Scheduler", "address": two_processes.scheduler_address})
     Path("scheduler.json").write_text(identity)
+    with pytest.raises(SystemExit):
+        main(["run", "noise.toml", "--dry-run", "--cluster", "scheduler.json"])
+    assert " on 2 workers (" in capsys.readouterr().out
     results = []
     for words in (["--cluster", "scheduler.json"], ["--workers", "1"]):
         out = words[0].strip("-")
