@@ -24,6 +24,7 @@ import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -50,8 +51,8 @@ _NOISY = ("distributed.client", "distributed.core", "distributed.comm", "distrib
 _COUNT_EVERY_S = 1.0
 _LOOK_AHEAD = 3  # above 2 the scheduler spreads items evenly, else it piles them up where data are
 _SMALL_BYTES = 50_000
+_OF_SCHEDULER = "__import__('leopnt.studies.cluster', fromlist=['_']).cluster_versions()"
 _OF_WORKER = "__import__('leopnt.studies.cluster', fromlist=['_']).circumstances()"
-_OF_SCHEDULER = "__import__('leopnt.studies.study_file', fromlist=['_']).versions()"
 """Text, which arrives where our modules are missing."""
 
 
@@ -347,16 +348,21 @@ def _await_workers(cluster: Cluster, wait_s: float, say: Callable[[str], None]) 
         time.sleep(min(0.2, wait_s))
 
 
+def cluster_versions() -> dict[str, str]:
+    """Versions that must be the same all over a cluster, and the kind of machine."""
+    return {**versions(), "distributed": version("distributed")}
+
+
 def circumstances() -> dict[str, str]:
     """What the numbers of this process depend on: versions, machine, platform of JAX's device."""
     from leopnt.inference.devices import working_platform
 
-    return {**versions(), "device": working_platform()}
+    return {**cluster_versions(), "device": working_platform()}
 
 
 def _common_circumstances(client: Client, address: str) -> dict[str, str]:
     """Those of all workers, after a look at whether they are the same as here."""
-    here = versions()
+    here = cluster_versions()
     found = _reports(client)
     for where, report in found.items():
         wrong = [name for name, one in here.items() if report.get(name) != one]
