@@ -116,13 +116,11 @@ class Cluster(AbstractWorkers):
 
         Dask computes the future again should all workers that hold it die.
         """
-        import dask.config
-
         mark, content = _packed((self._circumstances, shared))
         if len(content) <= _SMALL_BYTES:
             return _Sent(mark, content)
         try:
-            with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 TB"}):
+            with _large_messages():
                 return _Sent(mark, self._client.submit(_same, content, pure=False))
         except _closed_client():
             raise ClusterError(self._lost) from None
@@ -159,7 +157,8 @@ class _Pool(Executor):
         outer: Future = Future()
         outer.set_running_or_notify_cancel()
         try:
-            inner = self.inner.submit(fn, *args, **kwargs)
+            with _large_messages():
+                inner = self.inner.submit(fn, *args, **kwargs)
         except _closed_client():
             return failed(ClusterError(self.lost))
         inner.add_done_callback(functools.partial(self._pass_on, outer))
@@ -183,6 +182,13 @@ class _Pool(Executor):
         """Give up what has not ended: Dask cannot tell what runs from what waits."""
         with contextlib.suppress(_closed_client(), OSError):
             self.inner.shutdown(wait=wait)
+
+
+def _large_messages() -> contextlib.AbstractContextManager:
+    """Dask warns of more than 10 MB, which are right here: they are sent once."""
+    import dask.config
+
+    return dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 TB"})
 
 
 def _closed_client() -> type[Exception]:
