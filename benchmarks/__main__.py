@@ -26,6 +26,7 @@ for module in (
     pace_bounds,
     power_fixes,
     calibration,
+    cluster_overhead,
     lambda_search,
     astars_fixes,
     rinex_reading,

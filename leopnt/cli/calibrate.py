@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import click
 
 from leopnt.cli import session
-from leopnt.cli.run import duration, signals_as_interrupt, workers_of
+from leopnt.cli.run import duration, signals_as_interrupt
+from leopnt.cli.workers import worker_options, workers_of
 from leopnt.errors import LeopntError
 
 if TYPE_CHECKING:
@@ -38,8 +39,7 @@ _LOG_EVERY_S = 10.0
 @click.option(
     "--dry-run", is_flag=True, help="Check, reduce one station-day, and say what it will cost."
 )
-@click.option("--workers", type=click.IntRange(1, 1024), help="How many [default: cores].")
-@click.option("--processes", is_flag=True, help="Workers are processes instead of threads.")
+@worker_options
 @click.option("--restart", is_flag=True, help="Drop what an earlier run left in the folder.")
 @click.option(
     "--format",
@@ -97,14 +97,18 @@ def _run(study: CalibrationStudy, folder: Path, quiet: bool, how: dict) -> int:
     from leopnt.studies.calibration_run import run_calibration
 
     try:
-        with signals_as_interrupt() as request, job_progress(study.title, quiet=quiet) as show:
+        with (
+            workers_of(how, quiet) as workers,
+            signals_as_interrupt() as request,
+            job_progress(study.title, quiet=quiet) as show,
+        ):
 
             def progress(done: int, total: int) -> None:
                 request()
                 show(done, total)
 
             dataset = run_calibration(
-                study, folder, workers=workers_of(how), restart=how["restart"], progress=progress
+                study, folder, workers=workers, restart=how["restart"], progress=progress
             )
     except Interrupted as stop:
         click.echo(
@@ -172,7 +176,8 @@ def _write_tables(dataset: xr.Dataset, folder: Path, formats: tuple[str, ...]) -
 def _show_cost(study: CalibrationStudy, quiet: bool, how: dict) -> None:
     from leopnt.studies.calibration_run import cost_of
 
-    cost = cost_of(study, workers_of(how))
+    with workers_of(how, quiet) as workers:
+        cost, number = cost_of(study, workers), workers.num_workers
     if how["as_json"]:
         click.echo(json.dumps(cost._asdict()))
     if how["as_json"] or quiet:
@@ -184,7 +189,7 @@ def _show_cost(study: CalibrationStudy, quiet: bool, how: dict) -> None:
         f"{counted(cost.num_satellites, 'satellite')}, {counted(cost.num_stations, 'station')}, "
         f"{counted(cost.num_days, 'day')}: {counted(cost.num_jobs, 'station-day')}, "
         f"{cost.num_unknowns:,} unknowns of satellites and stations\n"
-        f"about {duration(cost.seconds)} on {counted(workers_of(how).num_workers, 'worker')} "
+        f"about {duration(cost.seconds)} on {counted(number, 'worker')} "
         f"({cost.seconds_per_job:.2g} s per station-day and core), "
         f"about {cost.disk_bytes / 1e6:.3g} MB on disk"
     )

@@ -19,7 +19,7 @@ from leopnt.cli import session
 
 EOP_OLD_DAYS = 60.0
 _UNIX_MJD = 40_587
-_USER_EXTRA = re.compile(r"""extra == ["'](parquet|viz|zarr)["']""")
+_USER_EXTRA = re.compile(r"""extra == ["'](cluster|parquet|viz|zarr)["']""")
 
 
 @dataclass(frozen=True)
@@ -86,11 +86,15 @@ def _dependencies() -> list[Finding]:
 def _jax() -> list[Finding]:
     import jax
 
+    from leopnt.inference.devices import device_names
+
     devices = ", ".join(str(one) for one in jax.devices())
+    names = [name if kind == "cpu" else f"{name} ({kind})" for name, kind in device_names().items()]
     has_64_bit = bool(jax.config.jax_enable_x64)  # pyright: ignore[reportAttributeAccessIssue]
     remedy = "" if has_64_bit else "unset JAX_ENABLE_X64, or import leopnt before using JAX"
     return [
         Finding("JAX backend", f"{jax.default_backend()}: {devices}"),
+        Finding("Devices for --device", ", ".join(names)),
         Finding("64 bit", "on" if has_64_bit else "off", remedy),
     ]
 

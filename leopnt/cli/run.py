@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import click
 
 from leopnt.cli import session
+from leopnt.cli.workers import worker_options, workers_of
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -29,8 +30,6 @@ _LOG_EVERY_S = 10.0
 def study_options(command: Callable) -> Callable:
     """Options of every command that runs studies."""
     for option in (
-        click.option("--workers", type=click.IntRange(1, 1024), help="How many [default: cores]."),
-        click.option("--processes", is_flag=True, help="Workers are processes instead of threads."),
         click.option(
             "--restart", is_flag=True, help="Drop what an earlier run left in the folder."
         ),
@@ -46,7 +45,7 @@ def study_options(command: Callable) -> Callable:
         ),
     ):
         command = option(command)
-    return command
+    return worker_options(command)
 
 
 @click.command(short_help="Run a study: simulate, estimate, compare with bounds.")
@@ -77,7 +76,8 @@ def run(file: Path, out: Path | None, dry_run: bool, quiet: bool, debug: bool, *
     with session.collected_warnings(quiet=quiet, debug=debug):
         study = load_study(file)
         if dry_run:
-            _show_cost(study, workers_of(how), quiet, how["as_json"])
+            with workers_of(how, quiet) as workers:
+                _show_cost(study, workers, quiet, how["as_json"])
             return 0
         directory = study.settings.output.directory
         folder = out or (study.folder / directory if directory else Path("out") / file.stem)
@@ -90,14 +90,18 @@ def run_in(study: Study, folder: Path, quiet: bool, **how) -> int:
     from leopnt.studies.published import unexplained
 
     try:
-        with signals_as_interrupt() as request, trial_progress(study.title, quiet=quiet) as show:
+        with (
+            signals_as_interrupt() as request,
+            workers_of(how, quiet) as workers,
+            trial_progress(study.title, quiet=quiet) as show,
+        ):
 
             def progress(done: int, total: int) -> None:
                 request()
                 show(done, total)
 
             dataset = run_study(
-                study, folder, workers=workers_of(how), restart=how["restart"], progress=progress
+                study, folder, workers=workers, restart=how["restart"], progress=progress
             )
     except Interrupted as stop:
         click.echo(
@@ -128,14 +132,6 @@ def show_study(dataset: xr.Dataset, folder: Path, quiet: bool, how: dict) -> Non
     if not (how["as_json"] or quiet):
         data = [folder / name for name in ("study.nc", "trials.nc") if (folder / name).is_file()]
         session.show_written([*data, *written])
-
-
-def workers_of(how: dict) -> AbstractWorkers:
-    """Workers as the options say."""
-    from leopnt.studies import Processes, Threads, default_workers
-
-    number = how["workers"] or default_workers().num_workers
-    return Processes(number) if how["processes"] else Threads(number)
 
 
 def _show_cost(study: Study, workers: AbstractWorkers, quiet: bool, as_json: bool) -> None:

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     import xarray as xr
     from rich.console import RenderableType
 
+DEVICE = "leopnt.device"
+"""Under this name the context of a command keeps what `--device` says."""
+
 CACHE_SETTINGS = {
     "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
     "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
@@ -27,11 +30,29 @@ CACHE_SETTINGS = {
 
 
 def common_options(command: Callable) -> Callable:
-    """Add `--quiet` and `--debug`."""
+    """Add `--device`, `--quiet` and `--debug`."""
+    command = click.option(
+        "--device",
+        callback=_use_device,
+        expose_value=False,
+        metavar="NAME",
+        help="What computes: cpu, gpu, or one of several as cuda:1 [default: JAX's choice].",
+    )(command)
     command = click.option(
         "--debug", is_flag=True, help="Show the traceback of an error, and all warnings."
     )(command)
     return click.option("-q", "--quiet", is_flag=True, help="Print errors only.")(command)
+
+
+def _use_device(context: click.Context, parameter: click.Parameter, name: str | None) -> None:
+    """Let all kernels of the command compute on the device."""
+    if name is None or context.resilient_parsing:
+        return
+    use_compilation_cache()  # before JAX loads
+    from leopnt.inference.devices import select_device
+
+    select_device(name)
+    context.meta[DEVICE] = name
 
 
 def use_compilation_cache() -> None:

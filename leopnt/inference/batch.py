@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import PyTree
 
 from leopnt.errors import LeopntError
+from leopnt.inference.devices import working_platform
 from leopnt.inference.lapack_guard import turn_of
 
 DEFAULT_TILE = 500
@@ -135,7 +136,7 @@ def _batch_size(batched: tuple) -> int:
 
 
 def _default_threads() -> int:
-    if jax.default_backend() != "cpu":
+    if working_platform() != "cpu":
         return 1
     if hasattr(os, "sched_getaffinity"):
         return min(8, len(os.sched_getaffinity(0)))

@@ -18,6 +18,8 @@ from typing import Any
 import jax
 from jax.extend.core import ClosedJaxpr, Jaxpr
 
+from leopnt.inference.devices import working_platform
+
 LAPACK_PRIMITIVES = frozenset(
     {
         "cholesky",
@@ -48,7 +50,7 @@ def turn_of(function: Callable[..., Any], *arguments: Any) -> AbstractContextMan
 
     On a CPU a lock that the whole process shares if it calls LAPACK, else nothing.
     """
-    if jax.default_backend() != "cpu" or not calls_lapack(function, *arguments):
+    if working_platform() != "cpu" or not calls_lapack(function, *arguments):
         return nullcontext()
     return _ONE_AT_A_TIME
 

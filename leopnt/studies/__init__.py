@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from leopnt.studies.calibration_run import run_calibration
     from leopnt.studies.calibration_settings import CalibrationStudy, load_calibration
+    from leopnt.studies.cluster import Cluster, ClusterError, cluster_at
     from leopnt.studies.library import Entry, catalog, catalog_study, study_schema
     from leopnt.studies.method import (
         AbstractStatistics,
@@ -39,6 +40,8 @@ _HOME = {
     "AbstractStudyMethod": "method",
     "AbstractWorkers": "runner",
     "CalibrationStudy": "calibration_settings",
+    "Cluster": "cluster",
+    "ClusterError": "cluster",
     "Column": "method",
     "CommonSettings": "method",
     "Entry": "library",
@@ -57,6 +60,7 @@ _HOME = {
     "Threads": "runner",
     "catalog": "library",
     "catalog_study": "library",
+    "cluster_at": "cluster",
     "default_workers": "runner",
     "estimate_cost": "run",
     "load_calibration": "calibration_settings",
@@ -73,6 +77,8 @@ __all__ = [
     "AbstractStudyMethod",
     "AbstractWorkers",
     "CalibrationStudy",
+    "Cluster",
+    "ClusterError",
     "Column",
     "CommonSettings",
     "Entry",
@@ -91,6 +97,7 @@ __all__ = [
     "Threads",
     "catalog",
     "catalog_study",
+    "cluster_at",
     "default_workers",
     "estimate_cost",
     "load_calibration",

@@ -11,22 +11,18 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import threading
 import time
 from collections.abc import Callable, Generator, Hashable, Iterable, Iterator
 from concurrent.futures import (
     FIRST_COMPLETED,
     Executor,
     Future,
-    ProcessPoolExecutor,
-    ThreadPoolExecutor,
     wait,
 )
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from multiprocessing import get_context, parent_process
 from pathlib import Path
 from typing import NamedTuple
 from zipfile import is_zipfile
@@ -67,10 +63,10 @@ from leopnt.studies.calibration_review import (
     save_review,
 )
 from leopnt.studies.calibration_settings import CalibrationStudy
+from leopnt.studies.cluster import ClusterError
 from leopnt.studies.runner import (
     AbstractWorkers,
     Interrupted,
-    Processes,
     Progress,
     default_workers,
 )
@@ -102,8 +98,8 @@ def run_calibration(
     Args:
         study: of `load_calibration`.
         out: folder of the run, made if it is not there.
-        workers: `Threads` or `Processes`; or any executor that runs plain functions elsewhere, of a
-            cluster say. Default: a thread for every core.
+        workers: `Threads`, `Processes` or a `Cluster`; or any executor that runs plain functions
+            elsewhere. Default: a thread for every core.
         restart: drop what an earlier run left in the folder.
         progress: called with jobs done and all jobs, whenever a station-day was kept.
 
@@ -370,17 +366,8 @@ def _pool(workers: AbstractWorkers | Executor) -> Iterator[tuple[Executor, int]]
     if isinstance(workers, Executor):
         yield workers, max(64, 4 * (os.cpu_count() or 1))
         return
-    number = workers.num_workers
-    if isinstance(workers, Processes):
-        pool: Executor = ProcessPoolExecutor(
-            number, mp_context=get_context("spawn"), initializer=_start_worker
-        )
-    else:
-        pool = ThreadPoolExecutor(number)
-    try:
-        yield pool, number + 1
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+    with workers.executor() as pool:
+        yield pool, 3 * workers.num_workers
 
 
 def _results(
@@ -405,24 +392,11 @@ def _results(
 
 def _outcome(future: Future) -> object:
     error = future.exception()
+    if isinstance(error, ClusterError):
+        raise error
     if isinstance(error, BrokenProcessPool):
         raise LeopntError(
             "a worker process ended abruptly (out of memory?); run again to go on, with fewer "
             "--workers."
         )
     return future.result() if error is None else error
-
-
-def _start_worker() -> None:
-    import signal
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when to stop
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    """Do not outlive a parent that was killed: the pool would wait for work for good."""
-    parent = parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)

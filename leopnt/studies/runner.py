@@ -9,19 +9,12 @@ import os
 import threading
 import time
 import traceback
-from collections.abc import Callable, Collection, Generator, Iterator
-from concurrent.futures import (
-    FIRST_COMPLETED,
-    Executor,
-    Future,
-    ProcessPoolExecutor,
-    ThreadPoolExecutor,
-    wait,
-)
+from collections.abc import Callable, Collection, Generator, Iterable, Mapping
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import closing, contextmanager
-from multiprocessing import get_context, parent_process
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Int
@@ -29,18 +22,28 @@ from jaxtyping import Int
 from leopnt.errors import LeopntError
 from leopnt.inference.batch import batch_map
 from leopnt.inference.blas_threads import one_blas_thread
+from leopnt.inference.devices import working_platform
 from leopnt.studies.method import HostTrial, Prepared
 from leopnt.studies.plan import Chunk, chunks_of
 from leopnt.studies.store import RunFolder
 from leopnt.studies.study_file import Study, load_study
+from leopnt.studies.tasks import (
+    BROKEN,
+    LOOK_AHEAD,
+    Results,
+    as_they_end,
+    map_on_processes,
+    map_on_threads,
+    process_pool,
+    stopping,
+    submitted,
+)
 
 Progress = Callable[[int, int], None]
 """Called with the trials that are done, earlier runs included, and all trials."""
 
-_BROKEN = "a worker process ended abruptly (out of memory?)"
 _CHANGED = "the study file or its input was changed while the study ran"
 _PREPARED_POINTS = 4
-_POLL_S = 0.2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,14 +75,52 @@ class Interrupted(KeyboardInterrupt):
         self.done, self.total = done, total
 
 
+@dataclasses.dataclass(frozen=True)
+class Problem:
+    """Why a chunk was not kept; fatal if the others would not be kept either."""
+
+    reason: str
+    is_fatal: bool
+
+
+Ended = Generator[tuple[Chunk, Problem | None], None, None]
+"""Each chunk as it ends, kept where there is no problem."""
+
+
 class AbstractWorkers(abc.ABC):
-    """Where chunks are computed."""
+    """Who computes: threads, processes, a cluster.
+
+    Attributes:
+        num_workers: how many items are computed at the same time.
+    """
 
     num_workers: int
 
     @abc.abstractmethod
-    def pool(self, study: Study, folder: RunFolder) -> Executor:
-        """An executor for `chunk_task`."""
+    def map(
+        self, function: Callable[[Any, Any], Any], items: Iterable[Any], shared: Any = None
+    ) -> Results:
+        """Call `function(item, shared)` for every item; results as they end, with their numbers.
+
+        Close the generator to give up what waits. An exception of the function ends it.
+
+        Args:
+            function: of module level (processes and clusters send it by its name), which gives
+                NumPy arrays or plain values; for JAX it runs one kernel at a time.
+            items: small, read as far as workers are free.
+            shared: what all calls need; it travels once to each worker.
+
+        Raises:
+            LeopntError: the workers are lost.
+        """
+
+    @abc.abstractmethod
+    def executor(self) -> AbstractContextManager[Executor]:
+        """An executor for plain functions of module level; leaving it gives up what waits."""
+
+    @abc.abstractmethod
+    def computed(self, study: Study, folder: RunFolder, missing: list[Chunk]) -> Ended:
+        """Compute chunks of a study and keep them in its folder."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,7 +130,18 @@ class Threads(AbstractWorkers):
     num_workers: int
 
     def pool(self, study: Study, folder: RunFolder) -> Executor:
+        """An executor for `chunk_task`."""
         return ThreadPoolExecutor(self.num_workers, initializer=_adopt, initargs=(study, folder))
+
+    def map(self, function, items, shared=None) -> Results:
+        return map_on_threads(self.num_workers, function, items, shared)
+
+    def executor(self) -> AbstractContextManager[Executor]:
+        return stopping(ThreadPoolExecutor(self.num_workers))
+
+    def computed(self, study: Study, folder: RunFolder, missing: list[Chunk]) -> Ended:
+        pool = functools.partial(self.pool, study, folder)
+        return _computed(pool, self.num_workers, missing)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,16 +151,24 @@ class Processes(AbstractWorkers):
     num_workers: int
 
     def pool(self, study: Study, folder: RunFolder) -> Executor:
-        return ProcessPoolExecutor(
-            self.num_workers,
-            mp_context=get_context("spawn"),
-            initializer=_load,
-            initargs=(study.path, folder.path, study.fingerprint),
-        )
+        """An executor for `chunk_task`."""
+        return process_pool(self.num_workers, _load, study.path, folder.path, study.fingerprint)
+
+    def map(self, function, items, shared=None) -> Results:
+        return map_on_processes(self.num_workers, function, items, shared)
+
+    def executor(self) -> AbstractContextManager[Executor]:
+        return stopping(process_pool(self.num_workers))
+
+    def computed(self, study: Study, folder: RunFolder, missing: list[Chunk]) -> Ended:
+        pool = functools.partial(self.pool, study, folder)
+        return _computed(pool, self.num_workers, missing)
 
 
 def default_workers() -> Threads:
-    """One thread for every core at hand."""
+    """One thread for every core at hand; on a GPU two: one computes while the other writes."""
+    if working_platform() != "cpu":
+        return Threads(2)
     if hasattr(os, "sched_getaffinity"):
         return Threads(len(os.sched_getaffinity(0)))
     return Threads(os.cpu_count() or 1)
@@ -200,7 +260,7 @@ def run_chunks(
     stopped_by, kept = "", set(chunks) - set(missing)
     try:
         on_kept(kept)
-        with closing(_computed(study, folder, workers, missing)) as ended:
+        with closing(workers.computed(study, folder, missing)) as ended:
             for chunk, problem in ended:
                 if problem is None:
                     kept.add(chunk)
@@ -223,51 +283,21 @@ def _num_kept(folder: RunFolder, chunks: list[Chunk]) -> int:
     return sum(folder.has(chunk) for chunk in chunks)
 
 
-@dataclasses.dataclass(frozen=True)
-class Problem:
-    """Why a chunk was not kept; fatal if the others would not be kept either."""
-
-    reason: str
-    is_fatal: bool
-
-
-def _computed(
-    study: Study, folder: RunFolder, workers: AbstractWorkers, missing: list[Chunk]
-) -> Generator[tuple[Chunk, Problem | None], None, None]:
+def _computed(make_pool: Callable[[], Executor], num_workers: int, missing: list[Chunk]) -> Ended:
     """Each chunk as it ends. Threads may compile the first kernel twice, which takes no longer."""
     if not missing:
         return
-    with _stopping(workers.pool(study, folder)) as pool:
-        running: dict[Future, Chunk] = {}
-        waiting = iter(missing)
-        while True:
-            room = 2 * workers.num_workers - len(running)
-            for chunk in [c for _, c in zip(range(max(room, 0)), waiting, strict=False)]:
-                try:
-                    running[pool.submit(chunk_task, chunk)] = chunk
-                except BrokenProcessPool:  # it broke after the last look at it
-                    yield chunk, Problem(_BROKEN, True)
-            if not running:
-                return
-            ended, _ = wait(running, timeout=_POLL_S, return_when=FIRST_COMPLETED)
-            for future in ended:
-                yield running.pop(future), _result(future)
+    with stopping(make_pool()) as pool:
+        submit = functools.partial(submitted, pool, chunk_task)
+        for number, future in as_they_end(submit, missing, lambda: LOOK_AHEAD * num_workers):
+            yield missing[number], _result(future)
 
 
 def _result(future: Future) -> Problem | None:
     try:
         return future.result()
     except BrokenProcessPool:
-        return Problem(_BROKEN, True)
-
-
-@contextmanager
-def _stopping(pool: Executor) -> Iterator[Executor]:
-    """Leave the pool with nothing waiting; what runs is finished."""
-    try:
-        yield pool
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+        return Problem(BROKEN, True)
 
 
 # In the worker
@@ -280,10 +310,6 @@ def _adopt(study: Study, folder: RunFolder) -> None:
 
 
 def _load(path: Path, folder: Path, fingerprint: str) -> None:
-    import signal
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when to stop
-    threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         study = load_study(path)
     except LeopntError:
@@ -292,21 +318,20 @@ def _load(path: Path, folder: Path, fingerprint: str) -> None:
     _HERE.job = (study, RunFolder(folder, fingerprint)) if same else None
 
 
-def _end_with_parent() -> None:
-    """Do not outlive a parent that was killed: the pool would wait for work for good."""
-    parent = parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
-
-
 def chunk_task(chunk: Chunk) -> Problem | None:
     """Compute and keep one chunk; None if that went well."""
     if _HERE.job is None:
         return Problem(_CHANGED, True)
     study, folder = _HERE.job
+    return keep_chunk(folder, chunk, lambda: compute_chunk(study, chunk))
+
+
+def keep_chunk(
+    folder: RunFolder, chunk: Chunk, compute: Callable[[], Mapping[str, np.ndarray]]
+) -> Problem | None:
+    """Keep what `compute` gives for a chunk; None if that went well."""
     try:
-        arrays = compute_chunk(study, chunk)
+        arrays = compute()
     except Exception as error:  # one chunk must not take the others with it
         folder.write_failure(chunk, traceback.format_exc())
         return Problem(f"{type(error).__name__}: {error}", False)

@@ -228,6 +228,11 @@ def test_default_workers_are_the_cores_at_hand():
     assert default_workers() == Threads(cores)
 
 
+def test_default_workers_of_a_gpu_are_two(monkeypatch):
+    monkeypatch.setattr(runner, "working_platform", lambda: "gpu")
+    assert default_workers() == Threads(2)
+
+
 def test_times_of_trials_are_measured(tiny):
     start_s, each_s = runner.time_of_trials(tiny(50), 10_000)
     assert start_s >= 0.0
