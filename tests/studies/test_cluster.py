@@ -12,9 +12,18 @@ import jax
 import numpy as np
 import pytest
 import tiny_study
+from calibration_texts import written
 
 from leopnt.errors import LeopntError
-from leopnt.studies import ClusterError, Threads, cluster, cluster_at, runner
+from leopnt.studies import (
+    ClusterError,
+    Threads,
+    cluster,
+    cluster_at,
+    load_calibration,
+    run_calibration,
+    runner,
+)
 from leopnt.studies.method import MODULES
 from leopnt.studies.store import open_run
 
@@ -83,6 +92,16 @@ def test_a_cluster_gives_the_bits_of_this_machine(two_processes, tiny, tmp_path,
         achieved=num_other_bits(there, here),
         tolerance=0,
     )
+
+
+def test_a_calibration_on_a_cluster_gives_the_bits_of_this_machine(in_process, tmp_path):
+    text = written(tmp_path, days=1, more="[output]\nbootstrap_draws = 0\n")
+    study = load_calibration(text)
+    here = run_calibration(study, tmp_path / "here", workers=Threads(1))
+    with cluster_at(in_process.scheduler_address) as workers:
+        there = run_calibration(study, tmp_path / "there", workers=workers)
+    for name in ("offset_m", "delay_m", "offset_formal_sigma_m"):
+        assert there[name].values.tobytes() == here[name].values.tobytes()
 
 
 def test_a_worker_killed_in_mid_run_loses_nothing(

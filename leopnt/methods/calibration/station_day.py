@@ -33,6 +33,11 @@ class Links(NamedTuple):
     code_factor: Float[np.ndarray, " link"] | None = None
     phase_factor: Float[np.ndarray, " link"] | None = None
 
+    def where(self, keep: Bool[np.ndarray, " link"]) -> Links:
+        """These links alone, arcs numbered anew; an arc that loses links inside stays one arc."""
+        found = Links(*(None if column is None else column[keep] for column in self))
+        return found._replace(arc=np.unique(found.arc, return_inverse=True)[1])
+
     @property
     def num_arcs(self) -> int:
         """Number of arcs."""
