@@ -12,7 +12,7 @@ from leopnt.geometry.dop import Dop
 from leopnt.methods.coverage.knowledge import Unknowns
 from leopnt.methods.coverage.sums import RANGE_SUMS, RATE_SUMS, TRIANGLE
 
-PIVOT_FLOOR = 1e-13
+PIVOT_FLOOR = 1e-11
 """A pivot below this share of its diagonal entry holds nothing but rounding."""
 
 

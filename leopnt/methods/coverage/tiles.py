@@ -23,7 +23,10 @@ from leopnt.methods.coverage.knowledge import Unknowns
 from leopnt.methods.coverage.sums import link_terms
 
 TILE_RAD = math.radians(8.0)
-"""Longest side of a tile; footprints of LEO satellites are wider."""
+"""Longest side of a tile of fine grids; footprints of LEO satellites are wider."""
+
+MIN_SIDE = 4
+"""Cells along a tile of coarse grids: picking satellites must pay."""
 
 _SLOT_STEP = 16
 _LINKS_AT_ONCE = 2**18
@@ -52,7 +55,7 @@ class Tiles(NamedTuple):
 def tiles_of(grid: EarthGrid) -> tuple[Tiles, Int[np.ndarray, "tile row column"]]:
     """Tiles of a grid, and the cell at each place in them."""
     rows, columns = grid.shape
-    size = [max(1, min(n, int(TILE_RAD / step + 1e-9)))
+    size = [min(n, max(MIN_SIDE, int(TILE_RAD / step + 1e-9)))
             for n, step in zip(grid.shape, grid.step_rad, strict=True)]  # fmt: skip
     row = np.minimum(np.arange(-(-rows // size[0]) * size[0]), rows - 1).reshape(-1, size[0])
     column = np.minimum(np.arange(-(-columns // size[1]) * size[1]), columns - 1)
