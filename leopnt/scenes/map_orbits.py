@@ -24,8 +24,7 @@ class CircularOrbits:
         self, t_s: Float[np.ndarray, " epoch"]
     ) -> tuple[Float[np.ndarray, "epoch sat 3"], Float[np.ndarray, "epoch sat 3"]]:
         """ECEF positions and velocities; see `circular_states`."""
-        pos_m, vel_mps = circular_states(self.elements, jnp.asarray(t_s))
-        return np.asarray(pos_m), np.asarray(vel_mps)
+        return circular_states(self.elements, t_s)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -45,10 +44,9 @@ class InterpolatedOrbits:
 MapOrbits = CircularOrbits | InterpolatedOrbits
 
 
-@jax.jit
 def circular_states(
-    elements: KeplerElements, t_s: Float[Array, " epoch"]
-) -> tuple[Float[Array, "epoch sat 3"], Float[Array, "epoch sat 3"]]:
+    elements: KeplerElements, t_s: Float[np.ndarray, " epoch"]
+) -> tuple[Float[np.ndarray, "epoch sat 3"], Float[np.ndarray, "epoch sat 3"]]:
     """ECEF positions [m] and velocities [m/s] of circular orbits, their nodes from Greenwich.
 
         u = M + omega + (M' + omega') t,    W = raan + (raan' - omega_earth) t
@@ -57,23 +55,30 @@ def circular_states(
     as `kepler.ecef_state` with eccentricity 0, without its solution of Kepler's equation.
     """
     rates = secular_rates(elements)
-    latitude = elements.arg_perigee_rad + elements.mean_anomaly_rad
-    latitude_rate = rates.arg_perigee_radps + rates.mean_anomaly_radps
-    node_rate = rates.raan_radps - EARTH_ROTATION_ERA_RADPS
-    u = latitude[None, :] + latitude_rate[None, :] * t_s[:, None]
-    w = elements.raan_rad[None, :] + node_rate[None, :] * t_s[:, None]
-    cos_i, sin_i = (f(elements.inclination_rad)[None, :] for f in (jnp.cos, jnp.sin))
-    cos_u, sin_u, cos_w, sin_w = jnp.cos(u), jnp.sin(u), jnp.cos(w), jnp.sin(w)
-    a_m = elements.semi_major_axis_m[None, :]
-    along = (
-        -cos_w * sin_u - sin_w * cos_i * cos_u,
-        -sin_w * sin_u + cos_w * cos_i * cos_u,
-        sin_i * cos_u,
+    a_m, inclination, raan, argument, anomaly, node_rate, u_rate = (
+        np.asarray(one)[None, :]
+        for one in (
+            elements.semi_major_axis_m,
+            elements.inclination_rad,
+            elements.raan_rad,
+            elements.arg_perigee_rad,
+            elements.mean_anomaly_rad,
+            rates.raan_radps - EARTH_ROTATION_ERA_RADPS,
+            rates.arg_perigee_radps + rates.mean_anomaly_radps,
+        )
     )
-    x, y = cos_w * cos_u - sin_w * cos_i * sin_u, sin_w * cos_u + cos_w * cos_i * sin_u
-    pos = jnp.stack([a_m * x, a_m * y, a_m * sin_i * sin_u], axis=-1)
-    turn = jnp.stack([-y, x, jnp.zeros_like(x)], axis=-1) * (node_rate[None, :] * a_m)[..., None]
-    return pos, jnp.stack(along, axis=-1) * (latitude_rate[None, :] * a_m)[..., None] + turn
+    t = np.asarray(t_s)[:, None]
+    u, w = argument + anomaly + u_rate * t, raan + node_rate * t
+    cos_i, sin_i = np.cos(inclination), np.sin(inclination)
+    cos_u, sin_u, cos_w, sin_w = a_m * np.cos(u), a_m * np.sin(u), np.cos(w), np.sin(w)
+    pos, vel = (np.empty((*u.shape, 3)) for _ in range(2))
+    across, along = cos_i * sin_u, cos_i * cos_u
+    x, y = cos_w * cos_u - sin_w * across, sin_w * cos_u + cos_w * across
+    pos[..., 0], pos[..., 1], pos[..., 2] = x, y, sin_i * sin_u
+    vel[..., 0] = -u_rate * (cos_w * sin_u + sin_w * along) - node_rate * y
+    vel[..., 1] = u_rate * (cos_w * along - sin_w * sin_u) + node_rate * x
+    vel[..., 2] = u_rate * sin_i * cos_u
+    return pos, vel
 
 
 @jax.jit

@@ -18,9 +18,11 @@ from leopnt.methods.coverage.bound import PIVOT_FLOOR
 from leopnt.methods.coverage.chunk import QUANTITIES, MapChunk
 from leopnt.methods.coverage.footprint import bounding_sphere
 from leopnt.methods.coverage.statistics import ChunkStatistics, empty_statistics
+from leopnt.methods.coverage.sums import DOP_SUMS, MOTION_SUMS, RANGE_SUMS, RATE_SUMS
 
 _SLACK_RAD = 1e-9
-_jit = numba.njit(nogil=True, cache=True, fastmath={"contract", "reassoc"}, error_model="numpy")
+_options = {"nogil": True, "cache": True, "error_model": "numpy"}
+_jit = numba.njit(fastmath={"contract", "reassoc"}, **_options)
 
 
 def compiled_sums(chunk: MapChunk) -> Float[np.ndarray, "epoch cell sum"]:
@@ -28,7 +30,7 @@ def compiled_sums(chunk: MapChunk) -> Float[np.ndarray, "epoch cell sum"]:
     out = np.zeros((chunk.num_epochs, chunk.grid.num_cells, chunk.num_sums))
     tables = _tables(chunk)
     for sums, pos, vel in zip(out, *_states(chunk), strict=True):
-        _scatter(pos, vel, *chunk.weights, *tables, sums)
+        _scatter(pos, vel, chunk.weights, tables, sums)
     return out
 
 
@@ -39,7 +41,7 @@ def compiled_values(chunk: MapChunk) -> Float[np.ndarray, "epoch quantity cell"]
     tables, wanted = _tables(chunk), _wanted(chunk)
     for values, pos, vel in zip(out, *_states(chunk), strict=True):
         sums[:] = 0.0
-        _scatter(pos, vel, *chunk.weights, *tables, sums)
+        _scatter(pos, vel, chunk.weights, tables, sums)
         _evaluate(sums, *wanted, values)
     return out
 
@@ -56,7 +58,7 @@ def compiled_statistics(chunk: MapChunk) -> ChunkStatistics:
     weight = chunk.grid.area_weight
     for epoch in range(chunk.num_epochs):
         sums[:] = 0.0
-        _scatter(pos[epoch], vel[epoch], *chunk.weights, *tables, sums)
+        _scatter(pos[epoch], vel[epoch], chunk.weights, tables, sums)
         _evaluate(sums, *wanted, values)
         _accumulate(
             values, weight, epoch, *limit, kept,
@@ -88,19 +90,19 @@ def _tables(chunk: MapChunk):
         axis=1,
     )
     columns = np.stack([np.cos(grid.longitude_rad), np.sin(grid.longitude_rad)], axis=1)
-    edges = np.array(
-        [
+    edges = tuple(
+        float(one)
+        for one in (
             grid.latitude_rad[0],
             grid.step_rad[0],
             grid.longitude_rad[0],
             grid.step_rad[1],
             user_radius_m,
             math.cos(sphere_mask),
-            math.sin(sphere_mask),
-            sphere_mask,
             math.sin(chunk.mask_rad),
+            sphere_mask,
             1.01 * grid.figure.flattening,
-        ]
+        )
     )
     return rows, columns, edges
 
@@ -123,84 +125,6 @@ def _limit(chunk: MapChunk) -> tuple[int, float, float]:
 
 
 @_jit
-def _scatter(pos, vel, range_weight, rate_weight, rows, columns, edges, sums):
-    """Add the terms of all satellites to the cells that see them."""
-    lat0, lat_step, lon0, lon_step, user_radius, cos_m, sin_m, mask, sin_mask, tilt = edges
-    num_rows, num_columns = rows.shape[0], columns.shape[0]
-    count = sums.shape[1]
-    full = 2.0 * math.pi
-    for sat in range(pos.shape[0]):
-        x, y, z = pos[sat, 0], pos[sat, 1], pos[sat, 2]
-        radius = math.sqrt(x * x + y * y + z * z)
-        if not radius > user_radius:  # also NaN
-            continue
-        cos_rim = user_radius * cos_m / radius
-        sin_rim = math.sqrt(max(0.0, 1.0 - cos_rim * cos_rim))
-        cos_cap = cos_rim * cos_m + sin_rim * sin_m
-        cap = math.acos(cos_rim) - mask
-        sin_sat = z / radius
-        axis = math.sqrt(x * x + y * y)
-        cos_sat = axis / radius
-        lat, lon = math.asin(sin_sat), math.atan2(y, x)
-        reach = cap + tilt + _SLACK_RAD
-        first = max(0, int(math.ceil((lat - reach - lat0) / lat_step)))
-        last = min(num_rows - 1, int(math.floor((lat + reach - lat0) / lat_step)))
-        for row in range(first, last + 1):
-            cos_lat, sin_lat, p, h = rows[row, 0], rows[row, 1], rows[row, 2], rows[row, 3]
-            distance = math.sqrt(p * p + h * h)
-            room = cos_sat * p
-            need = cos_cap * distance - sin_sat * h
-            if need > room * (1.0 + 1e-12):
-                continue
-            if need <= -room:
-                half = math.pi
-            else:
-                half = min(math.pi, math.acos(min(1.0, need / room)) + _SLACK_RAD)
-            dz = z - h
-            for turn in range(-1, 2):
-                start = lon - half + turn * full
-                stop = lon + half + turn * full
-                if half >= math.pi - 1e-8:
-                    if turn != 0:
-                        continue
-                    left, right = 0, num_columns - 1
-                else:
-                    left = max(0, int(math.ceil((start - lon0) / lon_step)))
-                    right = min(num_columns - 1, int(math.floor((stop - lon0) / lon_step)))
-                for column in range(left, right + 1):
-                    cos_lon, sin_lon = columns[column, 0], columns[column, 1]
-                    dp = x * cos_lon + y * sin_lon - p
-                    e = y * cos_lon - x * sin_lon
-                    u = cos_lat * dp + sin_lat * dz
-                    n = cos_lat * dz - sin_lat * dp
-                    length = math.sqrt(e * e + n * n + u * u)
-                    if not (u >= sin_mask * length and u > 0.0):
-                        continue
-                    inverse = 1.0 / length
-                    e *= inverse
-                    n *= inverse
-                    u *= inverse
-                    cell = sums[row * num_columns + column]
-                    cell[0] += 1.0
-                    cell[1] += e
-                    cell[2] += n
-                    cell[3] += u
-                    cell[4] += e * e
-                    cell[5] += e * n
-                    cell[6] += e * u
-                    cell[7] += n * n
-                    cell[8] += n * u
-                    cell[9] += u * u
-                    if count > 10:
-                        _add_moments(cell, 10, range_weight[sat], e, n, u)
-                    if count > 20:
-                        _add_rates(
-                            cell, rate_weight[sat], e, n, u, inverse, cos_lat, sin_lat, cos_lon,
-                            sin_lon, vel[sat, 0], vel[sat, 1], vel[sat, 2],
-                        )  # fmt: skip
-
-
-@_jit
 def _add_moments(cell, at, weight, e, n, u):
     we, wn, wu = weight * e, weight * n, weight * u
     cell[at] += weight
@@ -216,36 +140,120 @@ def _add_moments(cell, at, weight, e, n, u):
 
 
 @_jit
-def _add_rates(cell, weight, e, n, u, inverse, cos_lat, sin_lat, cos_lon, sin_lon, vx, vy, vz):
-    v_out = vx * cos_lon + vy * sin_lon
-    v_e = vy * cos_lon - vx * sin_lon
-    v_u = cos_lat * v_out + sin_lat * vz
-    v_n = cos_lat * vz - sin_lat * v_out
-    along = e * v_e + n * v_n + u * v_u
-    a_e = (v_e - along * e) * inverse
-    a_n = (v_n - along * n) * inverse
-    a_u = (v_u - along * u) * inverse
-    _add_moments(cell, 20, weight, a_e, a_n, a_u)
-    if cell.shape[0] > 30:
-        we, wn, wu = weight * e, weight * n, weight * u
-        cell[30] += we
-        cell[31] += wn
-        cell[32] += wu
-        cell[33] += we * e
-        cell[34] += we * n
-        cell[35] += we * u
-        cell[36] += wn * n
-        cell[37] += wn * u
-        cell[38] += wu * u
-        cell[39] += a_e * we
-        cell[40] += a_e * wn
-        cell[41] += a_e * wu
-        cell[42] += a_n * we
-        cell[43] += a_n * wn
-        cell[44] += a_n * wu
-        cell[45] += a_u * we
-        cell[46] += a_u * wn
-        cell[47] += a_u * wu
+def _add_motion(cell, weight, e, n, u, a_e, a_n, a_u):
+    we, wn, wu = weight * e, weight * n, weight * u
+    cell[30] += we
+    cell[31] += wn
+    cell[32] += wu
+    cell[33] += we * e
+    cell[34] += we * n
+    cell[35] += we * u
+    cell[36] += wn * n
+    cell[37] += wn * u
+    cell[38] += wu * u
+    cell[39] += a_e * we
+    cell[40] += a_e * wn
+    cell[41] += a_e * wu
+    cell[42] += a_n * we
+    cell[43] += a_n * wn
+    cell[44] += a_n * wu
+    cell[45] += a_u * we
+    cell[46] += a_u * wn
+    cell[47] += a_u * wu
+
+
+def _scatter_of(count: int):
+    """A function that adds the first `count` terms of all satellites to the cells that see them.
+
+    The rows that a cap may reach, and in each of them columns eastward and then westward from the
+    satellite's meridian until one does not see it: elevation falls with the difference of longitude.
+    """
+
+    @_jit
+    def scatter(pos, vel, range_weight, rate_weight, rows, columns, edges, sums):
+        lat0, lat_step, lon0, lon_step, user_radius, cos_m, sin_mask, mask, tilt = edges
+        num_rows, num_columns = rows.shape[0], columns.shape[0]
+        full = 2.0 * math.pi
+        least = sin_mask * sin_mask
+        for sat in range(pos.shape[0]):
+            x, y, z = pos[sat, 0], pos[sat, 1], pos[sat, 2]
+            radius = math.sqrt(x * x + y * y + z * z)
+            if not radius > user_radius:  # also NaN
+                continue
+            lat = math.asin(z / radius)
+            reach = math.acos(user_radius * cos_m / radius) - mask + tilt + _SLACK_RAD
+            first = max(0, int(math.ceil((lat - reach - lat0) / lat_step)))
+            last = min(num_rows - 1, int(math.floor((lat + reach - lat0) / lat_step)))
+            east_of_edge = math.atan2(y, x) - lon0
+            east_of_edge -= full * math.floor(east_of_edge / full)
+            begin = int(math.ceil(east_of_edge / lon_step))
+            if begin >= num_columns:
+                begin = 0
+            for row in range(first, last + 1):
+                cos_lat, sin_lat = rows[row, 0], rows[row, 1]
+                p, dz = rows[row, 2], z - rows[row, 3]
+                base = row * num_columns
+                done, step, column = 0, 1, begin
+                while done < num_columns:
+                    cos_lon, sin_lon = columns[column, 0], columns[column, 1]
+                    dp = x * cos_lon + y * sin_lon - p
+                    e = y * cos_lon - x * sin_lon
+                    u = cos_lat * dp + sin_lat * dz
+                    n = cos_lat * dz - sin_lat * dp
+                    square = e * e + n * n + u * u
+                    if u > 0.0 and u * u >= least * square:
+                        inverse = 1.0 / math.sqrt(square)
+                        e *= inverse
+                        n *= inverse
+                        u *= inverse
+                        cell = sums[base + column]
+                        cell[0] += 1.0
+                        cell[1] += e
+                        cell[2] += n
+                        cell[3] += u
+                        cell[4] += e * e
+                        cell[5] += e * n
+                        cell[6] += e * u
+                        cell[7] += n * n
+                        cell[8] += n * u
+                        cell[9] += u * u
+                        if count > 10:
+                            _add_moments(cell, 10, range_weight[sat], e, n, u)
+                        if count > 20:
+                            weight = rate_weight[sat]
+                            v_out = vel[sat, 0] * cos_lon + vel[sat, 1] * sin_lon
+                            v_e = vel[sat, 1] * cos_lon - vel[sat, 0] * sin_lon
+                            v_u = cos_lat * v_out + sin_lat * vel[sat, 2]
+                            v_n = cos_lat * vel[sat, 2] - sin_lat * v_out
+                            along = e * v_e + n * v_n + u * v_u
+                            a_e = (v_e - along * e) * inverse
+                            a_n = (v_n - along * n) * inverse
+                            a_u = (v_u - along * u) * inverse
+                            _add_moments(cell, 20, weight, a_e, a_n, a_u)
+                            if count > 30:
+                                _add_motion(cell, weight, e, n, u, a_e, a_n, a_u)
+                        done += 1
+                        column += step
+                        if column == num_columns:
+                            column = 0
+                        elif column < 0:
+                            column = num_columns - 1
+                    elif step == 1:
+                        step = -1
+                        column = begin - 1
+                        if column < 0:
+                            column = num_columns - 1
+                    else:
+                        break
+
+    return scatter
+
+
+_scatters = {count: _scatter_of(count) for count in (DOP_SUMS, RANGE_SUMS, RATE_SUMS, MOTION_SUMS)}
+
+
+def _scatter(pos, vel, weights, tables, sums):
+    _scatters[sums.shape[1]](pos, vel, *weights, *tables, sums)
 
 
 @_jit

@@ -181,8 +181,8 @@ def _sums_of_tile(tile: Tiles, pos, vel, weights, filled, sin_mask, count):
     v_z = vel[None, None, :, 2]
     v_up, v_north = cos_lat * v_out + sin_lat * v_z, cos_lat * v_z - sin_lat * v_out
     v_east = jnp.broadcast_to(v_east, up.shape)
-    distance = jnp.sqrt(east**2 + north**2 + up**2)
-    visible = (up >= sin_mask * distance) & (up > 0.0) & filled[None, None, :]
+    square = east**2 + north**2 + up**2
+    visible = (up**2 >= sin_mask**2 * square) & (up > 0.0) & filled[None, None, :]
     terms = link_terms(
         (east, north, up),
         (v_east, v_north, v_up),
