@@ -54,7 +54,7 @@ def circular_states(
 
     as `kepler.ecef_state` with eccentricity 0, without its solution of Kepler's equation.
     """
-    rates = secular_rates(elements)
+    rates = _rates(elements)
     a_m, inclination, raan, argument, anomaly, node_rate, u_rate = (
         np.asarray(one)[None, :]
         for one in (
@@ -79,6 +79,9 @@ def circular_states(
     vel[..., 1] = u_rate * (cos_w * along - sin_w * sin_u) + node_rate * x
     vel[..., 2] = u_rate * sin_i * cos_u
     return pos, vel
+
+
+_rates = jax.jit(secular_rates)
 
 
 @jax.jit

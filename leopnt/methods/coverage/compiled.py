@@ -8,6 +8,7 @@ grid that a footprint reaches, and in each row the columns between two meridians
 from __future__ import annotations
 
 import math
+from typing import no_type_check
 
 import numba
 import numpy as np
@@ -125,6 +126,7 @@ def _limit(chunk: MapChunk) -> tuple[int, float, float]:
 
 
 @_jit
+@no_type_check
 def _add_moments(cell, at, weight, e, n, u):
     we, wn, wu = weight * e, weight * n, weight * u
     cell[at] += weight
@@ -140,6 +142,7 @@ def _add_moments(cell, at, weight, e, n, u):
 
 
 @_jit
+@no_type_check
 def _add_motion(cell, weight, e, n, u, a_e, a_n, a_u):
     we, wn, wu = weight * e, weight * n, weight * u
     cell[30] += we
@@ -170,6 +173,7 @@ def _scatter_of(count: int):
     """
 
     @_jit
+    @no_type_check
     def scatter(pos, vel, range_weight, rate_weight, rows, columns, edges, sums):
         lat0, lat_step, lon0, lon_step, user_radius, cos_m, sin_mask, mask, tilt = edges
         num_rows, num_columns = rows.shape[0], columns.shape[0]
@@ -257,6 +261,7 @@ def _scatter(pos, vel, weights, tables, sums):
 
 
 @_jit
+@no_type_check
 def _evaluate(sums, place, free, prior, values):
     """Quantities of all cells at one epoch, rows of `values` as `place` says."""
     has_dop = False
@@ -307,6 +312,7 @@ def _evaluate(sums, place, free, prior, values):
 
 
 @_jit
+@no_type_check
 def _is_free(free, quantity):
     for k in free:
         if quantity == 0 and k < 3:
@@ -325,6 +331,7 @@ def _is_free(free, quantity):
 
 
 @_jit
+@no_type_check
 def _dop_variances(s):
     """Diagonal of Q for east, north, up and the clock; the clock is eliminated first."""
     nan = np.nan
@@ -357,6 +364,7 @@ def _dop_variances(s):
 
 
 @_jit
+@no_type_check
 def _fill_fim(s, prior, fim):
     """Fisher information about the eight parameters, lower triangle; see `bound.fim_of_sums`."""
     count = s.shape[0]
@@ -385,6 +393,7 @@ def _fill_fim(s, prior, fim):
 
 
 @_jit
+@no_type_check
 def _variances(fim, free, low, variance):
     """Diagonal of the inverse of the free part; False where it is not regular."""
     size = free.shape[0]
@@ -417,6 +426,7 @@ def _variances(fim, free, low, variance):
 
 
 @_jit
+@no_type_check
 def _accumulate(
     values, weight, epoch, limit_row, limit, sign, kept,
     num_solved, total, least, most, num_available, lead, trail, longest,

@@ -14,6 +14,8 @@ products are kept as ee, en, eu, nn, nu, uu.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
@@ -26,21 +28,18 @@ TRIANGLE = ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))
 """Order of the entries of a symmetric 3 x 3 matrix."""
 
 
-def num_sums(free: tuple[int, ...], *, has_range: bool, has_rate: bool) -> int:
-    """How many of the sums the bound of these unknowns needs."""
-    if has_rate:
-        return MOTION_SUMS if 4 in free else RATE_SUMS
-    return RANGE_SUMS if has_range else DOP_SUMS
+Components = Sequence[Float[Array, "*links"]]
+"""East, north and up of links, an array each."""
 
 
 def link_terms(
-    sat_pos_enu_m: Float[Array, "3 *links"],
-    sat_vel_enu_mps: Float[Array, "3 *links"],
-    range_weight: Float[Array, " *links"],
-    rate_weight: Float[Array, " *links"],
-    visible: Bool[Array, " *links"],
+    sat_pos_enu_m: Components,
+    sat_vel_enu_mps: Components,
+    range_weight: Float[Array, "*links"],
+    rate_weight: Float[Array, "*links"],
+    visible: Bool[Array, "*links"],
     count: int,
-) -> list[Float[Array, " *links"]]:
+) -> list[Float[Array, "*links"]]:
     """The first `count` terms of links, zero where not visible.
 
     Args:
