@@ -14,6 +14,7 @@ import leopnt
 from leopnt.cli.catalog import list_studies, reproduce
 from leopnt.cli.doctor import doctor
 from leopnt.cli.fix import fix
+from leopnt.cli.map import map_command
 from leopnt.cli.run import run
 from leopnt.cli.sky import sky
 from leopnt.cli.study import study
@@ -31,7 +32,7 @@ def app():
     """Positioning, navigation and timing with low-Earth-orbit satellites."""
 
 
-for command in (fix, sky, run, study, list_studies, reproduce, doctor):
+for command in (fix, sky, map_command, run, study, list_studies, reproduce, doctor):
     app.add_command(command)
 
 
