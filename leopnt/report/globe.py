@@ -15,9 +15,15 @@ import numpy as np
 import xarray as xr
 
 from leopnt.io.results import write_text
-from leopnt.report.map_words import layer_names, map_sentences, percent_label
+from leopnt.report.map_words import (
+    layer_names,
+    map_sentences,
+    map_table,
+    percent_label,
+    scale_of,
+)
 from leopnt.report.maps import land_rings_deg
-from leopnt.report.page import page
+from leopnt.report.page import html_table, page
 from leopnt.report.reading import require_kind, text
 
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
@@ -29,7 +35,7 @@ _NUM_COLORS = 128
 
 STYLE = """
 #globe { max-width: 620px; }
-#globe canvas { display: block; margin: .5rem auto; touch-action: pan-y; cursor: grab; }
+#globe canvas { display: block; margin: .5rem auto; touch-action: none; cursor: grab; }
 #globe canvas:active { cursor: grabbing; }
 #globe canvas:focus-visible, #globe select:focus-visible { outline: 2px solid var(--accent); }
 #globe select { font: inherit; max-width: 100%; padding: .3rem; }
@@ -46,7 +52,7 @@ STYLE = """
 def write_globe(result: xr.Dataset, path: str | Path) -> Path:
     """Write the Earth of a map alone, with its first sentences."""
     require_kind(result, "map")
-    sections = [("On the globe", [globe_html(result)])]
+    sections = [("On the globe", [globe_html(result), html_table(map_table(result))])]
     html = page(result, map_sentences(result), sections, POLICY, globe_script(), False)
     return write_text(html, path)
 
@@ -55,8 +61,9 @@ def globe_html(result: xr.Dataset) -> str:
     """The Earth and its controls, a part of a page; needs `globe_script` at the page's end."""
     label = f"Earth with the map {text(result, 'title')}; arrow keys turn it."
     content = json.dumps(globe_data(result), separators=(",", ":"), allow_nan=False)
+    content = content.replace("<", "\\u003c")  # so that no text ends the script
     return f"""<style>{STYLE}</style>
-<div id="globe" class="wide">
+<div id="globe">
 <label>Show <select aria-label="What the globe shows"></select></label>
 <div class="globe-slider"><input type="range" min="0" value="0" step="1" aria-label="Which one">
 <span class="globe-step"></span></div>
@@ -64,7 +71,7 @@ def globe_html(result: xr.Dataset) -> str:
 <output></output>
 <div class="globe-scale"><span class="globe-end"></span><span class="globe-bar"></span>
 <span class="globe-end"></span><span class="globe-unit"></span></div>
-<script type="application/json" id="globe-data">{content.replace("<", "\\u003c")}</script>
+<script type="application/json" id="globe-data">{content}</script>
 </div>
 """
 
@@ -86,7 +93,10 @@ def globe_data(result: xr.Dataset) -> dict[str, Any]:
         "south": float(latitude[0] - steps[0] / 2),
         "west": float(longitude[0] - steps[1] / 2),
         "step": steps,
-        "middle": [float(np.mean(longitude)), min(max(float(np.mean(latitude)), -60.0), 60.0) + 15.0],
+        "middle": [
+            float(np.mean(longitude)),
+            min(max(float(np.mean(latitude)), -60.0), 60.0) + 15.0,
+        ],
         "colors": mpl_hex(colors),
         "land": [np.round(ring, 2).ravel().tolist() for ring in land_rings_deg()],
         "groups": _groups(result),
@@ -112,11 +122,11 @@ def _groups(result: xr.Dataset) -> list[dict[str, Any]]:
     times = [str(one)[:16].replace("T", " ") for one in result["epoch_utc"].values[frames]]
     dated = bool(result.attrs.get("is_dated", 0))
     labels = [f"{one} UTC" if dated else f"{one[11:]} after the start" for one in times]
-    unit = str(result[f"{quantity}_mean"].attrs.get("units", ""))
+    scale, unit = scale_of(result, quantity)
     shown = [
-        (names["percentile"], result[f"{quantity}_percentile"].values,
+        (names["percentile"], scale * result[f"{quantity}_percentile"].values,
          [percent_label(p, quantity) for p in percent], unit, less),
-        (names["at"], result[f"{quantity}_at"].values, labels, unit, less),
+        (names["at"], scale * result[f"{quantity}_at"].values, labels, unit, less),
         (names["available"], result["available_percent"].values[None], ["whole time"], "%", False),
         (names["gap"], result["longest_gap_s"].values[None] / 60.0, ["whole time"], "min", True),
         (names["visible"], result["num_visible_mean"].values[None], ["whole time"], "", False),
@@ -129,7 +139,7 @@ def _group(name: str, values: np.ndarray, labels: list[str], unit: str, less: bo
     low, high = (float(known.min()), float(known.max())) if known.size else (0.0, 1.0)
     first, last = np.percentile(known, [2, 98]).tolist() if known.size else (0.0, 1.0)
     is_log = bool(low > 0.0 and high / low > 20.0)
-    common = {"unit": unit if unit != "1" else "", "less": less, "log": is_log, "low": low,
+    common = {"unit": unit, "less": less, "log": is_log, "low": low,
               "high": high, "from": first, "to": last if last > first else high}  # fmt: skip
     layers = [
         {"label": label, "data": packed(one, low, high, is_log), **common}
@@ -141,6 +151,8 @@ def _group(name: str, values: np.ndarray, labels: list[str], unit: str, less: bo
 def packed(values: np.ndarray, low: float, high: float, is_log: bool) -> str:
     """Values as 16-bit numbers between the limits, little-endian, in base 64."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        share = np.log(values / low) / np.log(high / low) if is_log else (values - low) / (high - low)
+        share = (
+            np.log(values / low) / np.log(high / low) if is_log else (values - low) / (high - low)
+        )
     level = np.where(np.isfinite(values), np.nan_to_num(share) * _LEVELS, NO_VALUE)
     return base64.b64encode(np.round(level).astype("<u2").tobytes()).decode("ascii")

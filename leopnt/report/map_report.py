@@ -17,10 +17,10 @@ from leopnt.report.map_words import (
     map_sentences,
     map_table,
     percent_label,
-    quantity_unit,
+    scale_of,
 )
 from leopnt.report.maps import draw_coast, earth_axes
-from leopnt.report.page import html_table, page, pictured, wide
+from leopnt.report.page import html_table, page, pictured
 from leopnt.report.reading import require_kind, text
 from leopnt.report.tables import _summary
 
@@ -34,21 +34,21 @@ def map_summary(result: xr.Dataset) -> Group:
 def map_figures(result: xr.Dataset) -> dict[str, Figure]:
     """Maps of availability, gaps, percentiles and satellites in view, and the share over time."""
     require_kind(result, "map")
-    quantity, names, unit = text(result, "quantity"), layer_names(result), quantity_unit(result)
+    quantity, names = text(result, "quantity"), layer_names(result)
+    scale, unit = scale_of(result, quantity)
+    available, gap_min = result["available_percent"].values, result["longest_gap_s"].values / 60.0
     figures = {
-        "available": _map(result, result["available_percent"].values, names["available"], "%", False),
-        "longest_gap": _map(
-            result, result["longest_gap_s"].values / 60.0, names["gap"], "min", True
-        ),
+        "available": _map(result, available, (names["available"], ""), "%", False),
+        "longest_gap": _map(result, gap_min, (names["gap"], ""), "min", True),
     }
     for percent, values in zip(
         result["percent"].values, result[f"{quantity}_percentile"].values, strict=True
     ):
-        title = f"{names['percentile']}, {percent_label(percent, quantity)}"
+        title = names["percentile"], percent_label(percent, quantity)
         less = quantity != "num_visible"
-        figures[f"{quantity}_{percent:g}"] = _map(result, values, title, unit, less)
+        figures[f"{quantity}_{percent:g}"] = _map(result, scale * values, title, unit, less)
     visible = result["num_visible_mean"].values
-    figures["satellites"] = _map(result, visible, names["visible"], "", False)
+    figures["satellites"] = _map(result, visible, (names["visible"], ""), "", False)
     if result["epoch_utc"].size > 1:
         figures["over_time"] = _over_time(result)
     return figures
@@ -63,8 +63,7 @@ def write_map_report(
     captions = {name: _caption(result, name) for name in drawn}
     pictures = pictured(drawn, captions)
     sections = [
-        ("On the globe", [globe_html(result)]),
-        ("Numbers", [wide(html_table(map_table(result)))]),
+        ("On the globe", [globe_html(result), html_table(map_table(result))]),
         ("Maps", list(pictures.values())),
     ]
     html = page(result, map_sentences(result), sections, POLICY, globe_script(), False)
@@ -74,17 +73,23 @@ def write_map_report(
 def _caption(result: xr.Dataset, name: str) -> tuple[str, str]:
     names, quantity = layer_names(result), text(result, "quantity")
     if name == "over_time":
-        caption = f"Share of the area with {names['available'].removeprefix('Share of the time with ')}."
+        caption = (
+            f"Share of the area with {names['available'].removeprefix('Share of the time with ')}."
+        )
     elif name.startswith(f"{quantity}_"):
         percent = float(name.removeprefix(f"{quantity}_"))
-        caption = f"{names['percentile']}, {percent_label(percent, quantity)}. Gray: longer without."
+        caption = (
+            f"{names['percentile']}, {percent_label(percent, quantity)}. Gray: longer without."
+        )
     else:
         key = {"available": "available", "longest_gap": "gap", "satellites": "visible"}[name]
         caption = f"{names[key]}."
     return caption, caption
 
 
-def _map(result: xr.Dataset, values: np.ndarray, title: str, unit: str, less: bool) -> Figure:
+def _map(
+    result: xr.Dataset, values: np.ndarray, title: tuple[str, str], unit: str, less: bool
+) -> Figure:
     """Cells in color over the Earth; dark is bad."""
     latitude, longitude = (_edges(result[name].values) for name in ("latitude", "longitude"))
     corners = np.array([[longitude[0], latitude[0]], [longitude[-1], latitude[-1]]])
@@ -93,7 +98,7 @@ def _map(result: xr.Dataset, values: np.ndarray, title: str, unit: str, less: bo
     is_log = low > 0.0 and high / low > 20.0
     high = high if high > low else low + 1.0
     with style.look():
-        figure, axes = earth_axes(corners, bottom_in=1.15)
+        figure, axes = earth_axes(corners, bottom_in=1.15, top_in=0.7 if title[1] else 0.5)
         axes.grid(False)
         mesh = axes.pcolormesh(
             longitude,
@@ -108,7 +113,7 @@ def _map(result: xr.Dataset, values: np.ndarray, title: str, unit: str, less: bo
         axes.set_ylim(latitude[0], latitude[-1])
         axes.set_facecolor(style.PALE)
         draw_coast(axes)
-        style.heading(axes, title)
+        style.heading(axes, *title)
         height_in = figure.get_size_inches()[1]
         scale = figure.add_axes((0.15, 0.5 / height_in, 0.7, 0.16 / height_in))
         above = float(known.max()) > high if known.size else False

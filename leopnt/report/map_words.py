@@ -7,7 +7,7 @@ import xarray as xr
 
 from leopnt.report import words
 from leopnt.report.content import Table
-from leopnt.report.reading import number, text
+from leopnt.report.reading import text
 
 NAMES = {
     "num_visible": "satellites in view",
@@ -25,10 +25,20 @@ NAMES = {
 }
 
 
-def quantity_unit(result: xr.Dataset) -> str:
-    """Unit of what is shown; empty for plain numbers."""
-    found = str(result[f"{text(result, 'quantity')}_mean"].attrs.get("units", ""))
-    return "" if found == "1" else found
+SCALES = {"clock_s": (1e9, "ns"), "drift": (1e9, "ns/s")}
+"""Factor and unit in which quantities are shown that are tiny in SI units."""
+
+
+def _fact(result: xr.Dataset, name: str) -> float:
+    return float(result.attrs[name])
+
+
+def scale_of(result: xr.Dataset, quantity: str) -> tuple[float, str]:
+    """Factor and unit in which a quantity is shown; no unit for plain numbers."""
+    if quantity in SCALES:
+        return SCALES[quantity]
+    unit = str(result[f"{quantity}_mean"].attrs.get("units", ""))
+    return 1.0, "" if unit == "1" else unit
 
 
 def percent_label(percent: float, quantity: str) -> str:
@@ -54,8 +64,9 @@ def layer_names(result: xr.Dataset) -> dict[str, str]:
 
 def condition(result: xr.Dataset) -> str:
     """What a cell must have to be available."""
-    quantity, limit = text(result, "quantity"), number(result, "limit")
-    name, unit = NAMES[quantity], quantity_unit(result)
+    quantity = text(result, "quantity")
+    name, (scale, unit) = NAMES[quantity], scale_of(result, quantity)
+    limit = scale * _fact(result, "limit")
     if not math.isfinite(limit):
         return f"a {name}" if quantity != "num_visible" else "satellites"
     if quantity == "num_visible":
@@ -65,24 +76,21 @@ def condition(result: xr.Dataset) -> str:
 
 def map_sentences(result: xr.Dataset) -> list[str]:
     """The result in words, the most important first."""
-    share = number(result, "available_percent")
+    share = _fact(result, "available_percent")
     gap_s = result["longest_gap_s"].values
     lead = (
-        f"{condition(result)[:1].upper()}{condition(result)[1:]}: "
-        f"{share:.1f} % of area and time."
+        f"{condition(result)[:1].upper()}{condition(result)[1:]}: {share:.1f} % of area and time."
     )
     worst = float(np.max(gap_s))
     if worst == 0.0:
         gaps = "No place is ever without."
     else:
         always = 100.0 * float(np.sum(result["area_weight"].values[gap_s == 0.0]))
-        span_s = number(result, "num_epochs") * number(result, "step_s")
+        span_s = _fact(result, "num_epochs") * _fact(result, "step_s")
         at = np.unravel_index(int(np.argmax(gap_s)), gap_s.shape)
         lat, lon = float(result["latitude"].values[at[0]]), float(result["longitude"].values[at[1]])
         longest = (
-            "the whole time"
-            if worst >= span_s - 1e-6
-            else f"{words.quantity(worst / 60.0, 'min')}"
+            "the whole time" if worst >= span_s - 1e-6 else f"{words.quantity(worst / 60.0, 'min')}"
         )
         gaps = (
             f"{always:.1f} % of the area is never without; the longest gap is {longest}, as at "
@@ -92,25 +100,26 @@ def map_sentences(result: xr.Dataset) -> list[str]:
 
 
 def _scene_sentence(result: xr.Dataset) -> str:
-    epochs = int(number(result, "num_epochs"))
+    epochs = int(_fact(result, "num_epochs"))
     start = f" from {text(result, 'reference_epoch')}" if result.attrs.get("is_dated") else ""
     return (
-        f"{words.counted(int(number(result, 'num_satellites')), 'satellite')}, mask "
-        f"{number(result, 'mask_deg'):g} degrees, {words.counted(epochs, 'epoch')} every "
-        f"{number(result, 'step_s'):g} s{start}; {result['latitude'].size} by "
+        f"{words.counted(int(_fact(result, 'num_satellites')), 'satellite')}, mask "
+        f"{_fact(result, 'mask_deg'):g} degrees, {words.counted(epochs, 'epoch')} every "
+        f"{_fact(result, 'step_s'):g} s{start}; {result['latitude'].size} by "
         f"{result['longitude'].size} cells on the {text(result, 'figure')}. On average "
-        f"{number(result, 'num_visible_mean'):.1f} satellites are in view."
+        f"{_fact(result, 'num_visible_mean'):.1f} satellites are in view."
     )
 
 
 def map_table(result: xr.Dataset) -> Table:
     """Percentiles over area and time, and means of all quantities."""
-    quantity, unit = text(result, "quantity"), quantity_unit(result)
+    quantity = text(result, "quantity")
+    scale, unit = scale_of(result, quantity)
     name = NAMES[quantity][:1].upper() + NAMES[quantity][1:]
     share = "reached" if quantity == "num_visible" else "not exceeded"
     rows = [
         (f"{name}, {share} in {percent:g} % of area and solved time",
-         words.quantity(float(value), unit))
+         words.quantity(scale * float(value), unit))
         for percent, value in zip(
             result["percent"].values, result[f"{quantity}_area_percentile"].values, strict=True
         )
@@ -121,7 +130,7 @@ def map_table(result: xr.Dataset) -> Table:
         values = result[f"{one}_area_mean"].values
         known = values[np.isfinite(values)]
         if known.size and np.any(known > 0.0):
-            of_one = str(result[f"{one}_mean"].attrs.get("units", ""))
-            shown = words.quantity(float(np.mean(known)), "" if of_one == "1" else of_one)
+            factor, of_one = scale_of(result, one)
+            shown = words.quantity(factor * float(np.mean(known)), of_one)
             rows.append((f"{label[:1].upper()}{label[1:]}, mean", shown))
     return Table("Over the area and the time", ("Quantity", "Value"), tuple(rows), (False, False))

@@ -95,7 +95,10 @@ class MeasurementSettings(SettingsTable):
         default=0.0, ge=0, le=1e9, description="metres along the line of sight, 0 or more"
     )
     ephemeris_mps: float = Field(
-        default=0.0, ge=0, le=1e9, description="metres per second along the line of sight, 0 or more"
+        default=0.0,
+        ge=0,
+        le=1e9,
+        description="metres per second along the line of sight, 0 or more",
     )
 
 
@@ -141,7 +144,9 @@ def map_problems(raw: dict[str, Any], folder: Path) -> Iterator[str]:
 
 def num_cells(table: MapTable) -> int:
     """Cells of the grid."""
-    counts = [(high - low) / table.step_deg for low, high in (table.latitude_deg, table.longitude_deg)]
+    counts = [
+        (high - low) / table.step_deg for low, high in (table.latitude_deg, table.longitude_deg)
+    ]
     return int(counts[0] + 1) * int(counts[1] + 1)
 
 

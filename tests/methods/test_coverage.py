@@ -113,7 +113,9 @@ def test_areas_of_cells_on_a_sphere_and_an_ellipsoid_are_those_of_zones(evidence
 def test_users_stand_on_the_ellipsoid_at_their_height():
     grid = equal_angle_grid(math.radians(45.0), height_m=500.0)
     lat, lon = np.meshgrid(grid.latitude_rad, grid.longitude_rad, indexing="ij")
-    expected = jax.vmap(lambda one, two: geodetic_to_ecef(one, two, 500.0))(lat.ravel(), lon.ravel())
+    expected = jax.vmap(lambda one, two: geodetic_to_ecef(one, two, 500.0))(
+        lat.ravel(), lon.ravel()
+    )
     np.testing.assert_allclose(grid.pos_ecef_m, expected, atol=1e-8)
 
 
@@ -273,7 +275,9 @@ class UserState(eqx.Module):
 def predict_range_and_rate(theta, shared, link):
     pos, vel, _, _ = link
     rate = range_rate_instantaneous(pos, vel, theta.pos_m, theta.vel_mps)
-    return jnp.stack([range_instantaneous(pos, theta.pos_m) + theta.clock_m, rate + theta.drift_mps])
+    return jnp.stack(
+        [range_instantaneous(pos, theta.pos_m) + theta.clock_m, rate + theta.drift_mps]
+    )
 
 
 def noise_of_link(shared, link):

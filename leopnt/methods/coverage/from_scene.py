@@ -121,7 +121,11 @@ def _observables(scene: MapScene) -> tuple[Observable, ...]:
 
 def _ephemeris_error(scene: MapScene) -> EphemerisError:
     table = scene.settings.measurements
-    return EphemerisError() if table is None else EphemerisError(table.ephemeris_m, table.ephemeris_mps)
+    return (
+        EphemerisError()
+        if table is None
+        else EphemerisError(table.ephemeris_m, table.ephemeris_mps)
+    )
 
 
 def _knowledge(scene: MapScene) -> UserKnowledge:

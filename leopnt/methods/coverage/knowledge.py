@@ -12,7 +12,16 @@ from jaxtyping import Float
 from leopnt.errors import LeopntError
 from leopnt.methods.coverage.errors import LinkWeights
 
-PARAMETERS = ("east_m", "north_m", "up_m", "clock_m", "east_mps", "north_mps", "up_mps", "drift_mps")
+PARAMETERS = (
+    "east_m",
+    "north_m",
+    "up_m",
+    "clock_m",
+    "east_mps",
+    "north_mps",
+    "up_mps",
+    "drift_mps",
+)
 """Unknowns of one user at one epoch, in this order; clock and drift times the speed of light."""
 
 
