@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -89,7 +88,7 @@ def _made(
         except KeyboardInterrupt:
             return None
         from leopnt.methods.coverage import merged
-        from leopnt.methods.coverage.from_scene import map_dataset
+        from leopnt.methods.coverage.dataset import map_dataset
 
         dataset = map_dataset(scene, merged(parts))
         require_room(folder / RESULT, dataset.nbytes + 1_000_000)
@@ -102,7 +101,7 @@ def _parts(
     scene: MapScene, run: RunFolder, workers: int, progress, request
 ) -> Iterator[ChunkStatistics]:
     """Statistics of all chunks in order; those that are not in the folder are computed and kept."""
-    from leopnt.methods.coverage import each_chunk
+    from leopnt.methods.coverage import ChunkStatistics, each_chunk
     from leopnt.methods.coverage.from_scene import chunks_of
 
     makers = chunks_of(scene)
@@ -114,10 +113,12 @@ def _parts(
     for number, place in enumerate(places):
         progress(number, len(places))
         if kept[number]:
-            yield _unpacked(run.read(place))
+            arrays = run.read(place)
+            assert arrays is not None  # it was there a moment ago, and the folder is locked
+            yield ChunkStatistics.from_arrays({name: one[0] for name, one in arrays.items()})
             continue
         found = next(fresh)
-        run.write(place, _packed(found))
+        run.write(place, {name: one[None] for name, one in found.arrays().items()})
         request()
         yield found
     progress(len(places), len(places))
@@ -128,22 +129,6 @@ def _chunk(number: int):
     from leopnt.studies.plan import Chunk
 
     return Chunk(0, number, number, number + 1)
-
-
-def _packed(found: ChunkStatistics) -> dict:
-    import numpy as np
-
-    return {
-        field.name: np.asarray(getattr(found, field.name))[None]
-        for field in dataclasses.fields(found)
-    }
-
-
-def _unpacked(arrays) -> ChunkStatistics:
-    from leopnt.methods.coverage import ChunkStatistics
-
-    values = {name: column[0] for name, column in arrays.items()}
-    return ChunkStatistics(**values | {"num_epochs": int(values["num_epochs"])})
 
 
 def _show(dataset: xr.Dataset, folder: Path, formats, as_json: bool, quiet: bool) -> None:

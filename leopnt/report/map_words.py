@@ -118,7 +118,7 @@ def map_table(result: xr.Dataset) -> Table:
     name = NAMES[quantity][:1].upper() + NAMES[quantity][1:]
     share = "reached" if quantity == "num_visible" else "not exceeded"
     rows = [
-        (f"{name}, {share} in {percent:g} % of area and solved time",
+        (f"{name}, {percent:g} %",
          words.quantity(scale * float(value), unit))
         for percent, value in zip(
             result["percent"].values, result[f"{quantity}_area_percentile"].values, strict=True
@@ -133,4 +133,9 @@ def map_table(result: xr.Dataset) -> Table:
             factor, of_one = scale_of(result, one)
             shown = words.quantity(factor * float(np.mean(known)), of_one)
             rows.append((f"{label[:1].upper()}{label[1:]}, mean", shown))
-    return Table("Over the area and the time", ("Quantity", "Value"), tuple(rows), (False, False))
+    return Table(
+        f"Over area and solved time (percentages: {share})",
+        ("Quantity", "Value"),
+        tuple(rows),
+        (False, False),
+    )

@@ -133,7 +133,7 @@ def map_problems(raw: dict[str, Any], folder: Path) -> Iterator[str]:
     """A sentence for each mistake of a map file."""
     yield from field_problems(MapSettings, raw)
     yield from scene_problems({name: one for name, one in raw.items() if name != "users"}, folder)
-    yield from _grid_problems(_checked(MapTable, table_of(raw, "map")))
+    yield from _grid_problems(raw)
     yield from _measurement_problems(raw)
     try:
         settings = MapSettings.model_validate(raw)
@@ -150,15 +150,10 @@ def num_cells(table: MapTable) -> int:
     return int(counts[0] + 1) * int(counts[1] + 1)
 
 
-def _checked(model: type[SettingsTable], raw: dict[str, Any]):
+def _grid_problems(raw: dict[str, Any]) -> Iterator[str]:
     try:
-        return model.model_validate(raw)
+        table = MapTable.model_validate(table_of(raw, "map"))
     except ValidationError:
-        return None
-
-
-def _grid_problems(table: MapTable | None) -> Iterator[str]:
-    if table is None:
         return
     south, north = table.latitude_deg
     if not -90 <= south < north <= 90:

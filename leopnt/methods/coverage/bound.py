@@ -137,7 +137,7 @@ def inverse_diagonal(matrix: list[list[Float[Array, " *cell"]]]) -> list[Float[A
     for i in range(size):
         column = {i: jnp.ones_like(matrix[0][0])}
         for k in range(i + 1, size):
-            column[k] = -sum(low[k, m] * column[m] for m in range(i, k))
+            column[k] = -sum((low[k, m] * column[m] for m in range(i + 1, k)), low[k, i])
         total = sum(column[k] ** 2 * inverse_pivot[k] for k in range(i, size))
         diagonal.append(jnp.where(regular, total, jnp.nan))
     return diagonal

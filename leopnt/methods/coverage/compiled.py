@@ -168,8 +168,8 @@ def _add_motion(cell, weight, e, n, u, a_e, a_n, a_u):
 def _scatter_of(count: int):
     """A function that adds the first `count` terms of all satellites to the cells that see them.
 
-    The rows that a cap may reach, and in each of them columns eastward and then westward from the
-    satellite's meridian until one does not see it: elevation falls with the difference of longitude.
+    The rows that a cap may reach, and in each of them columns eastward, then westward from the
+    satellite's meridian until one does not see it: elevation falls with the difference in longitude.
     """
 
     @_jit
@@ -186,11 +186,11 @@ def _scatter_of(count: int):
                 continue
             lat = math.asin(z / radius)
             reach = math.acos(user_radius * cos_m / radius) - mask + tilt + _SLACK_RAD
-            first = max(0, int(math.ceil((lat - reach - lat0) / lat_step)))
-            last = min(num_rows - 1, int(math.floor((lat + reach - lat0) / lat_step)))
+            first = max(0, math.ceil((lat - reach - lat0) / lat_step))
+            last = min(num_rows - 1, math.floor((lat + reach - lat0) / lat_step))
             east_of_edge = math.atan2(y, x) - lon0
             east_of_edge -= full * math.floor(east_of_edge / full)
-            begin = int(math.ceil(east_of_edge / lon_step))
+            begin = math.ceil(east_of_edge / lon_step)
             if begin >= num_columns:
                 begin = 0
             for row in range(first, last + 1):
@@ -257,7 +257,10 @@ _scatters = {count: _scatter_of(count) for count in (DOP_SUMS, RANGE_SUMS, RATE_
 
 
 def _scatter(pos, vel, weights, tables, sums):
-    _scatters[sums.shape[1]](pos, vel, *weights, *tables, sums)
+    range_weight, rate_weight = weights
+    rows, columns, edges = tables
+    scatter = _scatters[sums.shape[1]]
+    scatter(pos, vel, range_weight, rate_weight, rows, columns, edges, sums)
 
 
 @_jit

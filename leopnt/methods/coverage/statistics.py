@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -44,6 +44,16 @@ class ChunkStatistics:
     def mean(self) -> Float[np.ndarray, "quantity cell"]:
         """Mean over the epochs at which the quantity is known; NaN where there are none."""
         return np.where(self.num_solved > 0, self.total / np.maximum(self.num_solved, 1), np.nan)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """All fields by name, for a file or a message; see `from_arrays`."""
+        return {one.name: np.asarray(getattr(self, one.name)) for one in dataclasses.fields(self)}
+
+    @staticmethod
+    def from_arrays(arrays: Mapping[str, np.ndarray]) -> ChunkStatistics:
+        """What `arrays` gave."""
+        rest = {name: values for name, values in arrays.items() if name != "num_epochs"}
+        return ChunkStatistics(int(arrays["num_epochs"]), **rest)
 
 
 def empty_statistics(chunk: MapChunk) -> ChunkStatistics:
