@@ -116,9 +116,9 @@ def map_table(result: xr.Dataset) -> Table:
     quantity = text(result, "quantity")
     scale, unit = scale_of(result, quantity)
     name = NAMES[quantity][:1].upper() + NAMES[quantity][1:]
-    share = "reached" if quantity == "num_visible" else "not exceeded"
+    share = "at least" if quantity == "num_visible" else "at most"
     rows = [
-        (f"{name}, {percent:g} %",
+        (f"{name}, {percent:g} % {share}",
          words.quantity(scale * float(value), unit))
         for percent, value in zip(
             result["percent"].values, result[f"{quantity}_area_percentile"].values, strict=True

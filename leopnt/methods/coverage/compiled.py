@@ -169,7 +169,7 @@ def _scatter_of(count: int):
     """A function that adds the first `count` terms of all satellites to the cells that see them.
 
     The rows that a cap may reach, and in each of them columns eastward, then westward from the
-    satellite's meridian until one does not see it: elevation falls with the difference in longitude.
+    satellite's meridian until one does not see it: elevation falls with the angle between them.
     """
 
     @_jit
