@@ -1,5 +1,9 @@
 """Map files: every mistake at once, and what a right one loads."""
 
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -141,10 +145,9 @@ velocity = "unknown"
     )
     assert scene.title == "some map"
     names = IRIDIUM.names()
-    state = kepler.ecef_state(
-        *([type(IRIDIUM.elements())(*(np.asarray(x)[names.index(scene.satellites[0])]
-           for x in vars(IRIDIUM.elements()).values()))]), 500.0, 0.0
-    )  # fmt: skip
+    row = names.index(scene.satellites[0])
+    elements = jax.tree.map(lambda column: column[row], IRIDIUM.elements())
+    state = kepler.ecef_state(elements, jnp.asarray(500.0), jnp.asarray(0.0))
     makers = chunks_of(scene)
     assert len(scene.time_s) == 121
     assert len(makers) == -(-121 // epochs_at_once(scene))
@@ -191,8 +194,6 @@ max_age_days = 20
 start = "2025-12-28T12:00:00Z"
 duration_s = 600
 """
-    from pathlib import Path
-
     lines = (Path(__file__).parents[2] / elements).read_text().splitlines(keepends=True)
     (tmp_path / "gps.tle").write_text("".join(lines[:9]))
     first = scene_of(tmp_path, text)

@@ -12,8 +12,9 @@ from leopnt.geometry.dop import Dop
 from leopnt.methods.coverage.knowledge import Unknowns
 from leopnt.methods.coverage.sums import RANGE_SUMS, RATE_SUMS, TRIANGLE
 
-PIVOT_FLOOR = 1e-11
-"""A pivot below this share of its diagonal entry holds nothing but rounding."""
+INFLATION_LIMIT = 1e11
+"""Largest variance, relative to that with all other unknowns known, that sums can tell: rounding
+then spoils the fifth digit."""
 
 
 class UserBound(NamedTuple):
@@ -31,7 +32,7 @@ def dop_of_sums(sums: Float[Array, "*cell sum"]) -> Dop:
     """DOP of equally good pseudoranges with one unknown clock, from the first ten sums.
 
     Q = [[sum u u^T, -sum u], [-sum u^T, n]]^-1. NaN with fewer than four satellites and where the
-    geometry is degenerate: a PDOP of a million.
+    geometry is degenerate: a PDOP of a hundred thousand.
     """
     n, east, north, up = (sums[..., i] for i in range(4))
     square = dict(zip(TRIANGLE, (sums[..., i] for i in range(4, 10)), strict=True))
@@ -118,7 +119,7 @@ def inverse_diagonal(matrix: list[list[Float[Array, " *cell"]]]) -> list[Float[A
     M = L D L^T,   (M^-1)_ii = sum_k (L^-1)_ki^2 / D_k
 
     without square roots, so the result does not depend on the units of the unknowns. NaN
-    throughout where a pivot is below `PIVOT_FLOOR` of its diagonal entry.
+    throughout where a pivot is not positive or an M_ii (M^-1)_ii is above `INFLATION_LIMIT`.
     """
     size = len(matrix)
     low: dict[tuple[int, int], Array] = {}
@@ -127,7 +128,7 @@ def inverse_diagonal(matrix: list[list[Float[Array, " *cell"]]]) -> list[Float[A
     for j in range(size):
         scaled = [low[j, k] / inverse_pivot[k] for k in range(j)]
         pivot = matrix[j][j] - sum(low[j, k] * scaled[k] for k in range(j))
-        good = pivot > PIVOT_FLOOR * matrix[j][j]
+        good = pivot > 0.0
         regular = regular & good
         inverse_pivot.append(1.0 / jnp.where(good, pivot, 1.0))
         for i in range(j + 1, size):
@@ -138,9 +139,9 @@ def inverse_diagonal(matrix: list[list[Float[Array, " *cell"]]]) -> list[Float[A
         column = {i: jnp.ones_like(matrix[0][0])}
         for k in range(i + 1, size):
             column[k] = -sum((low[k, m] * column[m] for m in range(i + 1, k)), low[k, i])
-        total = sum(column[k] ** 2 * inverse_pivot[k] for k in range(i, size))
-        diagonal.append(jnp.where(regular, total, jnp.nan))
-    return diagonal
+        diagonal.append(sum(column[k] ** 2 * inverse_pivot[k] for k in range(i, size)))
+        regular = regular & (matrix[i][i] * diagonal[i] < INFLATION_LIMIT)
+    return [jnp.where(regular, one, jnp.nan) for one in diagonal]
 
 
 def _moments(sum_of: list, first: int):

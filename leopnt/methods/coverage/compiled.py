@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Float
 
 from leopnt.constants import SPEED_OF_LIGHT_MPS
-from leopnt.methods.coverage.bound import PIVOT_FLOOR
+from leopnt.methods.coverage.bound import INFLATION_LIMIT
 from leopnt.methods.coverage.chunk import QUANTITIES, MapChunk
 from leopnt.methods.coverage.footprint import bounding_sphere
 from leopnt.methods.coverage.statistics import ChunkStatistics, empty_statistics
@@ -344,26 +344,29 @@ def _dop_variances(s):
     inverse = 1.0 / n
     me, mn, mu = s[1] * inverse, s[2] * inverse, s[3] * inverse
     d1 = s[4] - s[1] * me
-    if not d1 > PIVOT_FLOOR * s[4]:
+    if not d1 > 0.0:
         return nan, nan, nan, nan
     i1 = 1.0 / d1
     c12, c13 = s[5] - s[1] * mn, s[6] - s[1] * mu
     u12, u13 = c12 * i1, c13 * i1
     d2 = s[7] - s[2] * mn - c12 * u12
-    if not d2 > PIVOT_FLOOR * s[7]:
+    if not d2 > 0.0:
         return nan, nan, nan, nan
     i2 = 1.0 / d2
     c23 = s[8] - s[2] * mu - c12 * u13
     u23 = c23 * i2
     d3 = s[9] - s[3] * mu - c13 * u13 - c23 * u23
-    if not d3 > PIVOT_FLOOR * s[9]:
+    if not d3 > 0.0:
         return nan, nan, nan, nan
     i3 = 1.0 / d3
     x13 = u12 * u23 - u13
     xc2 = mn - u12 * me
     xc3 = mu - u23 * mn + x13 * me
     qc = inverse + me * me * i1 + xc2 * xc2 * i2 + xc3 * xc3 * i3
-    return i1 + u12 * u12 * i2 + x13 * x13 * i3, i2 + u23 * u23 * i3, i3, qc
+    qe, qn = i1 + u12 * u12 * i2 + x13 * x13 * i3, i2 + u23 * u23 * i3
+    if not max(qe * s[4], qn * s[7], i3 * s[9], qc * n) < INFLATION_LIMIT:
+        return nan, nan, nan, nan
+    return qe, qn, i3, qc
 
 
 @_jit
@@ -402,11 +405,10 @@ def _variances(fim, free, low, variance):
     size = free.shape[0]
     variance[:] = 0.0
     for j in range(size):
-        whole = fim[free[j], free[j]]
-        pivot = whole
+        pivot = fim[free[j], free[j]]
         for k in range(j):
             pivot -= low[j, k] * low[j, k] * low[k, k]
-        if not pivot > PIVOT_FLOOR * whole:
+        if not pivot > 0.0:
             return False
         low[j, j] = pivot
         inverse = 1.0 / pivot
@@ -424,6 +426,8 @@ def _variances(fim, free, low, variance):
                 rest -= low[k, m] * low[i, m]
             low[i, k] = rest
             total += rest * rest / low[k, k]
+        if not total * fim[free[i], free[i]] < INFLATION_LIMIT:
+            return False
         variance[free[i]] = total
     return True
 

@@ -50,7 +50,7 @@ class ChunkStatistics:
         return {one.name: np.asarray(getattr(self, one.name)) for one in dataclasses.fields(self)}
 
     @staticmethod
-    def from_arrays(arrays: Mapping[str, np.ndarray]) -> ChunkStatistics:
+    def from_arrays(arrays: Mapping[str, np.ndarray | np.generic]) -> ChunkStatistics:
         """What `arrays` gave."""
         rest = {name: values for name, values in arrays.items() if name != "num_epochs"}
         return ChunkStatistics(int(arrays["num_epochs"]), **rest)
