@@ -121,7 +121,7 @@ def test_the_globe_carries_its_values_and_asks_for_nothing(result, tmp_path):
     for page in (html, report):
         assert "Sixty &lt;satellites&gt;" in page
         assert "Sixty <satellites>" not in page
-        assert "src=\"http" not in page
+        assert 'src="http' not in page
         assert "default-src 'none'" in page
 
 
