@@ -3,6 +3,7 @@
 from benchmarks import (
     astars_fixes,
     calibration,
+    earth_maps,
     lambda_search,
     nine_d_bounds,
     pace_beamforming,
@@ -27,6 +28,7 @@ for module in (
     calibration,
     lambda_search,
     astars_fixes,
+    earth_maps,
     rinex_reading,
 ):
     print(f"== {module.__name__}")

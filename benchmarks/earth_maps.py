@@ -158,6 +158,38 @@ def agreement(case, peer):
     }
 
 
+def scaling_row():
+    """Processor seconds of half the epochs, of a quarter of the cells, and of far satellites.
+
+    Far: a region of 100 cells under all satellites, against the same under those that see it.
+    """
+    elements = STARLINK_SHELL_1.elements()
+    states = CircularOrbits(elements).states(60.0 * np.arange(120))
+    south_east = (0.0, math.radians(10.0))
+    region = equal_angle_grid(
+        math.radians(1.0), figure=SPHERE, latitude_rad=south_east, longitude_rad=south_east
+    )
+
+    def chunk(grid, pos_m, vel_mps):
+        weights = link_weights((Pseudorange(1.0),), pos_m.shape[1])
+        unknowns = unknowns_of(UserKnowledge(), weights)
+        return MapChunk(grid, pos_m, vel_mps, math.radians(25.0), weights, unknowns)
+
+    middle = region.pos_ecef_m.mean(axis=0)
+    sees = np.any(states[0] @ (middle / np.linalg.norm(middle)) > 6.6e6, axis=0)
+    fine, coarse = (equal_angle_grid(math.radians(x), figure=SPHERE) for x in (2.0, 4.0))
+    near = [one[:, sees] for one in states]
+    works = {
+        "120 epochs, 16 200 cells": chunk(fine, *states),
+        "60 epochs, 16 200 cells": chunk(fine, *(one[:60] for one in states)),
+        "120 epochs, 4 050 cells": chunk(coarse, *states),
+        "region, all satellites": chunk(region, *states),
+        "region, those in view": chunk(region, *near),
+    }
+    run = {name: (lambda one=one: coverage_map([one])) for name, one in works.items()}
+    return {"satellites_in_view": int(sees.sum()), "processor_s": timed(run)[1]}
+
+
 def percentile_seconds():
     """Seconds for the 50th and 95th percentile of PDOP over time in every cell, 5 deg x 1440."""
     kept = coverage_map(walker_chunks(*CASES["5 deg x 1440"], kept=("pdop",))).kept[:, 0]
@@ -205,6 +237,7 @@ def main():
     catalogue = catalogue_row(workers=2)
     rows = walker_rows()
     percentiles_s = percentile_seconds()
+    scaling = scaling_row()
     peers = [name for name in ("numba", "kshana") if find_spec(name) is not None]
     row = {
         "benchmark": "earth_maps",
@@ -213,6 +246,7 @@ def main():
         "walker": rows,
         "percentiles_s": percentiles_s,
         "catalogue": catalogue,
+        "scaling": scaling,
         "targets": TARGETS,
         "repeats": REPEATS,
         **circumstances(load_before, "jax", "numpy", *peers),
@@ -226,6 +260,7 @@ def main():
             f"threads {one['speedup_of_two']} times as fast (target 1.7)"
         )
     print(f"  percentiles of each cell, apart: {percentiles_s} s")
+    print(f"  scaling, processor seconds: {scaling}")
     print(
         f"  {catalogue['satellites']} satellites, {catalogue['cells']} cells, "
         f"{catalogue['epochs']} epochs: {catalogue['wall_s']} s (target 600), "

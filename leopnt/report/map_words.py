@@ -134,7 +134,7 @@ def map_table(result: xr.Dataset) -> Table:
             shown = words.quantity(factor * float(np.mean(known)), of_one)
             rows.append((f"{label[:1].upper()}{label[1:]}, mean", shown))
     return Table(
-        f"Over area and solved time (percentages: {share})",
+        "Over area and solved time",
         ("Quantity", "Value"),
         tuple(rows),
         (False, False),

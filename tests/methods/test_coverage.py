@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import math
+import pickle
 from pathlib import Path
 
 import equinox as eqx
@@ -24,6 +25,7 @@ from leopnt.methods.coverage import (
     WGS84,
     Carrier,
     CarrierDifference,
+    ChunkStatistics,
     CompiledEngine,
     Doppler,
     EarthFigure,
@@ -42,6 +44,7 @@ from leopnt.methods.coverage import (
     dop_of_sums,
     each_chunk,
     equal_angle_grid,
+    evaluate_chunk,
     inverse_diagonal,
     link_terms,
     link_weights,
@@ -488,6 +491,15 @@ def test_chunks_add_up_to_the_whole_whatever_their_size_and_in_threads(evidence)
         achieved=np.nanmax(np.abs(found.mean[1] / whole.mean[1] - 1)),
         tolerance=1e-12,
     )
+
+
+def test_a_chunk_travels_to_another_process_and_its_statistics_come_back():
+    chunk = chunks_of_time(3)[1]
+    found = evaluate_chunk(pickle.loads(pickle.dumps(chunk)), CompiledEngine())
+    back = ChunkStatistics.from_arrays(pickle.loads(pickle.dumps(found.arrays())))
+    expected = evaluate_chunk(chunk, CompiledEngine())
+    for field in dataclasses.fields(expected):
+        np.testing.assert_array_equal(getattr(back, field.name), getattr(expected, field.name))
 
 
 def test_percentiles_are_values_that_are_reached_and_gaps_count_worst():
