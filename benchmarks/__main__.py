@@ -3,6 +3,7 @@
 from benchmarks import (
     astars_fixes,
     calibration,
+    earth_maps,
     lambda_search,
     nine_d_bounds,
     pace_beamforming,
@@ -29,6 +30,7 @@ for module in (
     cluster_overhead,
     lambda_search,
     astars_fixes,
+    earth_maps,
     rinex_reading,
     tables_and_frames,
 ):

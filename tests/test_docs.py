@@ -173,6 +173,7 @@ def test_a_command_prints_what_the_page_says(block, working_folder, capsys):
 @pytest.mark.parametrize("page", pages_with("toml"), ids=name_of)
 def test_settings_in_a_page_are_accepted(page):
     from leopnt.scenes.fix_settings import settings_class
+    from leopnt.scenes.map_settings import MapSettings
     from leopnt.studies import method_of
     from leopnt.studies.calibration_settings import CalibrationFile
 
@@ -181,7 +182,8 @@ def test_settings_in_a_page_are_accepted(page):
             settings = tomllib.loads(block.body)
             is_study = "study" in settings
             method = method_of(settings["study"]["method"]) if is_study else None
-            model = method.settings if method else settings_class(settings)
+            plain = MapSettings if "map" in settings else settings_class(settings)
+            model = method.settings if method else plain
             if "simulation" in settings or "files" in settings:
                 model = CalibrationFile
             model.model_validate(settings)

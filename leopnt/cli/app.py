@@ -15,6 +15,7 @@ from leopnt.cli.calibrate import calibrate
 from leopnt.cli.catalog import list_studies, reproduce
 from leopnt.cli.doctor import doctor
 from leopnt.cli.fix import fix
+from leopnt.cli.map import map_command
 from leopnt.cli.run import run
 from leopnt.cli.sky import sky
 from leopnt.cli.study import study
@@ -32,7 +33,17 @@ def app():
     """Positioning, navigation and timing with low-Earth-orbit satellites."""
 
 
-for command in (fix, sky, run, calibrate, study, list_studies, reproduce, doctor):
+for command in (
+    fix,
+    sky,
+    map_command,
+    run,
+    calibrate,
+    study,
+    list_studies,
+    reproduce,
+    doctor,
+):
     app.add_command(command)
 
 

@@ -1,0 +1,154 @@
+"""`leopnt map`: satellites in view, DOP and bounds over the Earth, resumable."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from leopnt.cli import session
+from leopnt.cli.run import signals_as_interrupt
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from leopnt.methods.coverage import ChunkStatistics
+    from leopnt.scenes.map_scene import MapScene
+    from leopnt.studies.store import RunFolder
+
+FORMATS = ("png", "html", "globe")
+RESULT = "map.nc"
+
+
+@click.command("map", short_help="Map DOP, bounds and availability over the Earth and a day.")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), help="Folder [default: out/NAME].")
+@click.option("--workers", type=click.IntRange(1, 1024), help="Threads [default: cores].")
+@click.option("--restart", is_flag=True, help="Drop what an earlier run left in the folder.")
+@click.option(
+    "--format",
+    "formats",
+    type=click.Choice(FORMATS),
+    multiple=True,
+    help="What to write beside map.nc; repeat it for several [default: all].",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON, nothing else.")
+@session.common_options
+def map_command(
+    file: Path, out: Path | None, workers, restart: bool, formats, as_json, quiet: bool, debug: bool
+) -> int:
+    """Map what FILE (TOML) describes: satellites in view, DOP, bounds, availability.
+
+    Each chunk of epochs is kept as soon as it is done: run the same command again after an
+    interruption, and nothing is computed twice.
+
+    \b
+    Example: leopnt map map.toml --workers 2
+    """  # noqa: D301  click needs the control character itself
+    session.use_compilation_cache()
+    from leopnt.scenes.map_scene import load_map
+
+    with session.collected_warnings(quiet=quiet, debug=debug) as sentences:
+        scene = load_map(file)
+        folder = out or Path("out") / file.stem
+        dataset = _made(scene, folder, workers or os.cpu_count() or 1, restart, quiet)
+    if dataset is None:
+        click.echo(
+            f"interrupted: what is done is kept in {folder}; run the same command again to go on.",
+            err=True,
+        )
+        return 130
+    dataset = session.with_warnings(dataset, sentences)
+    _show(dataset, folder, formats or FORMATS, as_json, quiet)
+    return 0
+
+
+def _made(
+    scene: MapScene, folder: Path, workers: int, restart: bool, quiet: bool
+) -> xr.Dataset | None:
+    """The result, from the folder as far as it is there; None if interrupted."""
+    from leopnt.io.results import read_netcdf, write_netcdf
+    from leopnt.studies.store import open_run, require_room
+
+    with open_run(folder, scene.fingerprint, restart=restart) as run:
+        if restart:
+            (folder / RESULT).unlink(missing_ok=True)
+        if run.is_complete and (folder / RESULT).is_file():
+            return read_netcdf(folder / RESULT)
+        run.reopen()
+        try:
+            with (
+                signals_as_interrupt() as request,
+                session.progress_bar(scene.title, quiet=quiet) as progress,
+            ):
+                parts = list(_parts(scene, run, workers, progress, request))
+        except KeyboardInterrupt:
+            return None
+        from leopnt.methods.coverage import merged
+        from leopnt.methods.coverage.dataset import map_dataset
+
+        dataset = map_dataset(scene, merged(parts))
+        require_room(folder / RESULT, dataset.nbytes + 1_000_000)
+        write_netcdf(dataset, folder / RESULT)
+        run.finish()
+    return dataset
+
+
+def _parts(
+    scene: MapScene, run: RunFolder, workers: int, progress, request
+) -> Iterator[ChunkStatistics]:
+    """Statistics of all chunks in order; those that are not in the folder are computed and kept."""
+    from leopnt.methods.coverage import ChunkStatistics, each_chunk
+    from leopnt.methods.coverage.from_scene import chunks_of
+
+    makers = chunks_of(scene)
+    places = [_chunk(number) for number in range(len(makers))]
+    kept = [run.has(place) for place in places]
+    fresh = each_chunk(
+        [make for make, there in zip(makers, kept, strict=True) if not there], workers=workers
+    )
+    for number, place in enumerate(places):
+        progress(number, len(places))
+        if kept[number]:
+            arrays = run.read(place)
+            assert arrays is not None  # it was there a moment ago, and the folder is locked
+            yield ChunkStatistics.from_arrays({name: one[0] for name, one in arrays.items()})
+            continue
+        found = next(fresh)
+        run.write(place, {name: one[None] for name, one in found.arrays().items()})
+        request()
+        yield found
+    progress(len(places), len(places))
+
+
+def _chunk(number: int):
+    """The place of a chunk in the folder: one row of whatever it holds."""
+    from leopnt.studies.plan import Chunk
+
+    return Chunk(0, number, number, number + 1)
+
+
+def _show(dataset: xr.Dataset, folder: Path, formats, as_json: bool, quiet: bool) -> None:
+    from leopnt.report.globe import write_globe
+    from leopnt.report.map_report import map_figures, map_summary, write_map_report
+    from leopnt.report.style import write_png
+
+    if as_json:
+        session.show_json(dataset)
+    elif not quiet:
+        session.show(map_summary(dataset))
+    written = [folder / RESULT]
+    with session.progress_bar("Writing the results", quiet=quiet):
+        figures = map_figures(dataset) if {"png", "html"} & set(formats) else {}
+        if "png" in formats:
+            session.make_folder(folder / "figures")
+            written += write_png(figures, folder / "figures")
+        if "globe" in formats:
+            written.append(write_globe(dataset, folder / "globe.html"))
+        if "html" in formats:
+            written.append(write_map_report(dataset, folder / "report.html", figures))
+    if not (as_json or quiet):
+        session.show_written(written)

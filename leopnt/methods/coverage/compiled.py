@@ -1,0 +1,471 @@
+"""Maps on a processor core, compiled by Numba: satellites hand their terms to the cells they serve.
+
+An optional extra, `pip install leopnt[speed]`; importing this module needs numba. The same numbers
+as `tiles`, without ever looking at a satellite and a cell that do not see each other: rows of the
+grid that a footprint reaches, and in each row the columns between two meridians.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import no_type_check
+
+import numba
+import numpy as np
+from jaxtyping import Float
+
+from leopnt.constants import SPEED_OF_LIGHT_MPS
+from leopnt.methods.coverage.bound import INFLATION_LIMIT
+from leopnt.methods.coverage.chunk import QUANTITIES, MapChunk
+from leopnt.methods.coverage.footprint import bounding_sphere
+from leopnt.methods.coverage.statistics import ChunkStatistics, empty_statistics
+from leopnt.methods.coverage.sums import DOP_SUMS, MOTION_SUMS, RANGE_SUMS, RATE_SUMS
+
+_SLACK_RAD = 1e-9
+_options = {"nogil": True, "cache": True, "error_model": "numpy"}
+_jit = numba.njit(fastmath={"contract", "reassoc"}, **_options)
+
+
+def compiled_sums(chunk: MapChunk) -> Float[np.ndarray, "epoch cell sum"]:
+    """The sums over satellites of every cell and epoch, as `tiles.tile_sums`."""
+    out = np.zeros((chunk.num_epochs, chunk.grid.num_cells, chunk.num_sums))
+    tables = _tables(chunk)
+    for sums, pos, vel in zip(out, *_states(chunk), strict=True):
+        _scatter(pos, vel, chunk.weights, tables, sums)
+    return out
+
+
+def compiled_values(chunk: MapChunk) -> Float[np.ndarray, "epoch quantity cell"]:
+    """The quantities of a chunk at every cell and epoch, as `tiles.tile_values`."""
+    out = np.empty((chunk.num_epochs, len(chunk.quantities), chunk.grid.num_cells))
+    sums = np.empty((chunk.grid.num_cells, chunk.num_sums))
+    tables, wanted = _tables(chunk), _wanted(chunk)
+    for values, pos, vel in zip(out, *_states(chunk), strict=True):
+        sums[:] = 0.0
+        _scatter(pos, vel, chunk.weights, tables, sums)
+        _evaluate(sums, *wanted, values)
+    return out
+
+
+def compiled_statistics(chunk: MapChunk) -> ChunkStatistics:
+    """Statistics of a chunk, epoch after epoch, without keeping the values of all."""
+    found = empty_statistics(chunk)
+    sums = np.empty((chunk.grid.num_cells, chunk.num_sums))
+    values = np.empty((len(chunk.quantities), chunk.grid.num_cells))
+    tables, wanted = _tables(chunk), _wanted(chunk)
+    limit = _limit(chunk)
+    kept = np.array([chunk.quantities.index(name) for name in chunk.kept], int)
+    pos, vel = _states(chunk)
+    weight = chunk.grid.area_weight
+    for epoch in range(chunk.num_epochs):
+        sums[:] = 0.0
+        _scatter(pos[epoch], vel[epoch], chunk.weights, tables, sums)
+        _evaluate(sums, *wanted, values)
+        _accumulate(
+            values, weight, epoch, *limit, kept,
+            found.num_solved, found.total, found.least, found.most, found.num_available,
+            found.lead, found.trail, found.longest,
+            found.available_share, found.solved_share, found.mean_at, found.kept,
+        )  # fmt: skip
+    return found
+
+
+def _states(chunk: MapChunk) -> tuple[np.ndarray, np.ndarray]:
+    return (
+        np.ascontiguousarray(chunk.sat_pos_ecef_m, float),
+        np.ascontiguousarray(chunk.sat_vel_ecef_mps, float),
+    )
+
+
+def _tables(chunk: MapChunk):
+    """What `_scatter` knows of the grid and the mask."""
+    grid = chunk.grid
+    user_radius_m, sphere_mask = bounding_sphere(grid, chunk.mask_rad)
+    rows = np.stack(
+        [
+            np.cos(grid.latitude_rad),
+            np.sin(grid.latitude_rad),
+            grid.axis_distance_m,
+            grid.equator_distance_m,
+        ],
+        axis=1,
+    )
+    columns = np.stack([np.cos(grid.longitude_rad), np.sin(grid.longitude_rad)], axis=1)
+    edges = tuple(
+        float(one)
+        for one in (
+            grid.latitude_rad[0],
+            grid.step_rad[0],
+            grid.longitude_rad[0],
+            grid.step_rad[1],
+            user_radius_m,
+            math.cos(sphere_mask),
+            math.sin(chunk.mask_rad),
+            sphere_mask,
+            1.01 * grid.figure.flattening,
+        )
+    )
+    return rows, columns, edges
+
+
+def _wanted(chunk: MapChunk):
+    """What `_evaluate` computes, and for whom: where each quantity goes (-1: nowhere)."""
+    place = np.array(
+        [chunk.quantities.index(name) if name in chunk.quantities else -1 for name in QUANTITIES]
+    )
+    free = np.array(chunk.unknowns.free, int)
+    return place, free, np.asarray(chunk.unknowns.prior, float)
+
+
+def _limit(chunk: MapChunk) -> tuple[int, float, float]:
+    """Row of the limiting quantity, the limit, and the sign that makes it an upper one."""
+    if chunk.limit is None:
+        return len(chunk.quantities) - 1, np.inf, 1.0
+    sign = -1.0 if chunk.limit.is_floor else 1.0
+    return chunk.quantities.index(chunk.limit.quantity), sign * chunk.limit.value, sign
+
+
+@_jit
+@no_type_check
+def _add_moments(cell, at, weight, e, n, u):
+    we, wn, wu = weight * e, weight * n, weight * u
+    cell[at] += weight
+    cell[at + 1] += we
+    cell[at + 2] += wn
+    cell[at + 3] += wu
+    cell[at + 4] += we * e
+    cell[at + 5] += we * n
+    cell[at + 6] += we * u
+    cell[at + 7] += wn * n
+    cell[at + 8] += wn * u
+    cell[at + 9] += wu * u
+
+
+@_jit
+@no_type_check
+def _add_motion(cell, weight, e, n, u, a_e, a_n, a_u):
+    we, wn, wu = weight * e, weight * n, weight * u
+    cell[30] += we
+    cell[31] += wn
+    cell[32] += wu
+    cell[33] += we * e
+    cell[34] += we * n
+    cell[35] += we * u
+    cell[36] += wn * n
+    cell[37] += wn * u
+    cell[38] += wu * u
+    cell[39] += a_e * we
+    cell[40] += a_e * wn
+    cell[41] += a_e * wu
+    cell[42] += a_n * we
+    cell[43] += a_n * wn
+    cell[44] += a_n * wu
+    cell[45] += a_u * we
+    cell[46] += a_u * wn
+    cell[47] += a_u * wu
+
+
+def _scatter_of(count: int):
+    """A function that adds the first `count` terms of all satellites to the cells that see them.
+
+    The rows that a cap may reach, and in each of them columns eastward, then westward from the
+    satellite's meridian until one does not see it: elevation falls with the angle between them.
+    """
+
+    @_jit
+    @no_type_check
+    def scatter(pos, vel, range_weight, rate_weight, rows, columns, edges, sums):
+        lat0, lat_step, lon0, lon_step, user_radius, cos_m, sin_mask, mask, tilt = edges
+        num_rows, num_columns = rows.shape[0], columns.shape[0]
+        full = 2.0 * math.pi
+        least = sin_mask * sin_mask
+        for sat in range(pos.shape[0]):
+            x, y, z = pos[sat, 0], pos[sat, 1], pos[sat, 2]
+            radius = math.sqrt(x * x + y * y + z * z)
+            if not radius > user_radius:  # also NaN
+                continue
+            lat = math.asin(z / radius)
+            reach = math.acos(user_radius * cos_m / radius) - mask + tilt + _SLACK_RAD
+            first = max(0, math.ceil((lat - reach - lat0) / lat_step))
+            last = min(num_rows - 1, math.floor((lat + reach - lat0) / lat_step))
+            east_of_edge = math.atan2(y, x) - lon0
+            east_of_edge -= full * math.floor(east_of_edge / full)
+            begin = math.ceil(east_of_edge / lon_step)
+            if begin >= num_columns:
+                begin = 0
+            for row in range(first, last + 1):
+                cos_lat, sin_lat = rows[row, 0], rows[row, 1]
+                p, dz = rows[row, 2], z - rows[row, 3]
+                base = row * num_columns
+                done, step, column = 0, 1, begin
+                while done < num_columns:
+                    cos_lon, sin_lon = columns[column, 0], columns[column, 1]
+                    dp = x * cos_lon + y * sin_lon - p
+                    e = y * cos_lon - x * sin_lon
+                    u = cos_lat * dp + sin_lat * dz
+                    n = cos_lat * dz - sin_lat * dp
+                    square = e * e + n * n + u * u
+                    if u > 0.0 and u * u >= least * square:
+                        inverse = 1.0 / math.sqrt(square)
+                        e *= inverse
+                        n *= inverse
+                        u *= inverse
+                        cell = sums[base + column]
+                        cell[0] += 1.0
+                        cell[1] += e
+                        cell[2] += n
+                        cell[3] += u
+                        cell[4] += e * e
+                        cell[5] += e * n
+                        cell[6] += e * u
+                        cell[7] += n * n
+                        cell[8] += n * u
+                        cell[9] += u * u
+                        if count > 10:
+                            _add_moments(cell, 10, range_weight[sat], e, n, u)
+                        if count > 20:
+                            weight = rate_weight[sat]
+                            v_out = vel[sat, 0] * cos_lon + vel[sat, 1] * sin_lon
+                            v_e = vel[sat, 1] * cos_lon - vel[sat, 0] * sin_lon
+                            v_u = cos_lat * v_out + sin_lat * vel[sat, 2]
+                            v_n = cos_lat * vel[sat, 2] - sin_lat * v_out
+                            along = e * v_e + n * v_n + u * v_u
+                            a_e = (v_e - along * e) * inverse
+                            a_n = (v_n - along * n) * inverse
+                            a_u = (v_u - along * u) * inverse
+                            _add_moments(cell, 20, weight, a_e, a_n, a_u)
+                            if count > 30:
+                                _add_motion(cell, weight, e, n, u, a_e, a_n, a_u)
+                        done += 1
+                        column += step
+                        if column == num_columns:
+                            column = 0
+                        elif column < 0:
+                            column = num_columns - 1
+                    elif step == 1:
+                        step = -1
+                        column = begin - 1
+                        if column < 0:
+                            column = num_columns - 1
+                    else:
+                        break
+
+    return scatter
+
+
+_scatters = {count: _scatter_of(count) for count in (DOP_SUMS, RANGE_SUMS, RATE_SUMS, MOTION_SUMS)}
+
+
+def _scatter(pos, vel, weights, tables, sums):
+    range_weight, rate_weight = weights
+    rows, columns, edges = tables
+    scatter = _scatters[sums.shape[1]]
+    scatter(pos, vel, range_weight, rate_weight, rows, columns, edges, sums)
+
+
+@_jit
+@no_type_check
+def _evaluate(sums, place, free, prior, values):
+    """Quantities of all cells at one epoch, rows of `values` as `place` says."""
+    has_dop = False
+    for i in range(1, 6):
+        has_dop = has_dop or place[i] >= 0
+    has_bound = False
+    for i in range(6, 12):
+        has_bound = has_bound or place[i] >= 0
+    fim = np.empty((8, 8))
+    work = np.empty((8, 8))
+    variance = np.zeros(8)
+    nan = np.nan
+    c = SPEED_OF_LIGHT_MPS
+    for cell in range(sums.shape[0]):
+        s = sums[cell]
+        if place[0] >= 0:
+            values[place[0], cell] = s[0]
+        if has_dop:
+            qe, qn, qu, qc = _dop_variances(s)
+            if place[1] >= 0:
+                values[place[1], cell] = math.sqrt(qe + qn + qu + qc)
+            if place[2] >= 0:
+                values[place[2], cell] = math.sqrt(qe + qn + qu)
+            if place[3] >= 0:
+                values[place[3], cell] = math.sqrt(qe + qn)
+            if place[4] >= 0:
+                values[place[4], cell] = math.sqrt(qu)
+            if place[5] >= 0:
+                values[place[5], cell] = math.sqrt(qc)
+        if has_bound:
+            _fill_fim(s, prior, fim)
+            solved = _variances(fim, free, work, variance)
+            v = variance
+            found = (
+                v[0] + v[1] + v[2],
+                v[0] + v[1],
+                v[2],
+                v[3] / (c * c),
+                v[4] + v[5] + v[6],
+                v[7] / (c * c),
+            )
+            for i in range(6):
+                if place[6 + i] >= 0:
+                    # What is known stays 0 also where the rest is not observable.
+                    is_free = _is_free(free, i)
+                    value = math.sqrt(found[i]) if solved or not is_free else nan
+                    values[place[6 + i], cell] = value if is_free else 0.0
+
+
+@_jit
+@no_type_check
+def _is_free(free, quantity):
+    for k in free:
+        if quantity == 0 and k < 3:
+            return True
+        if quantity == 1 and k < 2:
+            return True
+        if quantity == 2 and k == 2:
+            return True
+        if quantity == 3 and k == 3:
+            return True
+        if quantity == 4 and 4 <= k <= 6:
+            return True
+        if quantity == 5 and k == 7:
+            return True
+    return False
+
+
+@_jit
+@no_type_check
+def _dop_variances(s):
+    """Diagonal of Q for east, north, up and the clock; the clock is eliminated first."""
+    nan = np.nan
+    n = s[0]
+    if n < 3.5:
+        return nan, nan, nan, nan
+    inverse = 1.0 / n
+    me, mn, mu = s[1] * inverse, s[2] * inverse, s[3] * inverse
+    d1 = s[4] - s[1] * me
+    if not d1 > 0.0:
+        return nan, nan, nan, nan
+    i1 = 1.0 / d1
+    c12, c13 = s[5] - s[1] * mn, s[6] - s[1] * mu
+    u12, u13 = c12 * i1, c13 * i1
+    d2 = s[7] - s[2] * mn - c12 * u12
+    if not d2 > 0.0:
+        return nan, nan, nan, nan
+    i2 = 1.0 / d2
+    c23 = s[8] - s[2] * mu - c12 * u13
+    u23 = c23 * i2
+    d3 = s[9] - s[3] * mu - c13 * u13 - c23 * u23
+    if not d3 > 0.0:
+        return nan, nan, nan, nan
+    i3 = 1.0 / d3
+    x13 = u12 * u23 - u13
+    xc2 = mn - u12 * me
+    xc3 = mu - u23 * mn + x13 * me
+    qc = inverse + me * me * i1 + xc2 * xc2 * i2 + xc3 * xc3 * i3
+    qe, qn = i1 + u12 * u12 * i2 + x13 * x13 * i3, i2 + u23 * u23 * i3
+    if not max(qe * s[4], qn * s[7], i3 * s[9], qc * n) < INFLATION_LIMIT:
+        return nan, nan, nan, nan
+    return qe, qn, i3, qc
+
+
+@_jit
+@no_type_check
+def _fill_fim(s, prior, fim):
+    """Fisher information about the eight parameters, lower triangle; see `bound.fim_of_sums`."""
+    count = s.shape[0]
+    fim[:] = 0.0
+    k = 4
+    for i in range(3):
+        for j in range(i, 3):
+            fim[j, i] = s[10 + k]
+            if count > 20:
+                fim[j, i] += s[20 + k]
+            if count > 30:
+                fim[4 + j, 4 + i] = s[29 + k]
+            k += 1
+        fim[3, i] = -s[11 + i]
+        if count > 20:
+            fim[7, i] = -s[21 + i]
+        if count > 30:
+            fim[7, 4 + i] = -s[30 + i]
+            for j in range(3):
+                fim[4 + j, i] = s[39 + 3 * i + j]
+    fim[3, 3] = s[10]
+    if count > 20:
+        fim[7, 7] = s[20]
+    for i in range(8):
+        fim[i, i] += prior[i]
+
+
+@_jit
+@no_type_check
+def _variances(fim, free, low, variance):
+    """Diagonal of the inverse of the free part; False where it is not regular."""
+    size = free.shape[0]
+    variance[:] = 0.0
+    for j in range(size):
+        pivot = fim[free[j], free[j]]
+        for k in range(j):
+            pivot -= low[j, k] * low[j, k] * low[k, k]
+        if not pivot > 0.0:
+            return False
+        low[j, j] = pivot
+        inverse = 1.0 / pivot
+        for i in range(j + 1, size):
+            rest = fim[free[i], free[j]]
+            for k in range(j):
+                rest -= low[i, k] * low[j, k] * low[k, k]
+            low[i, j] = rest * inverse
+    # Above the diagonal: rows of the inverse of the unit lower factor, transposed.
+    for i in range(size):
+        total = 1.0 / low[i, i]
+        for k in range(i + 1, size):
+            rest = -low[k, i]
+            for m in range(i + 1, k):
+                rest -= low[k, m] * low[i, m]
+            low[i, k] = rest
+            total += rest * rest / low[k, k]
+        if not total * fim[free[i], free[i]] < INFLATION_LIMIT:
+            return False
+        variance[free[i]] = total
+    return True
+
+
+@_jit
+@no_type_check
+def _accumulate(
+    values, weight, epoch, limit_row, limit, sign, kept,
+    num_solved, total, least, most, num_available, lead, trail, longest,
+    available_share, solved_share, mean_at, kept_values,
+):  # fmt: skip
+    """Take one epoch into the statistics of a chunk; see `statistics.ChunkStatistics`."""
+    num_quantities, num_cells = values.shape
+    for q in range(num_quantities):
+        share, weighted = 0.0, 0.0
+        for cell in range(num_cells):
+            value = values[q, cell]
+            if value == value:
+                num_solved[q, cell] += 1
+                total[q, cell] += value
+                least[q, cell] = min(least[q, cell], value)
+                most[q, cell] = max(most[q, cell], value)
+                share += weight[cell]
+                weighted += weight[cell] * value
+        solved_share[epoch, q] = share
+        mean_at[epoch, q] = weighted / share if share > 0.0 else np.nan
+    share = 0.0
+    for cell in range(num_cells):
+        if sign * values[limit_row, cell] <= limit:
+            num_available[cell] += 1
+            share += weight[cell]
+            trail[cell] = 0
+        else:
+            if num_available[cell] == 0:
+                lead[cell] += 1
+            trail[cell] += 1
+            longest[cell] = max(longest[cell], trail[cell])
+    available_share[epoch] = share
+    for k in range(kept.shape[0]):
+        for cell in range(num_cells):
+            kept_values[epoch, k, cell] = values[kept[k], cell]

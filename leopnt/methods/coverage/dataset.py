@@ -1,0 +1,154 @@
+"""Statistics of a map as a dataset, for files and reports."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import math
+from collections.abc import Iterator
+
+import numpy as np
+import xarray as xr
+
+import leopnt
+from leopnt.methods.coverage.chunk import DOP_QUANTITIES, QUANTITIES
+from leopnt.methods.coverage.from_scene import grid_of
+from leopnt.methods.coverage.grid import EarthGrid
+from leopnt.methods.coverage.statistics import (
+    ChunkStatistics,
+    percentiles_over_area,
+    percentiles_over_time,
+)
+from leopnt.scenes.map_scene import MapScene
+
+MAX_FRAMES = 24
+"""Pictures of single epochs that a result keeps."""
+
+_FRAME_VALUES = 1_500_000
+_PLACE = ("latitude", "longitude")
+_Variable = tuple[str, object, np.ndarray, str, str]
+"""Name, dimensions, values, meaning, unit."""
+
+MEANINGS = {
+    "num_visible": ("satellites above the mask", "1"),
+    "gdop": ("geometric dilution of precision", "1"),
+    "pdop": ("position dilution of precision", "1"),
+    "hdop": ("horizontal dilution of precision", "1"),
+    "vdop": ("vertical dilution of precision", "1"),
+    "tdop": ("time dilution of precision", "1"),
+    "position_m": ("bound of the position error, 1 sigma in three dimensions", "m"),
+    "horizontal_m": ("bound of the horizontal error, 1 sigma", "m"),
+    "vertical_m": ("bound of the vertical error, 1 sigma", "m"),
+    "clock_s": ("bound of the clock error, 1 sigma", "s"),
+    "velocity_mps": ("bound of the velocity error, 1 sigma in three dimensions", "m/s"),
+    "drift": ("bound of the clock drift, 1 sigma", "s/s"),
+}
+
+
+def map_dataset(scene: MapScene, found: ChunkStatistics) -> xr.Dataset:
+    """The result of a map: coordinates, availability, percentiles, pictures and means."""
+    grid = grid_of(scene)
+    variables = [
+        *_coordinates(scene, grid),
+        *_availability(scene, found, grid),
+        *_percentiles(scene, found, grid),
+        *_pictures(scene, found, grid),
+        *_means(scene, found, grid),
+    ]
+    described = {
+        name: (dims, values, {"long_name": text, "units": unit})
+        for name, dims, values, text, unit in variables
+    }
+    return xr.Dataset(described, attrs=_attributes(scene, found, grid.area_weight))
+
+
+def frame_indices(num_epochs: int, num_cells: int) -> np.ndarray:
+    """Epochs that are kept as pictures, evenly over the time."""
+    most = int(np.clip(_FRAME_VALUES // num_cells, 2, MAX_FRAMES))
+    return np.unique(np.linspace(0, num_epochs - 1, min(most, num_epochs)).round().astype(int))
+
+
+def _on(grid: EarthGrid, values: np.ndarray) -> np.ndarray:
+    return values.reshape(*values.shape[:-1], *grid.shape)
+
+
+def _coordinates(scene: MapScene, grid: EarthGrid) -> Iterator[_Variable]:
+    lat_deg, lon_deg = np.degrees(grid.latitude_rad), np.degrees(grid.longitude_rad)
+    yield "latitude", "latitude", lat_deg, "latitude of centers", "deg"
+    yield "longitude", "longitude", lon_deg, "longitude of centers", "deg"
+    epoch = np.asarray((scene.reference + scene.time_s).to_iso())
+    yield "epoch_utc", "epoch", epoch, "epoch, UTC", ""
+    weight = _on(grid, grid.area_weight)
+    yield "area_weight", _PLACE, weight, "share of the area of the map", "1"
+
+
+def _availability(scene: MapScene, found: ChunkStatistics, grid: EarthGrid) -> Iterator[_Variable]:
+    share = _on(grid, 100.0 * found.num_available / found.num_epochs)
+    yield "available_percent", _PLACE, share, "share of the time within the limit", "%"
+    gap_s = _on(grid, scene.settings.time.step_s * found.longest.astype(float))
+    yield "longest_gap_s", _PLACE, gap_s, "longest run of epochs without, times their step", "s"
+    over_time = 100.0 * found.available_share
+    yield "available_area_percent", "epoch", over_time, "share of the area within the limit", "%"
+
+
+def _percentiles(scene: MapScene, found: ChunkStatistics, grid: EarthGrid) -> Iterator[_Variable]:
+    """Of errors the values not exceeded; of satellites those reached."""
+    quantity, percent = scene.settings.quantity, np.array(scene.settings.map.percentiles)
+    (meaning, unit), kept = MEANINGS[quantity], found.kept[:, 0]
+    is_count = quantity == "num_visible"
+    rank = np.maximum(100.0 - percent, 1e-9) if is_count else percent
+    verb = "reached" if is_count else "not exceeded"
+    over_time = percentiles_over_time(kept, rank)
+    over_time = _on(grid, np.where(np.isinf(over_time), np.nan, over_time))
+    over_area = percentiles_over_area(kept, grid.area_weight, rank)
+    yield "percent", "percent", percent, "share of the time", "%"
+    text = f"{meaning}, {verb} for this share of the time"
+    yield f"{quantity}_percentile", ("percent", *_PLACE), over_time, text, unit
+    text = f"{meaning}, {verb} in this share of area and solved time"
+    yield f"{quantity}_area_percentile", "percent", over_area, text, unit
+
+
+def _pictures(scene: MapScene, found: ChunkStatistics, grid: EarthGrid) -> Iterator[_Variable]:
+    quantity = scene.settings.quantity
+    meaning, unit = MEANINGS[quantity]
+    frames = frame_indices(found.num_epochs, grid.num_cells)
+    yield "frame_index", "frame", frames, "which epoch", ""
+    values = _on(grid, found.kept[frames, 0])
+    yield f"{quantity}_at", ("frame", *_PLACE), values, f"{meaning}, at one epoch", unit
+
+
+def _means(scene: MapScene, found: ChunkStatistics, grid: EarthGrid) -> Iterator[_Variable]:
+    names = QUANTITIES if scene.settings.measurements is not None else DOP_QUANTITIES
+    least = _on(grid, found.least[0])
+    yield "num_visible_least", _PLACE, least, "fewest satellites above the mask", "1"
+    for i, name in enumerate(names):
+        meaning, unit = MEANINGS[name]
+        mean = _on(grid, found.mean[i])
+        yield f"{name}_mean", _PLACE, mean, f"{meaning}, mean over the time it is known", unit
+        text = f"{meaning}, mean over the area where it is known"
+        yield f"{name}_area_mean", "epoch", found.mean_at[:, i], text, unit
+
+
+def _attributes(scene: MapScene, found: ChunkStatistics, weight: np.ndarray) -> dict:
+    settings, epochs = scene.settings, found.num_epochs
+    now = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
+    return {
+        "kind": "map",
+        "title": scene.title,
+        "quantity": settings.quantity,
+        "limit": math.nan if settings.map.limit is None else settings.map.limit,
+        "num_satellites": len(scene.satellites),
+        "num_epochs": epochs,
+        "step_s": settings.time.step_s,
+        "cell_deg": settings.map.step_deg,
+        "mask_deg": settings.antenna.mask_deg,
+        "figure": settings.map.figure,
+        "available_percent": 100.0 * float(found.num_available @ weight) / epochs,
+        "num_visible_mean": float(found.total[0] @ weight) / epochs,
+        "reference_epoch": str(scene.reference.to_iso(digits=0)),
+        "is_dated": int(settings.time.start is not None),
+        "warnings": json.dumps(list(scene.warnings)),
+        "input_text": scene.text,
+        "leopnt_version": leopnt.__version__,
+        "created": now.isoformat(),
+    }

@@ -1,0 +1,143 @@
+"""A map result as figures, as a summary for the terminal, and as one HTML file with a globe."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+from matplotlib.colors import LogNorm, Normalize
+from matplotlib.figure import Figure
+from rich.console import Group
+
+from leopnt.io.results import write_text
+from leopnt.report import style
+from leopnt.report.globe import POLICY, globe_html, globe_script
+from leopnt.report.map_words import (
+    layer_names,
+    map_sentences,
+    map_table,
+    percent_label,
+    scale_of,
+)
+from leopnt.report.maps import draw_coast, earth_axes
+from leopnt.report.page import html_table, page, pictured
+from leopnt.report.reading import require_kind, text
+from leopnt.report.tables import _summary
+
+
+def map_summary(result: xr.Dataset) -> Group:
+    """A map for the terminal: words first, then a table."""
+    require_kind(result, "map")
+    return _summary(result, map_sentences(result), "bold", [map_table(result)])
+
+
+def map_figures(result: xr.Dataset) -> dict[str, Figure]:
+    """Maps of availability, gaps, percentiles and satellites in view, and the share over time."""
+    require_kind(result, "map")
+    quantity, names = text(result, "quantity"), layer_names(result)
+    scale, unit = scale_of(result, quantity)
+    available, gap_min = result["available_percent"].values, result["longest_gap_s"].values / 60.0
+    figures = {
+        "available": _map(result, available, (names["available"], ""), "%", False),
+        "longest_gap": _map(result, gap_min, (names["gap"], ""), "min", True),
+    }
+    for percent, values in zip(
+        result["percent"].values, result[f"{quantity}_percentile"].values, strict=True
+    ):
+        title = names["percentile"], percent_label(percent, quantity)
+        less = quantity != "num_visible"
+        figures[f"{quantity}_{percent:g}"] = _map(result, scale * values, title, unit, less)
+    visible = result["num_visible_mean"].values
+    figures["satellites"] = _map(result, visible, (names["visible"], ""), "", False)
+    if result["epoch_utc"].size > 1:
+        figures["over_time"] = _over_time(result)
+    return figures
+
+
+def write_map_report(
+    result: xr.Dataset, path: str | Path, figures: Mapping[str, Figure] | None = None
+) -> Path:
+    """Write the report of a map; `figures` are those of `map_figures`, made here if not given."""
+    require_kind(result, "map")
+    drawn = map_figures(result) if figures is None else figures
+    captions = {name: _caption(result, name) for name in drawn}
+    pictures = pictured(drawn, captions)
+    sections = [
+        ("On the globe", [globe_html(result), html_table(map_table(result))]),
+        ("Maps", list(pictures.values())),
+    ]
+    html = page(result, map_sentences(result), sections, POLICY, globe_script(), False)
+    return write_text(html, path)
+
+
+def _caption(result: xr.Dataset, name: str) -> tuple[str, str]:
+    names, quantity = layer_names(result), text(result, "quantity")
+    if name == "over_time":
+        caption = (
+            f"Share of the area with {names['available'].removeprefix('Share of the time with ')}."
+        )
+    elif name.startswith(f"{quantity}_"):
+        percent = float(name.removeprefix(f"{quantity}_"))
+        caption = (
+            f"{names['percentile']}, {percent_label(percent, quantity)}. Gray: longer without."
+        )
+    else:
+        key = {"available": "available", "longest_gap": "gap", "satellites": "visible"}[name]
+        caption = f"{names[key]}."
+    return caption, caption
+
+
+def _map(
+    result: xr.Dataset, values: np.ndarray, title: tuple[str, str], unit: str, less: bool
+) -> Figure:
+    """Cells in color over the Earth; dark is bad."""
+    latitude, longitude = (_edges(result[name].values) for name in ("latitude", "longitude"))
+    corners = np.array([[longitude[0], latitude[0]], [longitude[-1], latitude[-1]]])
+    known = values[np.isfinite(values)]
+    low, high = np.percentile(known, [0, 98]).tolist() if known.size else (0.0, 1.0)
+    is_log = low > 0.0 and high / low > 20.0
+    high = high if high > low else low + 1.0
+    with style.look():
+        figure, axes = earth_axes(corners, bottom_in=1.15, top_in=0.7 if title[1] else 0.5)
+        axes.grid(False)
+        mesh = axes.pcolormesh(
+            longitude,
+            latitude,
+            np.ma.masked_invalid(values),
+            cmap="viridis_r" if less else "viridis",
+            norm=LogNorm(low, high) if is_log else Normalize(low, high),
+            rasterized=True,
+            zorder=1.0,
+        )
+        axes.set_xlim(max(axes.get_xlim()[0], longitude[0]), min(axes.get_xlim()[1], longitude[-1]))
+        axes.set_ylim(latitude[0], latitude[-1])
+        axes.set_facecolor(style.PALE)
+        draw_coast(axes)
+        style.heading(axes, *title)
+        height_in = figure.get_size_inches()[1]
+        scale = figure.add_axes((0.15, 0.5 / height_in, 0.7, 0.16 / height_in))
+        above = float(known.max()) > high if known.size else False
+        bar = figure.colorbar(
+            mesh, cax=scale, orientation="horizontal", extend="max" if above else "neither"
+        )
+        if unit:
+            bar.set_label(unit)
+    return figure
+
+
+def _edges(centers: np.ndarray) -> np.ndarray:
+    step = centers[1] - centers[0] if len(centers) > 1 else 180.0
+    return np.concatenate([centers - step / 2, centers[-1:] + step / 2])
+
+
+def _over_time(result: xr.Dataset) -> Figure:
+    hours = np.arange(result["epoch_utc"].size) * float(result.attrs["step_s"]) / 3600.0
+    with style.look():
+        figure = style.new_figure(2.6)
+        axes = style.axes_with_margins(figure, 0.7, 0.25, 0.6, 0.45)
+        axes.plot(hours, result["available_area_percent"].values, color=style.BLUE, linewidth=1.6)
+        axes.set_xlabel("Hours since the start")
+        axes.set_ylabel("Share of the area [%]")
+        name = layer_names(result)["available"].removeprefix("Share of the time with ")
+        style.heading(axes, f"Area with {name}")
+    return figure

@@ -1,0 +1,141 @@
+"""A map in words: how much of the Earth is served, how well, and for how long not."""
+
+import math
+
+import numpy as np
+import xarray as xr
+
+from leopnt.report import words
+from leopnt.report.content import Table
+from leopnt.report.reading import text
+
+NAMES = {
+    "num_visible": "satellites in view",
+    "gdop": "GDOP",
+    "pdop": "PDOP",
+    "hdop": "HDOP",
+    "vdop": "VDOP",
+    "tdop": "TDOP",
+    "position_m": "position bound",
+    "horizontal_m": "horizontal bound",
+    "vertical_m": "vertical bound",
+    "clock_s": "clock bound",
+    "velocity_mps": "velocity bound",
+    "drift": "drift bound",
+}
+
+
+SCALES = {"clock_s": (1e9, "ns"), "drift": (1e9, "ns/s")}
+"""Factor and unit in which quantities are shown that are tiny in SI units."""
+
+
+def _fact(result: xr.Dataset, name: str) -> float:
+    return float(result.attrs[name])
+
+
+def scale_of(result: xr.Dataset, quantity: str) -> tuple[float, str]:
+    """Factor and unit in which a quantity is shown; no unit for plain numbers."""
+    if quantity in SCALES:
+        return SCALES[quantity]
+    unit = str(result[f"{quantity}_mean"].attrs.get("units", ""))
+    return 1.0, "" if unit == "1" else unit
+
+
+def percent_label(percent: float, quantity: str) -> str:
+    """What a percentile says: of satellites the number that is reached, of errors not exceeded."""
+    if quantity == "num_visible":
+        return f"reached {percent:g} % of the time"
+    return f"not exceeded {percent:g} % of the time"
+
+
+def layer_names(result: xr.Dataset) -> dict[str, str]:
+    """Headings of the layers of a map."""
+    quantity = text(result, "quantity")
+    name = NAMES[quantity]
+    title = name[:1].upper() + name[1:]
+    return {
+        "percentile": f"{title} over the time",
+        "at": f"{title} at one time",
+        "available": f"Share of the time with {condition(result)}",
+        "gap": f"Longest time without {condition(result)}",
+        "visible": "Satellites in view, mean",
+    }
+
+
+def condition(result: xr.Dataset) -> str:
+    """What a cell must have to be available."""
+    quantity = text(result, "quantity")
+    name, (scale, unit) = NAMES[quantity], scale_of(result, quantity)
+    limit = scale * _fact(result, "limit")
+    if not math.isfinite(limit):
+        return f"a {name}" if quantity != "num_visible" else "satellites"
+    if quantity == "num_visible":
+        return f"{limit:g} or more satellites"
+    return f"{name} up to {limit:g} {unit}".rstrip()
+
+
+def map_sentences(result: xr.Dataset) -> list[str]:
+    """The result in words, the most important first."""
+    share = _fact(result, "available_percent")
+    gap_s = result["longest_gap_s"].values
+    lead = (
+        f"{condition(result)[:1].upper()}{condition(result)[1:]}: {share:.1f} % of area and time."
+    )
+    worst = float(np.max(gap_s))
+    if worst == 0.0:
+        gaps = "No place is ever without."
+    else:
+        always = 100.0 * float(np.sum(result["area_weight"].values[gap_s == 0.0]))
+        span_s = _fact(result, "num_epochs") * _fact(result, "step_s")
+        at = np.unravel_index(int(np.argmax(gap_s)), gap_s.shape)
+        lat, lon = float(result["latitude"].values[at[0]]), float(result["longitude"].values[at[1]])
+        longest = (
+            "the whole time" if worst >= span_s - 1e-6 else f"{words.quantity(worst / 60.0, 'min')}"
+        )
+        gaps = (
+            f"{always:.1f} % of the area is never without; the longest gap is {longest}, as at "
+            f"{words.latitude(lat, 1)}, {words.longitude(lon, 1)}."
+        )
+    return [lead, gaps, _scene_sentence(result)]
+
+
+def _scene_sentence(result: xr.Dataset) -> str:
+    epochs = int(_fact(result, "num_epochs"))
+    start = f" from {text(result, 'reference_epoch')}" if result.attrs.get("is_dated") else ""
+    return (
+        f"{words.counted(int(_fact(result, 'num_satellites')), 'satellite')}, mask "
+        f"{_fact(result, 'mask_deg'):g} degrees, {words.counted(epochs, 'epoch')} every "
+        f"{_fact(result, 'step_s'):g} s{start}; {result['latitude'].size} by "
+        f"{result['longitude'].size} cells on the {text(result, 'figure')}. On average "
+        f"{_fact(result, 'num_visible_mean'):.1f} satellites are in view."
+    )
+
+
+def map_table(result: xr.Dataset) -> Table:
+    """Percentiles over area and time, and means of all quantities."""
+    quantity = text(result, "quantity")
+    scale, unit = scale_of(result, quantity)
+    name = NAMES[quantity][:1].upper() + NAMES[quantity][1:]
+    share = "at least" if quantity == "num_visible" else "at most"
+    rows = [
+        (f"{name}, {percent:g} % {share}",
+         words.quantity(scale * float(value), unit))
+        for percent, value in zip(
+            result["percent"].values, result[f"{quantity}_area_percentile"].values, strict=True
+        )
+    ]  # fmt: skip
+    for one, label in NAMES.items():
+        if f"{one}_area_mean" not in result or one == "num_visible":
+            continue
+        values = result[f"{one}_area_mean"].values
+        known = values[np.isfinite(values)]
+        if known.size and np.any(known > 0.0):
+            factor, of_one = scale_of(result, one)
+            shown = words.quantity(factor * float(np.mean(known)), of_one)
+            rows.append((f"{label[:1].upper()}{label[1:]}, mean", shown))
+    return Table(
+        "Over area and solved time",
+        ("Quantity", "Value"),
+        tuple(rows),
+        (False, False),
+    )

@@ -1,0 +1,106 @@
+"""A map file, read and checked: orbits, epochs and settings."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import math
+from pathlib import Path
+
+import jax
+import numpy as np
+from jaxtyping import Float
+
+import leopnt
+from leopnt.epochs import Epoch
+from leopnt.errors import LeopntError
+from leopnt.scenes.constellation import (
+    find_planned,
+    load_satellites,
+    planned,
+    source_of,
+    start_of,
+)
+from leopnt.scenes.map_orbits import CircularOrbits, InterpolatedOrbits, MapOrbits
+from leopnt.scenes.map_settings import MapSettings, map_problems
+from leopnt.scenes.settings import listed, read_toml
+from leopnt.scenes.study_scene import epochs_s
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class MapScene:
+    """What a map is made of.
+
+    Attributes:
+        settings: checked.
+        text: content of the file, kept for the report.
+        title: of the map.
+        satellites: names.
+        orbits: states of all satellites at any epoch.
+        reference: the epoch of time_s = 0.
+        time_s: of the epochs.
+        mask_rad: lowest elevation.
+        warnings: sentences that the user should read.
+        fingerprint: of all that the numbers depend on.
+    """
+
+    settings: MapSettings
+    text: str
+    title: str
+    satellites: tuple[str, ...]
+    orbits: MapOrbits
+    reference: Epoch
+    time_s: Float[np.ndarray, " epoch"]
+    mask_rad: float
+    warnings: tuple[str, ...]
+    fingerprint: str
+
+
+def load_map(path: str | Path) -> MapScene:
+    """Read and check a map file, and its satellites.
+
+    Raises:
+        LeopntError: no such file; or a line for every mistake.
+        FormatError: not TOML.
+    """
+    path = Path(path)
+    text, raw = read_toml(path)
+    problems = list(dict.fromkeys(map_problems(raw, path.parent)))
+    if problems:
+        raise LeopntError(listed(path, problems))
+    settings = MapSettings.model_validate(raw)
+    names, orbits, warnings = _satellites(settings, path.parent)
+    return MapScene(
+        settings=settings,
+        text=text,
+        title=settings.title or path.stem.replace("_", " "),
+        satellites=names,
+        orbits=orbits,
+        reference=start_of(settings.time),
+        time_s=epochs_s(settings.time),
+        mask_rad=math.radians(settings.antenna.mask_deg),
+        warnings=warnings,
+        fingerprint=_fingerprint(settings, path.parent),
+    )
+
+
+def _satellites(settings: MapSettings, folder: Path):
+    """Planned circular orbits in closed form, others through an ephemeris."""
+    table = settings.constellation
+    if table.file is not None:
+        found = load_satellites(table, settings.time, folder)
+        return found.names, InterpolatedOrbits(found.ephemeris), found.warnings
+    names, elements = planned(table).names(), planned(table).elements()
+    if table.satellites is not None:
+        rows = np.array([find_planned(one, names, source_of(table)) for one in table.satellites])
+        names = tuple(names[i] for i in rows)
+        elements = jax.tree.map(lambda column: column[rows], elements)
+    return names, CircularOrbits(elements), ()
+
+
+def _fingerprint(settings: MapSettings, folder: Path) -> str:
+    digest = hashlib.sha256(settings.model_dump_json(exclude={"title"}).encode())
+    digest.update(leopnt.__version__.encode())
+    if settings.constellation.file is not None:
+        digest.update((folder / settings.constellation.file).read_bytes())
+    return digest.hexdigest()

@@ -1,0 +1,204 @@
+"""Map files: every mistake at once, and what a right one loads."""
+
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from leopnt.errors import LeopntError
+from leopnt.methods.coverage import DOP_QUANTITIES, QUANTITIES, SPHERE, Limit
+from leopnt.methods.coverage.from_scene import chunks_of, epochs_at_once, grid_of
+from leopnt.orbits import kepler
+from leopnt.orbits.constellations import IRIDIUM
+from leopnt.scenes.map_scene import load_map
+
+WALKER = """
+[constellation.walker]
+pattern = "delta"
+satellites = 60
+planes = 6
+phasing = 1
+inclination_deg = 60
+altitude_km = 1500
+"""
+
+
+def scene_of(tmp_path, text):
+    path = tmp_path / "some_map.toml"
+    path.write_text(text)
+    return load_map(path)
+
+
+def mistakes(tmp_path, text):
+    with pytest.raises(LeopntError) as caught:
+        scene_of(tmp_path, text)
+    return str(caught.value)
+
+
+def test_a_file_with_many_mistakes_names_them_all_at_once(tmp_path, evidence):
+    message = mistakes(
+        tmp_path,
+        """
+colour = "red"
+[constellation]
+preset = "gps"
+file = "nowhere.tle"
+[time]
+step_s = -1
+[antenna]
+mask_deg = 95
+[map]
+step_deg = 0
+figure = "flat"
+quantity = "pdob"
+latitude_deg = [10, -10]
+[user]
+clock = "maybe"
+""",
+    )
+    expected = (
+        "colour: unknown key",
+        "[constellation] file and preset: give one of them",
+        "[time] start: missing",
+        "[constellation] file: ",
+        "[time] step_s = -1: expected seconds between epochs",
+        "[antenna] mask_deg = 95",
+        "[map] step_deg = 0: expected the side of a cell",
+        "[map] figure = 'flat': expected 'ellipsoid'",
+        "[map] quantity = 'pdob': expected one of",
+        "[user] clock = 'maybe': expected 'unknown'",
+        "[user]: goes with [measurements]",
+    )
+    evidence(
+        "scenes.map_settings",
+        "mistakes of a map file that are not named",
+        "11 mistakes put in",
+        "own",
+        achieved=sum(one not in message for one in expected),
+        tolerance=0,
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[map]\nlatitude_deg = [10, -10]\n", r"latitude_deg = .* expected \[south, north\]"),
+        ("[map]\nlongitude_deg = [-200, 200]\n", r"longitude_deg = .* at most 360 apart"),
+        ("[map]\nquantity = 'clock_s'\n", r"'clock_s': needs \[measurements\]"),
+        ("[measurements]\nephemeris_m = 1\n", r"\[measurements\]: expected one or more of pseudo"),
+        (
+            "[map]\nquantity = 'clock_s'\n[measurements]\ndoppler_hz = 1\n",
+            "cannot be told without pseudorange_m or carrier_phase_m",
+        ),
+        (
+            "[map]\nquantity = 'drift'\n[measurements]\npseudorange_m = 1\n",
+            "cannot be told without doppler_hz",
+        ),
+        (
+            "[map]\nquantity = 'velocity_mps'\n[measurements]\ndoppler_hz = 1\n",
+            r"\[user\] velocity is 'known'; nothing to show",
+        ),
+        (
+            "[measurements]\npseudorange_m = 1\n[user]\nposition = 'known'\nclock = 'known'\n",
+            "all that these measurements depend on is 'known'",
+        ),
+        (
+            "[measurements]\npseudorange_m = 1\ncarrier_difference_m = 0.1\n",
+            "give both or neither",
+        ),
+        (
+            "[time]\nduration_s = 86400\nstep_s = 1\n[map]\nstep_deg = 0.5\n",
+            "expected at most 200000000. Take larger steps",
+        ),
+    ],
+)
+def test_settings_that_do_not_fit_together_are_said(text, message, tmp_path):
+    with pytest.raises(LeopntError, match=message):
+        scene_of(tmp_path, WALKER + text)
+
+
+def test_a_right_file_becomes_orbits_a_grid_and_chunks(tmp_path, evidence):
+    scene = scene_of(
+        tmp_path,
+        """
+[constellation]
+preset = "iridium"
+satellites = ["iridium 2-03", "IRIDIUM 1-01"]
+[time]
+duration_s = 6000
+step_s = 50
+[map]
+figure = "sphere"
+step_deg = 10
+limit = 0.5
+quantity = "clock_s"
+[measurements]
+pseudorange_m = 4
+doppler_hz = 2
+ephemeris_m = 3
+[user]
+clock = 1e-6
+velocity = "unknown"
+""",
+    )
+    assert scene.title == "some map"
+    names = IRIDIUM.names()
+    row = names.index(scene.satellites[0])
+    elements = jax.tree.map(lambda column: column[row], IRIDIUM.elements())
+    state = kepler.ecef_state(elements, jnp.asarray(500.0), jnp.asarray(0.0))
+    makers = chunks_of(scene)
+    assert len(scene.time_s) == 121
+    assert len(makers) == -(-121 // epochs_at_once(scene))
+    chunk = makers[0]()
+    evidence(
+        "scenes.map_scene",
+        "position of a chosen satellite of a preset",
+        "orbits.kepler",
+        "own",
+        achieved=np.max(np.abs(chunk.sat_pos_ecef_m[10, 0] - np.asarray(state.pos_ecef_m))),
+        tolerance=1e-6,
+        unit="m",
+    )
+    evidence(
+        "methods.coverage.from_scene",
+        "information of a range, 4 m with an ephemeris of 3 m, relative",
+        "1/25 per square metre",
+        "closed form",
+        achieved=abs(25.0 * chunk.weights.range_per_m2[0] - 1.0),
+        tolerance=1e-14,
+    )
+    assert grid_of(scene).figure == SPHERE
+    assert chunk.quantities == QUANTITIES
+    assert chunk.limit == Limit("clock_s", 0.5)
+    assert chunk.unknowns.free == tuple(range(8))
+    assert np.isclose(chunk.unknowns.prior[3], 299.792458**-2)
+
+
+def test_without_measurements_a_map_is_about_dop(tmp_path):
+    scene = scene_of(tmp_path, WALKER)
+    chunk = chunks_of(scene)[0]()
+    assert scene.settings.quantity == "pdop"
+    assert chunk.quantities == DOP_QUANTITIES
+    assert chunk.limit is None
+
+
+def test_satellites_of_a_file_are_read_once_and_change_the_fingerprint(tmp_path):
+    elements = "examples/data/tle_2025/gps.tle"
+    text = """
+[constellation]
+file = "gps.tle"
+max_age_days = 20
+[time]
+start = "2025-12-28T12:00:00Z"
+duration_s = 600
+"""
+    lines = (Path(__file__).parents[2] / elements).read_text().splitlines(keepends=True)
+    (tmp_path / "gps.tle").write_text("".join(lines[:9]))
+    first = scene_of(tmp_path, text)
+    (tmp_path / "gps.tle").write_text("".join(lines[:12]))
+    second = scene_of(tmp_path, text)
+    assert (len(first.satellites), len(second.satellites)) == (3, 4)
+    assert first.fingerprint != second.fingerprint
+    assert np.all(np.isfinite(first.orbits.states(first.time_s)[0]))

@@ -1,0 +1,195 @@
+"""`leopnt map`: the words, the files, going on after an interruption, and mistakes."""
+
+import json
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from leopnt.cli import main
+from leopnt.methods.coverage import TiledEngine, coverage_map, equal_angle_grid
+from leopnt.methods.coverage import engine as engine_module
+from leopnt.methods.coverage.from_scene import chunks_of
+from leopnt.report.globe import globe_data, write_globe
+from leopnt.report.map_report import map_figures, map_summary, write_map_report
+from leopnt.report.tables import plain_text
+from leopnt.scenes.map_scene import load_map
+
+FILE = """
+title = "Sixty <satellites>"
+[constellation.walker]
+pattern = "delta"
+satellites = 60
+planes = 6
+phasing = 1
+inclination_deg = 60
+altitude_km = 1500
+[time]
+duration_s = 36000
+step_s = 300
+[map]
+step_deg = 20
+quantity = "horizontal_m"
+limit = 10
+[measurements]
+pseudorange_m = 3
+doppler_hz = 1
+"""
+
+
+def run(*words):
+    with pytest.raises(SystemExit) as done:
+        main(["map", *map(str, words)])
+    return done.value.code
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("map")
+    (folder / "sixty.toml").write_text(FILE)
+    assert run(folder / "sixty.toml", "--out", folder / "out", "--workers", 2) == 0
+    return folder
+
+
+@pytest.fixture(scope="module")
+def result(folder):
+    with xr.open_dataset(folder / "out" / "map.nc", engine="h5netcdf") as dataset:
+        return dataset.load()
+
+
+def test_a_map_leaves_a_dataset_figures_a_report_and_a_globe(folder, result):
+    names = {path.relative_to(folder / "out").as_posix() for path in (folder / "out").rglob("*")}
+    expected = {"map.nc", "report.html", "globe.html", "figures/available.png"}
+    assert expected | {"figures/horizontal_m_95.png", "figures/over_time.png"} <= names
+    assert "chunks" not in names
+    assert all(one.attrs["long_name"] for one in result.data_vars.values())
+    assert result["horizontal_m_percentile"].attrs["units"] == "m"
+    assert result["longest_gap_s"].shape == (9, 18)
+
+
+def test_statistics_of_the_dataset_are_those_of_the_values(folder, result, evidence):
+    scene = load_map(folder / "sixty.toml")
+    chunks = [make() for make in chunks_of(scene)]
+    assert len(chunks) > 1
+    found = coverage_map(chunks)
+    horizontal = found.kept[:, 0].reshape(-1, 9, 18)
+    weight = equal_angle_grid(np.radians(20.0)).area_weight.reshape(9, 18)
+    share = 100.0 * np.mean(horizontal <= 10.0, axis=0)
+    np.testing.assert_allclose(result["available_percent"], share, rtol=1e-12)
+    np.testing.assert_allclose(result.attrs["available_percent"], np.sum(share * weight))
+    ordered = np.sort(np.where(np.isnan(horizontal), np.inf, horizontal), axis=0)
+    p95 = ordered[int(np.ceil(0.95 * 121)) - 1]
+    evidence(
+        "methods.coverage.dataset",
+        "95th percentile of the horizontal bound in every cell, relative",
+        "NumPy sort of all values",
+        "implementation",
+        achieved=np.nanmax(np.abs(result["horizontal_m_percentile"][1] / p95 - 1.0)),
+        tolerance=0.0,
+    )
+    frames = result["frame_index"].values
+    np.testing.assert_array_equal(result["horizontal_m_at"], horizontal[frames])
+    assert frames[0] == 0
+    assert frames[-1] == 120
+
+
+def test_words_for_the_terminal_say_how_much_is_served(result):
+    text = plain_text(map_summary(result))
+    assert f"Horizontal bound up to 10 m: {result.attrs['available_percent']:.1f} %" in text
+    assert "60 satellites, mask 10 degrees, 121 epochs every 300 s; 9 by 18 cells" in text
+    assert "Clock bound, mean" in text
+    assert " ns" in text
+
+
+def test_the_globe_carries_its_values_and_asks_for_nothing(result, tmp_path):
+    data = globe_data(result)
+    time_group = data["groups"][1]
+    assert len(time_group["layers"]) == result["frame_index"].size
+    layer = time_group["layers"][3]
+    import base64
+
+    words = np.frombuffer(base64.b64decode(layer["data"]), "<u2").astype(float)
+    share = words / 65_534
+    low, high = layer["low"], layer["high"]
+    values = low * (high / low) ** share if layer["log"] else low + share * (high - low)
+    expected = result["horizontal_m_at"].values[3].ravel()
+    known = np.isfinite(expected)
+    np.testing.assert_array_equal(words == 65_535, ~known)
+    np.testing.assert_allclose(values[known], expected[known], rtol=1e-3)
+    html = write_globe(result, tmp_path / "globe.html").read_text()
+    report = write_map_report(result, tmp_path / "report.html").read_text()
+    for page in (html, report):
+        assert "Sixty &lt;satellites&gt;" in page
+        assert "Sixty <satellites>" not in page
+        assert 'src="http' not in page
+        assert "default-src 'none'" in page
+
+
+def test_what_is_done_is_not_computed_again_and_the_result_is_the_same(
+    folder, result, tmp_path, monkeypatch, capsys
+):
+    calls = []
+    whole = engine_module.CompiledEngine.statistics
+
+    def counted(self, chunk):
+        calls.append(1)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return whole(self, chunk)
+
+    monkeypatch.setattr(engine_module.CompiledEngine, "statistics", counted)
+    out = tmp_path / "out"
+    file = folder / "sixty.toml"
+    assert run(file, "--out", out, "--workers", 1, "--format", "globe") == 130
+    assert "run the same command again" in capsys.readouterr().err
+    assert len(list((out / "chunks").glob("*.npz"))) == 1
+    assert run(file, "--out", out, "--workers", 1, "--format", "globe", "--quiet") == 0
+    assert len(calls) == 3  # one kept, one interrupted, one after it
+    with xr.open_dataset(out / "map.nc", engine="h5netcdf") as again:
+        xr.testing.assert_equal(again.load(), result)
+    assert run(file, "--out", out, "--json", "--format", "globe") == 0
+    assert len(calls) == 3
+    printed = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert printed["kind"] == "map"
+    assert run(file, "--out", out, "--restart", "--format", "globe", "--quiet") == 0
+    assert len(calls) == 5
+
+
+def test_another_file_does_not_go_into_the_same_folder(folder, tmp_path, capsys):
+    other = tmp_path / "other.toml"
+    other.write_text(FILE.replace("limit = 10", "limit = 11"))
+    assert run(other, "--out", folder / "out") == 2
+    assert "holds a run of another study" in capsys.readouterr().err
+
+
+def test_mistakes_of_a_file_end_with_exit_code_two(tmp_path, capsys):
+    file = tmp_path / "bad.toml"
+    file.write_text("[constellation]\npreset = 'gps'\n[map]\nstep_deg = 0\nquantity = 'drift'\n")
+    assert run(file) == 2
+    error = capsys.readouterr().err
+    assert "2 mistakes" in error
+    assert "[map] step_deg = 0" in error
+    assert "'drift': needs [measurements]" in error
+
+
+def test_without_numba_a_map_is_computed_by_jax(folder, result, tmp_path, monkeypatch):
+    monkeypatch.setattr(engine_module, "fastest_engine", TiledEngine)
+    scene = load_map(folder / "sixty.toml")
+    found = coverage_map([make() for make in chunks_of(scene)])
+    mean = found.mean[chunks_of(scene)[0]().quantities.index("horizontal_m")]
+    np.testing.assert_allclose(mean.reshape(9, 18), result["horizontal_m_mean"], rtol=1e-8)
+
+
+def test_a_map_without_any_service_is_told_and_drawn(tmp_path):
+    file = tmp_path / "one.toml"
+    file.write_text(
+        "[constellation]\npreset = 'gps'\nsatellites = ['GPS A1']\n[map]\nstep_deg = 30\n"
+        "limit = 1\n[time]\nduration_s = 0\n"
+    )
+    assert run(file, "--out", tmp_path / "out", "--quiet") == 0
+    with xr.open_dataset(tmp_path / "out" / "map.nc", engine="h5netcdf") as opened:
+        nothing = opened.load()
+    text = plain_text(map_summary(nothing))
+    assert "PDOP up to 1: 0.0 % of area and time." in text
+    assert "the longest gap is the whole time" in text
+    assert "over_time" not in map_figures(nothing)
