@@ -19,7 +19,7 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float
 
-from leopnt.io.results import read_netcdf, write_text
+from leopnt.io.results import write_text
 from leopnt.studies.library import Entry
 from leopnt.studies.published import with_verdicts
 from leopnt.studies.runner import prepared_point
@@ -48,9 +48,13 @@ def reduced_size(entry: Entry, folder: Path) -> Study:
     trials = reduced_trials(study.settings.study.trials)
     if trials == study.settings.study.trials or not study.settings.output.keep_trials:
         return study
-    changed = _TRIALS_LINE.sub(f"trials = {trials}", study.text, count=1)
     folder.mkdir(parents=True, exist_ok=True)
-    return load_study(write_text(changed, folder / "study.toml"))
+    return load_study(write_text(reduced_text(study.text, trials), folder / "study.toml"))
+
+
+def reduced_text(text: str, trials: int) -> str:
+    """The text of a study file with so many trials; `trials` stands on a line of its own."""
+    return _TRIALS_LINE.sub(f"trials = {trials}", text, count=1)
 
 
 def reduced_trials(trials: int) -> int:
@@ -72,7 +76,8 @@ def widened(study: Study, dataset: xr.Dataset, folder: Path, full_trials: int) -
     trials, published = study.settings.study.trials, study.settings.published
     if trials >= full_trials or not published or not (folder / TRIALS).is_file():
         return dataset
-    sigma = sampling_sigmas(study, dataset, read_netcdf(folder / TRIALS))
+    with xr.open_dataset(folder / TRIALS, engine="h5netcdf", mask_and_scale=False) as trials_file:
+        sigma = sampling_sigmas(study, dataset, trials_file.load())
     widening = SIGMAS * sigma * np.sqrt(1.0 - trials / full_trials)
     pairs = zip(published, widening.tolist(), strict=True)
     wider = [one.model_copy(update={"tolerance": one.tolerance + more}) for one, more in pairs]
@@ -104,9 +109,8 @@ def sampling_sigmas(
     """
     by_group = [_ours(study, dataset, trials, group) for group in range(GROUPS)]
     found = np.stack(by_group)
-    known: np.ndarray = np.isfinite(found).all(axis=0)
-    sigma = np.std(np.where(known[None, :], found, 0.0), axis=0, ddof=1) / np.sqrt(GROUPS)
-    return np.where(known, sigma, 0.0)
+    sigma = np.std(found, axis=0, ddof=1) / np.sqrt(GROUPS)
+    return np.nan_to_num(sigma, nan=0.0)
 
 
 def _ours(

@@ -9,9 +9,9 @@ from __future__ import annotations
 import datetime
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -146,7 +146,7 @@ def _studies(results: Sequence[Reproduced]) -> dict[str, xr.Variable]:
     trials = [
         0 if one.dataset is None else int(one.dataset.attrs["trials_per_case"]) for one in results
     ]
-    columns: Mapping[str, tuple[Sequence, str, str]] = {
+    columns: dict[str, Any] = {
         "study_name": ([one.entry.name for one in results], "1", "study of the catalogue"),
         "study_about": ([one.entry.about for one in results], "1", "what it shows"),
         "study_failure": ([one.failure for one in results], "1", "why it failed"),
