@@ -31,7 +31,14 @@ def sentences(found: xr.Dataset) -> list[str]:
     lead = f"{studies}, {words.counted(found.sizes['number'], 'published number')}: "
     lead += f"{counted_verdicts(strings(found, 'number_verdict', 'number'))}."
     differing = strings(found, "number_verdict", "number").count("differs")
+    verdicts, own = strings(found, "number_verdict", "number"), own_numbers(found)
     told = [lead]
+    if own:
+        told.append(
+            f"Of these the papers print {len(own)}: "
+            f"{counted_verdicts([verdicts[i] for i in own])}. The others are an independent "
+            "implementation's, closed forms and bounds."
+        )
     if failed:
         told.insert(0, f"{len(failed)} of {studies} FAILED.")
     if differing and not unknown:
@@ -45,7 +52,7 @@ def sentences(found: xr.Dataset) -> list[str]:
             "and their tolerances are wider by three standard errors of what that changes."
         )
     seconds = float(np.nansum(column(found, "study_seconds", "study")))
-    told.append(f"It took {seconds / 60.0:.1f} min.")
+    told.append(f"It took {seconds / 60.0:.1f} min this time.")
     return told
 
 
@@ -89,17 +96,33 @@ def numbers_of(found: xr.Dataset, studies: Sequence[str]) -> list[int]:
     return [i for i, study in enumerate(of_study) if study in wanted]
 
 
+def own_numbers(found: xr.Dataset) -> list[int]:
+    """Rows of `number` that a paper prints: those whose source begins with its key."""
+    keys = {key for key in strings(found, "shown_key", "shown") if key}
+    sources = strings(found, "number_source", "number")
+    return [
+        i for i, source in enumerate(sources) if source.startswith(tuple(f"[{k}]" for k in keys))
+    ]
+
+
 def by_subject(found: xr.Dataset) -> Table:
     """One row per seed and per subject beyond them: studies, figures covered, verdicts."""
     every, rows = studies_of(found), []
+    own, verdicts = set(own_numbers(found)), strings(found, "number_verdict", "number")
     keys = strings(found, "shown_key", "shown")
     for title, members in subjects(found).items():
         studies = tuple(dict.fromkeys(name for i in members for name in every[i]))
         is_seed = bool(keys[members[0]])
         covered = f"{sum(bool(every[i]) for i in members)} of {len(members)}" if is_seed else ""
-        rows.append((title, covered, str(len(studies)), *_counts(verdicts_of(found, studies))))
-    columns = ("System", "Figures, tables", "Studies", "Numbers", *map(str.capitalize, VERDICTS))
-    return Table("By system", columns, tuple(rows), (False, *[True] * (len(columns) - 1)))
+        printed = [verdicts[i] for i in numbers_of(found, studies) if i in own]
+        counts = _counts(verdicts_of(found, studies))
+        told = counted_verdicts(printed) if is_seed else ""
+        rows.append((title, covered, str(len(studies)), *counts, told))
+    columns = ("System", "Covered", "Studies", "Numbers", *map(str.capitalize, VERDICTS),
+               "Printed in the paper")  # fmt: skip
+    note = "Covered: figures and tables that have a study, of all that the paper has."
+    numeric = (False, *[True] * (len(columns) - 2), False)
+    return Table("By system", columns, tuple(rows), numeric, note)
 
 
 def _counts(verdicts: Sequence[str]) -> list[str]:

@@ -40,7 +40,14 @@ _NUMBERS = {
     "source": "published_source",
 }
 """Variables of a study with one row per published number, by what they are called here."""
-_SECONDS = {"pace": 12.0, "doppler_fix": 8.0, "nine_d": 5.0, "nine_d_random": 6.0}
+_SECONDS = {
+    "astars": 2.0,
+    "calibration": 60.0,
+    "doppler_fix": 12.0,
+    "nine_d": 12.0,
+    "pace": 7.0,
+    "urban": 10.0,
+}
 
 
 class Reproduced(NamedTuple):
@@ -107,7 +114,7 @@ def reproduce_one(
 
 def rough_seconds(entry: Entry) -> float:
     """How long a study takes, more or less: for the time that is left, no more."""
-    return _SECONDS.get(entry.method, 2.0)
+    return _SECONDS.get(entry.method, 5.0)
 
 
 def reproduction(
