@@ -206,7 +206,7 @@ def _seen(sat_m, rx_m, enu, ranging):
     range_m = jnp.sqrt(jnp.sum(offset_m**2, axis=1))
     los = (offset_m @ enu.T) / range_m[:, None]
     # Sine over cosine of the mask: the angle above the mask near it, and smooth at the zenith.
-    above = (los[:, 2] - np.sin(ranging.mask_rad)) / np.cos(ranging.mask_rad)
+    above = (los[:, 2] - jnp.sin(ranging.mask_rad)) / jnp.cos(ranging.mask_rad)
     return los, range_m, ranging.edge.weight(above)
 
 
