@@ -34,7 +34,7 @@ from leopnt.methods.constellation_design import (
     service_between,
 )
 from leopnt.orbits.constellations import walker_elements
-from leopnt.report.maps import land_rings_deg
+from leopnt.report.maps import land_between_deg
 
 DEG = np.pi / 180.0
 NUM_SATELLITES, NUM_PLANES = 120, 8  # of each shell
@@ -122,7 +122,7 @@ def draw(before, after, runs, searched, path):
     for i, (title, (lat, lon, bound)) in enumerate(zip(("before", "after"), maps, strict=True)):
         axes = figure.add_subplot(grid[0, i])
         drawn = axes.pcolormesh(lon, lat, bound, cmap="viridis_r", vmin=2.0, vmax=top)
-        for ring in land_rings_deg():
+        for ring in land_between_deg(-180.0, 180.0):
             axes.plot(ring[:, 0], ring[:, 1], color="white", lw=0.5)
         axes.set(title=f"Position bound, {title}", xlim=(-180, 180), ylim=(-90, 90),
                  xlabel="longitude [deg]", ylabel="latitude [deg]")  # fmt: skip

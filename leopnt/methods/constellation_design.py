@@ -19,7 +19,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, ArrayLike, Float
+from jaxtyping import Array, Float
 from scipy.optimize import minimize
 
 from leopnt.errors import LeopntError
@@ -29,6 +29,7 @@ from leopnt.orbits.kepler import KeplerElements, ecef_state
 _GOLDEN_TURN_RAD = np.pi * (3.0 - np.sqrt(5.0))
 
 Scalar = Float[Array, ""]
+Numbers = Sequence[float] | np.ndarray | Array
 
 
 class Service(eqx.Module):
@@ -47,12 +48,7 @@ class Service(eqx.Module):
     epochs_s: Float[Array, " epoch"]
 
 
-def service_at(
-    lat_rad: Float[ArrayLike, " point"],
-    lon_rad: Float[ArrayLike, " point"],
-    weight: Float[ArrayLike, " point"],
-    epochs_s: Float[ArrayLike, " epoch"],
-) -> Service:
+def service_at(lat_rad: Numbers, lon_rad: Numbers, weight: Numbers, epochs_s: Numbers) -> Service:
     """Service of given places on the ellipsoid; weights are divided by their sum.
 
     Raises:
@@ -76,11 +72,12 @@ def service_at(
             f"weight: the smallest is {share.min():g}; expected 0 or more, not all 0."
         )
     pos = jax.vmap(lambda a, b: geodetic_to_ecef(a, b, jnp.zeros(())))(lat, lon)
-    return Service(pos, jax.vmap(enu_basis)(lat, lon), share / share.sum(), jnp.asarray(epochs))
+    axes, weights = jax.vmap(enu_basis)(lat, lon), jnp.asarray(share / share.sum())
+    return Service(pos, axes, weights, jnp.asarray(epochs))
 
 
 def service_between(
-    south_rad: float, north_rad: float, num_points: int, epochs_s: Float[ArrayLike, " epoch"]
+    south_rad: float, north_rad: float, num_points: int, epochs_s: Numbers
 ) -> Service:
     """Service of all longitudes between two latitudes: points spread evenly, one area each.
 
@@ -108,14 +105,14 @@ class AbstractEdge(eqx.Module):
     """How visibility begins at the mask."""
 
     @abc.abstractmethod
-    def weight(self, above_rad: Scalar) -> Scalar:
+    def weight(self, above_rad: Float[Array, " *sat"]) -> Float[Array, " *sat"]:
         """Weight 0 to 1 of a satellite so far above the mask (negative: below)."""
 
 
 class HardEdge(AbstractEdge):
     """Seen or not, as by a receiver. Derivatives do not know that satellites rise and set."""
 
-    def weight(self, above_rad: Scalar) -> Scalar:
+    def weight(self, above_rad: Float[Array, " *sat"]) -> Float[Array, " *sat"]:
         """1 from the mask on, else 0."""
         return jnp.where(above_rad >= 0.0, 1.0, 0.0)
 
@@ -134,7 +131,7 @@ class SmoothEdge(AbstractEdge):
         if not self.width_rad > 0.0:
             raise LeopntError(f"width_rad = {self.width_rad:g}: expected above 0.")
 
-    def weight(self, above_rad: Scalar) -> Scalar:
+    def weight(self, above_rad: Float[Array, " *sat"]) -> Float[Array, " *sat"]:
         """The logistic function."""
         return jax.nn.sigmoid(above_rad / self.width_rad)
 
@@ -246,9 +243,9 @@ class Improvement(NamedTuple):
 
 def improve(
     criterion: Callable[[Float[Array, " param"]], Scalar],
-    start: Sequence[float],
-    low: Sequence[float],
-    high: Sequence[float],
+    start: Numbers,
+    low: Numbers,
+    high: Numbers,
     *,
     steps: int = 40,
 ) -> Improvement:

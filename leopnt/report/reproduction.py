@@ -107,7 +107,9 @@ def own_numbers(found: xr.Dataset) -> list[int]:
 
 def by_subject(found: xr.Dataset) -> Table:
     """One row per seed and per subject beyond them: studies, figures covered, verdicts."""
-    every, rows = studies_of(found), []
+    ran = set(strings(found, "study_name", "study"))
+    every = [tuple(name for name in studies if name in ran) for studies in studies_of(found)]
+    rows = []
     own, verdicts = set(own_numbers(found)), strings(found, "number_verdict", "number")
     keys = strings(found, "shown_key", "shown")
     for title, members in subjects(found).items():

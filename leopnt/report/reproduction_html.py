@@ -103,6 +103,8 @@ def _links(found: xr.Dataset, studies: Sequence[str]) -> str:
 def _verdicts(found: xr.Dataset, studies: Sequence[str]) -> str:
     if not studies:
         return "not covered"
+    if not set(studies) & set(strings(found, "study_name", "study")):
+        return "not run"
     failed = dict(
         zip(
             strings(found, "study_name", "study"),
