@@ -51,6 +51,9 @@ def sentences(found: xr.Dataset) -> list[str]:
             f"Reduced size: {reduced} of {studies} ran a quarter of their trials, at least 1000, "
             "and their tolerances are wider by three standard errors of what that changes."
         )
+    open_ones = len(undecided(found))
+    if open_ones:
+        told.append(f"Of those held {open_ones} did so by that alone: --full decides.")
     seconds = float(np.nansum(column(found, "study_seconds", "study")))
     told.append(f"It took {seconds / 60.0:.1f} min this time.")
     return told
@@ -103,6 +106,17 @@ def own_numbers(found: xr.Dataset) -> list[int]:
     return [
         i for i, source in enumerate(sources) if source.startswith(tuple(f"[{k}]" for k in keys))
     ]
+
+
+def undecided(found: xr.Dataset) -> list[int]:
+    """Rows of `number` that held at reduced size by their wider tolerance alone."""
+    names = ("ours", "published", "tolerance", "widening")
+    ours, published, tolerance, widening = (
+        column(found, f"number_{name}", "number") for name in names
+    )
+    beyond = np.abs(ours - published) > tolerance - widening
+    agree = np.isin(strings(found, "number_verdict", "number"), ("held", "fitted"))
+    return np.flatnonzero(agree & beyond & (widening > 0.0)).tolist()
 
 
 def by_subject(found: xr.Dataset) -> Table:

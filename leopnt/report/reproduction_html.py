@@ -34,6 +34,8 @@ def reproduction_html(found: xr.Dataset) -> str:
         ("Numbers that differ", [_listed(found, chosen.get("differs", []), "Why they differ")]),
         ("Numbers that agree because something was fitted",
          [_listed(found, chosen.get("fitted", []), "What was fitted")]),
+        ("Numbers that held by a wider tolerance alone",
+         [_listed(found, content.undecided(found), "For a run in full to decide")]),
         ("Numbers that cannot be reproduced",
          [_listed(found, chosen.get("not reproducible", []), "Why not")]),
     ]  # fmt: skip

@@ -142,6 +142,18 @@ def test_a_defect_of_a_study_is_a_failure_of_that_study(capsys, catalogue, monke
     assert (code, err) == (1, "tiny/good failed: RuntimeError: no such luck\n")
 
 
+def test_a_number_that_held_by_a_wider_tolerance_alone_is_told(capsys, catalogue):
+    # The error is 3.46 m; 2500 of 10000 trials of 2 cases: 0.6 % of it are a standard error.
+    text = NUMBER.format("rmse_3d", 3.47, 1e-9, "")
+    catalogue(near=text)
+    path = Path("near.toml")
+    path.write_text(path.read_text().replace("trials = 500", "trials = 10000"))
+    code, out, _ = run(capsys, "reproduce", "--all", "--format", "json")
+    assert code == 0
+    assert "Of those held 1 did so by that alone: --full decides." in out
+    assert "For a run in full to decide" in Path("out/reproduce/index.html").read_text()
+
+
 def test_an_empty_catalogue_gives_an_empty_page():
     page = reproduction_html(reproduction.reproduction([], [SEED], []))
     assert "0 studies, 0 published numbers: none." in page
