@@ -277,7 +277,7 @@ def test_a_dry_run_of_a_billion_trials_is_as_quick(capsys):
         (["study"], "Usage: leopnt study"),
         (["study", "check"], "Missing argument 'FILE'"),
         (["study", "new"], "Missing argument 'METHOD'"),
-        (["reproduce"], "Missing argument 'NAME'"),
+        (["reproduce"], "give the NAME of a study (see `leopnt list`), or --all."),
         (
             ["reproduce", "pvt/mached"],
             "no catalogue study 'pvt/mached'. Did you mean 'pvt/matched'?",

@@ -29,21 +29,54 @@ def list_studies(as_json: bool, debug: bool) -> int:
     return 0
 
 
-@click.command(short_help="Run a catalogue study beside its published numbers.")
-@click.argument("name")
-@click.option("--out", type=click.Path(path_type=Path), help="Folder [default: out/NAME].")
+@click.command(short_help="Run catalogue studies beside their published numbers.")
+@click.argument("name", required=False)
+@click.option("--all", "is_all", is_flag=True, help="Every study, and one page about all of them.")
+@click.option(
+    "--full", is_flag=True, help="With --all: all trials, not a quarter of the long studies."
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="Folder [default: out/NAME; of all: out/reproduce, out/reproduce-full].",
+)
 @study_options
 @session.common_options
-def reproduce(name: str, out: Path | None, quiet: bool, debug: bool, **how) -> int:
+def reproduce(
+    name: str | None,
+    is_all: bool,
+    full: bool,
+    out: Path | None,
+    quiet: bool,
+    debug: bool,
+    **how,
+) -> int:
     """Run the catalogue study NAME (see `leopnt list`) and judge it against published numbers.
 
-    Exit code 1: chunks failed, or a number differs and no reason is known.
+    With --all, run every study and write index.html and summary.json about all of them. A study
+    that fails does not stop the others; run the same command again after an interruption. Exit code
+    1: something failed, or a number differs and no reason is known.
 
     \b
     Example: leopnt reproduce pvt/matched
+             leopnt reproduce --all
     """  # noqa: D301  click needs the control character itself
+    _require_either(name, is_all, full)
     session.use_compilation_cache()
-    from leopnt.studies import catalog_study
-
     with session.collected_warnings(quiet=quiet, debug=debug):
-        return run_in(catalog_study(name), out or Path("out") / name, quiet, **how)
+        if name is not None:
+            from leopnt.studies import catalog_study
+
+            return run_in(catalog_study(name), out or Path("out") / name, quiet, **how)
+        from leopnt.cli.reproduce import reproduce_all
+        from leopnt.studies.reduction import full_size, reduced_size
+
+        folder = out or Path("out") / ("reproduce-full" if full else "reproduce")
+        return reproduce_all(folder, full_size if full else reduced_size, quiet, **how)
+
+
+def _require_either(name: str | None, is_all: bool, full: bool) -> None:
+    if (name is None) != is_all:
+        raise click.UsageError("give the NAME of a study (see `leopnt list`), or --all.")
+    if full and not is_all:
+        raise click.UsageError("--full goes with --all; a single study always runs in full.")

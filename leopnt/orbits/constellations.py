@@ -11,6 +11,7 @@ from typing import Protocol
 
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import ArrayLike, Float
 
 from leopnt.constants import (
     EARTH_EQUATORIAL_RADIUS_M,
@@ -84,16 +85,42 @@ class Walker:
 
     def elements(self) -> KeplerElements:
         """Orbits, plane after plane."""
-        per_plane = self.num_satellites // self.num_planes
-        plane = np.repeat(np.arange(self.num_planes), per_plane)
-        place = np.tile(np.arange(per_plane), self.num_planes)
-        turn = 2 * np.pi / self.num_satellites
-        return _circular(
-            self.semi_major_axis_m,
+        return walker_elements(
+            self.num_satellites,
+            self.num_planes,
+            self.phasing,
             self.inclination_rad,
-            self.first_node_rad + self.node_spread_rad * plane / self.num_planes,
-            self.first_latitude_rad + turn * (place * self.num_planes + plane * self.phasing),
+            self.semi_major_axis_m,
+            self.node_spread_rad,
+            self.first_node_rad,
+            self.first_latitude_rad,
         )
+
+
+def walker_elements(
+    num_satellites: int,
+    num_planes: int,
+    phasing: Float[ArrayLike, ""] | float,
+    inclination_rad: Float[ArrayLike, ""] | float,
+    semi_major_axis_m: Float[ArrayLike, ""] | float,
+    node_spread_rad: Float[ArrayLike, ""] | float,
+    first_node_rad: Float[ArrayLike, ""] | float = 0.0,
+    first_latitude_rad: Float[ArrayLike, ""] | float = 0.0,
+) -> KeplerElements:
+    """Orbits of a Walker pattern as in `Walker`, unchecked: for gradients by its parameters.
+
+    All but the two counts can be traced and differentiated; `phasing` need not be whole.
+    """
+    per_plane = num_satellites // num_planes
+    plane = np.repeat(np.arange(num_planes), per_plane)
+    place = np.tile(np.arange(per_plane), num_planes)
+    turn = 2 * np.pi / num_satellites
+    return _circular(
+        semi_major_axis_m,
+        inclination_rad,
+        first_node_rad + node_spread_rad * plane / num_planes,
+        first_latitude_rad + turn * (place * num_planes + plane * phasing),
+    )
 
 
 def walker_delta(
@@ -233,7 +260,7 @@ def _check_orbit(name: str, semi_major_axis_m: float, inclination_rad: float) ->
         )
 
 
-def _circular(axis_m: float, inclination_rad: float, node_rad, latitude_rad) -> KeplerElements:
+def _circular(axis_m, inclination_rad, node_rad, latitude_rad) -> KeplerElements:
     ones = jnp.ones(len(node_rad))
     return KeplerElements(
         axis_m * ones,

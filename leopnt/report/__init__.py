@@ -12,12 +12,19 @@ if TYPE_CHECKING:
     from leopnt.report.calibration_tables import calibration_summary
     from leopnt.report.figures import fix_figures, sky_figures
     from leopnt.report.html import write_fix_report, write_sky_report
+    from leopnt.report.reproduction_html import write_reproduction_report
     from leopnt.report.study_content import study_tables
     from leopnt.report.study_drawing import study_figures
     from leopnt.report.study_html import write_study_report
     from leopnt.report.study_layout import study_plots
     from leopnt.report.style import write_png
-    from leopnt.report.tables import fix_summary, plain_text, sky_summary, study_summary
+    from leopnt.report.tables import (
+        fix_summary,
+        plain_text,
+        reproduction_summary,
+        sky_summary,
+        study_summary,
+    )
 
 _HOME = {
     "calibration_figures": "calibration_drawing",
@@ -25,6 +32,7 @@ _HOME = {
     "fix_figures": "figures",
     "fix_summary": "tables",
     "plain_text": "tables",
+    "reproduction_summary": "tables",
     "sky_figures": "figures",
     "sky_summary": "tables",
     "study_figures": "study_drawing",
@@ -34,6 +42,7 @@ _HOME = {
     "write_calibration_report": "calibration_html",
     "write_fix_report": "html",
     "write_png": "style",
+    "write_reproduction_report": "reproduction_html",
     "write_sky_report": "html",
     "write_study_report": "study_html",
 }
@@ -45,6 +54,7 @@ __all__ = [
     "fix_figures",
     "fix_summary",
     "plain_text",
+    "reproduction_summary",
     "sky_figures",
     "sky_summary",
     "study_figures",
@@ -54,6 +64,7 @@ __all__ = [
     "write_calibration_report",
     "write_fix_report",
     "write_png",
+    "write_reproduction_report",
     "write_sky_report",
     "write_study_report",
 ]

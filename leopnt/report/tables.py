@@ -12,7 +12,7 @@ from rich.padding import Padding
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from leopnt.report import words
+from leopnt.report import reproduction, words
 from leopnt.report.content import Table, fix_tables, sky_tables, versions
 from leopnt.report.reading import require_kind, text, user_warnings
 from leopnt.report.study_content import terminal_tables
@@ -47,6 +47,15 @@ def study_summary(study: xr.Dataset) -> Group:
     style = "bold red" if needs_attention(study) else "bold"
     tables = terminal_tables(study, MAX_ROWS)
     return summary_of(study, [lead, *others], style, tables)
+
+
+def reproduction_summary(found: xr.Dataset) -> Group:
+    """All reproduced studies for the terminal: words first, then verdicts by system."""
+    require_kind(found, "reproduction")
+    style = "bold red" if reproduction.needs_attention(found) else "bold"
+    tables = [reproduction.by_subject(found), reproduction.failures(found)]
+    shown = [table for table in tables if table.rows]
+    return _summary(found, reproduction.sentences(found), style, shown)
 
 
 def plain_text(renderable: RenderableType, width: int = 100) -> str:
