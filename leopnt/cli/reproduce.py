@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import click
 
 from leopnt.cli import session
-from leopnt.cli.run import duration, signals_as_interrupt, workers_of
+from leopnt.cli.run import duration, signals_as_interrupt
+from leopnt.cli.workers import workers_of
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -60,7 +61,11 @@ def _run(
     def write(dataset: xr.Dataset, where: Path) -> None:
         session.write_results(dataset, where, how["formats"] or FORMATS)
 
-    with signals_as_interrupt() as request, _progress(entries, quiet=quiet) as show:
+    with (
+        workers_of(how, quiet) as workers,
+        signals_as_interrupt() as request,
+        _progress(entries, quiet=quiet) as show,
+    ):
         for number, entry in enumerate(entries):
 
             def progress(done: int, total: int, number: int = number) -> None:
@@ -73,7 +78,7 @@ def _run(
                 folder / entry.name,
                 size,
                 write,
-                workers=workers_of(how),
+                workers=workers,
                 restart=how["restart"],
                 progress=progress,
             )
