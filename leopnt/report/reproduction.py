@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import xarray as xr
@@ -139,6 +140,16 @@ def by_subject(found: xr.Dataset) -> Table:
     note = "Covered: figures and tables that have a study, of all that the paper has."
     numeric = (False, *[True] * (len(columns) - 2), False)
     return Table("By system", columns, tuple(rows), numeric, note)
+
+
+def brief(table: Table) -> Table:
+    """The same without the last column, for a terminal."""
+    return replace(
+        table,
+        columns=table.columns[:-1],
+        rows=tuple(row[:-1] for row in table.rows),
+        numeric=table.numeric[:-1],
+    )
 
 
 def _counts(verdicts: Sequence[str]) -> list[str]:

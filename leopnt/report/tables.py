@@ -53,7 +53,7 @@ def reproduction_summary(found: xr.Dataset) -> Group:
     """All reproduced studies for the terminal: words first, then verdicts by system."""
     require_kind(found, "reproduction")
     style = "bold red" if reproduction.needs_attention(found) else "bold"
-    tables = [reproduction.by_subject(found), reproduction.failures(found)]
+    tables = [reproduction.brief(reproduction.by_subject(found)), reproduction.failures(found)]
     shown = [table for table in tables if table.rows]
     return _summary(found, reproduction.sentences(found), style, shown)
 
