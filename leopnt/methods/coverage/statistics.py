@@ -52,7 +52,7 @@ class ChunkStatistics:
     @staticmethod
     def from_arrays(arrays: Mapping[str, np.ndarray | np.generic]) -> ChunkStatistics:
         """What `arrays` gave."""
-        rest = {name: values for name, values in arrays.items() if name != "num_epochs"}
+        rest = {k: np.asarray(values) for k, values in arrays.items() if k != "num_epochs"}
         return ChunkStatistics(int(arrays["num_epochs"]), **rest)
 
 
