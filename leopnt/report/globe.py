@@ -137,7 +137,8 @@ def _groups(result: xr.Dataset) -> list[dict[str, Any]]:
 def _group(name: str, values: np.ndarray, labels: list[str], unit: str, less: bool) -> dict:
     known = values[np.isfinite(values)]
     low, high = (float(known.min()), float(known.max())) if known.size else (0.0, 1.0)
-    first, last = np.percentile(known, [2, 98]).tolist() if known.size else (0.0, 1.0)
+    ends = [2, 90] if less else [2, 98]  # the worst may be worse than all others by far
+    first, last = np.percentile(known, ends).tolist() if known.size else (0.0, 1.0)
     is_log = bool(low > 0.0 and high / low > 20.0)
     common = {"unit": unit, "less": less, "log": is_log, "low": low,
               "high": high, "from": first, "to": last if last > first else high}  # fmt: skip

@@ -33,7 +33,8 @@ class MapScene:
 
     Attributes:
         settings: checked.
-        text: content of the file, kept for the report.
+        file_name: of the file.
+        text: its content, kept for the report.
         title: of the map.
         satellites: names.
         orbits: states of all satellites at any epoch.
@@ -45,6 +46,7 @@ class MapScene:
     """
 
     settings: MapSettings
+    file_name: str
     text: str
     title: str
     satellites: tuple[str, ...]
@@ -72,6 +74,7 @@ def load_map(path: str | Path) -> MapScene:
     names, orbits, warnings = _satellites(settings, path.parent)
     return MapScene(
         settings=settings,
+        file_name=path.name,
         text=text,
         title=settings.title or path.stem.replace("_", " "),
         satellites=names,

@@ -148,6 +148,7 @@ def _attributes(scene: MapScene, found: ChunkStatistics, weight: np.ndarray) -> 
         "reference_epoch": str(scene.reference.to_iso(digits=0)),
         "is_dated": int(settings.time.start is not None),
         "warnings": json.dumps(list(scene.warnings)),
+        "input_file": scene.file_name,
         "input_text": scene.text,
         "leopnt_version": leopnt.__version__,
         "created": now.isoformat(),

@@ -52,7 +52,7 @@ class ChunkStatistics:
     @staticmethod
     def from_arrays(arrays: Mapping[str, np.ndarray | np.generic]) -> ChunkStatistics:
         """What `arrays` gave."""
-        rest = {name: values for name, values in arrays.items() if name != "num_epochs"}
+        rest = {k: np.asarray(values) for k, values in arrays.items() if k != "num_epochs"}
         return ChunkStatistics(int(arrays["num_epochs"]), **rest)
 
 
@@ -115,16 +115,24 @@ def is_available(chunk: MapChunk, values: Float[np.ndarray, "epoch quantity cell
 
 def merged(parts: Iterable[ChunkStatistics]) -> ChunkStatistics:
     """Statistics of chunks that follow each other in time."""
-    first, *rest = parts
+    whole, *rest = every = list(parts)
     for one in rest:
-        first = _after(first, one)
-    return first
+        whole = _after(whole, one)
+    if not rest:
+        return whole
+    by_epoch = {name: np.concatenate([getattr(x, name) for x in every]) for name in _BY_EPOCH}
+    return dataclasses.replace(whole, **by_epoch)
+
+
+_BY_EPOCH = ("available_share", "solved_share", "mean_at", "kept")
 
 
 def _after(a: ChunkStatistics, b: ChunkStatistics) -> ChunkStatistics:
+    """Of both, but for what is kept by epoch: that stays as in the first."""
     whole_a, whole_b = a.lead == a.num_epochs, b.lead == b.num_epochs
     joined = a.trail + b.lead
-    return ChunkStatistics(
+    return dataclasses.replace(
+        a,
         num_epochs=a.num_epochs + b.num_epochs,
         num_solved=a.num_solved + b.num_solved,
         total=a.total + b.total,
@@ -134,10 +142,6 @@ def _after(a: ChunkStatistics, b: ChunkStatistics) -> ChunkStatistics:
         lead=np.where(whole_a, joined, a.lead).astype(np.int32),
         trail=np.where(whole_b, joined, b.trail).astype(np.int32),
         longest=np.maximum(np.maximum(a.longest, b.longest), joined).astype(np.int32),
-        available_share=np.concatenate([a.available_share, b.available_share]),
-        solved_share=np.concatenate([a.solved_share, b.solved_share]),
-        mean_at=np.concatenate([a.mean_at, b.mean_at]),
-        kept=np.concatenate([a.kept, b.kept]),
     )
 
 

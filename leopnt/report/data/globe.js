@@ -186,7 +186,7 @@
     sliderName.textContent = layer.label;
     slider.setAttribute("aria-valuetext", layer.label);
     ends[0].textContent = text(layer.from);
-    ends[1].textContent = text(layer.to);
+    ends[1].textContent = (layer.high > layer.to ? "\u2265 " : "") + text(layer.to);
     unit.textContent = layer.unit ? "[" + layer.unit + "]" : "";
     var stops = [], last = data.colors.length / 3 - 1;
     for (var i = 0; i <= 16; i += 1) {
