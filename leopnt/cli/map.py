@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,12 +11,14 @@ import click
 
 from leopnt.cli import session
 from leopnt.cli.run import signals_as_interrupt
+from leopnt.cli.workers import worker_options, workers_of
 
 if TYPE_CHECKING:
     import xarray as xr
 
     from leopnt.methods.coverage import ChunkStatistics
     from leopnt.scenes.map_scene import MapScene
+    from leopnt.studies import AbstractWorkers
     from leopnt.studies.store import RunFolder
 
 FORMATS = ("png", "html", "globe")
@@ -26,7 +28,7 @@ RESULT = "map.nc"
 @click.command("map", short_help="Map DOP, bounds and availability over the Earth and a day.")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path), help="Folder [default: out/NAME].")
-@click.option("--workers", type=click.IntRange(1, 1024), help="Threads [default: cores].")
+@worker_options
 @click.option("--restart", is_flag=True, help="Drop what an earlier run left in the folder.")
 @click.option(
     "--format",
@@ -38,7 +40,14 @@ RESULT = "map.nc"
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON, nothing else.")
 @session.common_options
 def map_command(
-    file: Path, out: Path | None, workers, restart: bool, formats, as_json, quiet: bool, debug: bool
+    file: Path,
+    out: Path | None,
+    restart: bool,
+    formats: tuple[str, ...],
+    as_json: bool,
+    quiet: bool,
+    debug: bool,
+    **how,
 ) -> int:
     """Map what FILE (TOML) describes: satellites in view, DOP, bounds, availability.
 
@@ -54,7 +63,8 @@ def map_command(
     with session.collected_warnings(quiet=quiet, debug=debug) as sentences:
         scene = load_map(file)
         folder = out or Path("out") / file.stem
-        dataset = _made(scene, folder, workers or os.cpu_count() or 1, restart, quiet)
+        with workers_of(how, quiet) as workers:
+            dataset = _made(scene, folder, workers, restart, quiet)
     if dataset is None:
         click.echo(
             f"interrupted: what is done is kept in {folder}; run the same command again to go on.",
@@ -67,7 +77,7 @@ def map_command(
 
 
 def _made(
-    scene: MapScene, folder: Path, workers: int, restart: bool, quiet: bool
+    scene: MapScene, folder: Path, workers: AbstractWorkers, restart: bool, quiet: bool
 ) -> xr.Dataset | None:
     """The result, from the folder as far as it is there; None if interrupted."""
     from leopnt.io.results import read_netcdf, write_netcdf
@@ -98,30 +108,27 @@ def _made(
 
 
 def _parts(
-    scene: MapScene, run: RunFolder, workers: int, progress, request
+    scene: MapScene, run: RunFolder, workers: AbstractWorkers, progress, request
 ) -> Iterator[ChunkStatistics]:
     """Statistics of all chunks in order; those that are not in the folder are computed and kept."""
-    from leopnt.methods.coverage import ChunkStatistics, each_chunk
-    from leopnt.methods.coverage.from_scene import chunks_of
+    from leopnt.methods.coverage import ChunkStatistics
+    from leopnt.methods.coverage.from_scene import chunk_arrays, chunks_of
 
-    makers = chunks_of(scene)
-    places = [_chunk(number) for number in range(len(makers))]
-    kept = [run.has(place) for place in places]
-    fresh = each_chunk(
-        [make for make, there in zip(makers, kept, strict=True) if not there], workers=workers
-    )
-    for number, place in enumerate(places):
-        progress(number, len(places))
-        if kept[number]:
-            arrays = run.read(place)
-            assert arrays is not None  # it was there a moment ago, and the folder is locked
-            yield ChunkStatistics.from_arrays({name: one[0] for name, one in arrays.items()})
-            continue
-        found = next(fresh)
-        run.write(place, {name: one[None] for name, one in found.arrays().items()})
-        request()
-        yield found
-    progress(len(places), len(places))
+    places = [_chunk(number) for number in range(len(chunks_of(scene)))]
+    missing = [number for number, place in enumerate(places) if not run.has(place)]
+    done = len(places) - len(missing)
+    progress(done, len(places))
+    with closing(workers.map(chunk_arrays, missing, scene)) as ended:
+        for number, arrays in ended:
+            place = places[missing[number]]
+            run.write(place, {name: one[None] for name, one in arrays.items()})
+            request()
+            done += 1
+            progress(done, len(places))
+    for place in places:
+        arrays = run.read(place)
+        assert arrays is not None  # it was there a moment ago, and the folder is locked
+        yield ChunkStatistics.from_arrays({name: one[0] for name, one in arrays.items()})
 
 
 def _chunk(number: int):

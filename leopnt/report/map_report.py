@@ -22,13 +22,13 @@ from leopnt.report.map_words import (
 from leopnt.report.maps import draw_coast, earth_axes
 from leopnt.report.page import html_table, page, pictured
 from leopnt.report.reading import require_kind, text
-from leopnt.report.tables import _summary
+from leopnt.report.tables import summary_of
 
 
 def map_summary(result: xr.Dataset) -> Group:
     """A map for the terminal: words first, then a table."""
     require_kind(result, "map")
-    return _summary(result, map_sentences(result), "bold", [map_table(result)])
+    return summary_of(result, map_sentences(result), "bold", [map_table(result)])
 
 
 def map_figures(result: xr.Dataset) -> dict[str, Figure]:

@@ -55,7 +55,7 @@ def reproduction_summary(found: xr.Dataset) -> Group:
     style = "bold red" if reproduction.needs_attention(found) else "bold"
     tables = [reproduction.brief(reproduction.by_subject(found)), reproduction.failures(found)]
     shown = [table for table in tables if table.rows]
-    return _summary(found, reproduction.sentences(found), style, shown)
+    return summary_of(found, reproduction.sentences(found), style, shown)
 
 
 def plain_text(renderable: RenderableType, width: int = 100) -> str:

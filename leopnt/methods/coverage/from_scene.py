@@ -9,6 +9,7 @@ import numpy as np
 
 from leopnt.constants import SPEED_OF_LIGHT_MPS
 from leopnt.methods.coverage.chunk import DOP_QUANTITIES, QUANTITIES, Limit, MapChunk
+from leopnt.methods.coverage.engine import evaluate_chunk
 from leopnt.methods.coverage.errors import (
     Carrier,
     CarrierDifference,
@@ -68,6 +69,11 @@ def chunks_of(scene: MapScene) -> list[Callable[[], MapChunk]]:
         )
 
     return [lambda first=first: make(first) for first in range(0, len(scene.time_s), size)]
+
+
+def chunk_arrays(number: int, scene: MapScene) -> dict[str, np.ndarray]:
+    """Statistics of one chunk of a scene as arrays: plain data in and out, for workers anywhere."""
+    return evaluate_chunk(chunks_of(scene)[number]()).arrays()
 
 
 def epochs_at_once(scene: MapScene) -> int:
