@@ -35,8 +35,8 @@ class Links(NamedTuple):
 
     def where(self, keep: Bool[np.ndarray, " link"]) -> Links:
         """These links alone, arcs numbered anew; an arc that loses links inside stays one arc."""
-        found = Links(*(None if column is None else column[keep] for column in self))
-        return found._replace(arc=np.unique(found.arc, return_inverse=True)[1])
+        found = {name: one[keep] for name, one in self._asdict().items() if one is not None}
+        return Links(**found | {"arc": np.unique(found["arc"], return_inverse=True)[1]})
 
     @property
     def num_arcs(self) -> int:
