@@ -551,7 +551,7 @@ def test_estimated_orbit_errors_are_taken_off_before_delays(tmp_path):
 def test_satellites_without_links_have_no_delays(quiet):
     source, settings, solution = quiet
     review = review_job(source.network.jobs[0], solution, settings, Review(False, True))
-    links = links_of_satellites([review], 6)
+    links = links_of_satellites([review], range(6))
     assert links[4] is None
     assert links[5] is None
     assert links[0] is not None

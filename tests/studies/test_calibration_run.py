@@ -219,7 +219,7 @@ def with_one_pass(load, satellite, first):
     leo = day.leo
     arcs = np.unique(leo.arc[leo.satellite == satellite])[: 1 if first else 0]
     keep = (leo.satellite != satellite) | np.isin(leo.arc, arcs)
-    leo = type(leo)(*(column[keep] for column in leo))
+    leo = type(leo)(*(None if column is None else column[keep] for column in leo))
     leo = leo._replace(arc=np.unique(leo.arc, return_inverse=True)[1])
     geometry = type(day.geometry)(*(column[keep] for column in day.geometry))
     return replace(day, leo=leo, geometry=geometry)
