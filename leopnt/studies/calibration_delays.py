@@ -89,7 +89,10 @@ def delay_truth(
         for sat in np.unique(delays.satellite).tolist():
             here = delays.satellite == sat
             clock[here] = source.clock_errors(sat, delays.t_s[here])
-    return DelayTruth(true_delay_m[delays.satellite], clock)
+    true = true_delay_m[delays.satellite]
+    if source.truth is not None:
+        true = true + source.truth.swing.at(delays.t_s)
+    return DelayTruth(true, clock)
 
 
 def rms_by_satellite(

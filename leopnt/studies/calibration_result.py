@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 
 import leopnt
-from leopnt.methods.calibration import CORRELATED, Network, ReducedNormals
+from leopnt.methods.calibration import CORRELATED, Network, ReducedNormals, pattern_estimates
 from leopnt.studies.calibration_delays import Delays, delay_truth, rms_by_satellite
 from leopnt.studies.calibration_estimates import (
     COMPONENTS,
@@ -79,6 +79,7 @@ def calibration_dataset(study: CalibrationStudy, source: Source, found: Findings
         _station_days(source, found),
         _quality(found),
         _orbit_terms(found),
+        _pattern(study, found),
         _correlations(source, found),
         _residuals(found),
         _trends(found),
@@ -214,15 +215,37 @@ def _quality(found: Findings) -> dict[str, xr.Variable]:
 def _orbit_terms(found: Findings) -> dict[str, xr.Variable]:
     """Estimated orbit and clock errors, where there are any."""
     solution = found.estimates.solution
-    names = solution.layout.column_names[3:]
-    if not names:
+    every = solution.layout.column_names
+    chosen = [k for k in range(3, len(every)) if not every[k].startswith("pattern ")]
+    if not chosen:
         return {}
-    places = solution.layout.columns[:, 3:]
+    names = [every[k] for k in chosen]
+    places = solution.layout.columns[:, chosen]
     dims = ("satellite", "orbit_term")
     return {
         "orbit_term": _text("orbit_term", names, "orbit or clock error once per revolution"),
         "orbit_term_m": _length(dims, solution.estimate[places], "its coefficient"),
         "orbit_term_sigma_m": _length(dims, solution.sigma_m[places], "1-sigma"),
+    }
+
+
+def _pattern(study: CalibrationStudy, found: Findings) -> dict[str, xr.Variable]:
+    """Phase-center variations, where they were estimated."""
+    table = study.settings.estimate.pattern
+    if table is None:
+        return {}
+    pattern = table.pattern()
+    value, sigma = pattern_estimates(found.estimates.solution, pattern)
+    functions = ["1"]
+    for m in range(1, pattern.num_harmonics + 1):
+        functions += [f"cos {m} azimuth", f"sin {m} azimuth"]
+    dims = ("satellite", "pattern_function", "nadir")
+    nadir = {"units": "deg", "long_name": "nadir angle at the satellite"}
+    return {
+        "pattern_function": _text("pattern_function", functions, "function of azimuth"),
+        "nadir_deg": xr.Variable(("nadir",), np.degrees(pattern.nodes_rad), nadir),
+        "pattern_m": _length(dims, value, "phase-center variation, positive lengthens the range"),
+        "pattern_sigma_m": _length(dims, sigma, "its 1-sigma"),
     }
 
 
@@ -398,6 +421,10 @@ def _warnings(source: Source, found: Findings) -> Iterator[str]:
     told = [
         (~seen, "Not observed, left out: {}."),
         (seen & ~coded, "No code, so no delay: {}."),
+        (
+            seen & coded & (not normals.layout.has_delays),
+            "A free clock at each epoch contains the delay, which is not told: {}.",
+        ),
         (
             normals.num_arcs.sum(axis=1) == 1,
             "One pass only, which barely separates offset and ambiguity; look at the sigma: {}.",

@@ -480,7 +480,7 @@ def _pool(workers: AbstractWorkers | Executor) -> Iterator[tuple[Executor, int]]
 
 
 def _results(
-    pool: Executor, room: int, task: Callable, jobs: dict[Hashable, StationDayJob]
+    pool: Executor, room: int, task: Callable, jobs: dict[Hashable, Any]
 ) -> Generator[tuple[Hashable, object], None, None]:
     """Each job's result, or the exception it ended with, as they end."""
     running: dict[Future, Hashable] = {}
