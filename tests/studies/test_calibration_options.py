@@ -132,7 +132,7 @@ def test_epoch_delays_follow_a_delay_that_swings(tmp_path, evidence):
     swung = found["row_true_m"].values - found["delay_true_m"].values[found["row_satellite"].values]
     expected = np.cos(2 * np.pi * found["row_time_s"].values / 20000.0)
     np.testing.assert_allclose(swung, expected, atol=1e-12)
-    level = found["delay_m"].values[found["row_satellite"].values]
+    level = found["delay_true_m"].values[found["row_satellite"].values]
     slope = np.polyfit(expected, found["row_delay_m"].values - level, 1)[0]
     evidence(
         "studies.calibration_network",
