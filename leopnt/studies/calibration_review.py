@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -166,7 +166,7 @@ class StoredReviews(Sequence[StationDayReview]):
     def __len__(self) -> int:
         return len(self.paths)
 
-    def __getitem__(self, place):
+    def __getitem__(self, place: Any) -> Any:
         found = load_review(self.paths[place], self.mark)
         if found is None:
             raise LeopntError(f"{self.paths[place]} changed while it was read; run again.")

@@ -187,7 +187,7 @@ class StoredNormals(Sequence[ReducedNormals]):
     def __len__(self) -> int:
         return len(self.paths)
 
-    def __getitem__(self, place):
+    def __getitem__(self, place: Any) -> Any:
         if self.last is None or self.last[0] != place:
             self.last = None  # not two at a time
             self.last = int(place), load_normals(self.paths[place])
@@ -239,7 +239,7 @@ class _Group(NamedTuple):
     """Parts that are added together: name after they were, how many days or stations till then."""
 
     label: str
-    count: int
+    number: int
     members: list[Key]
 
 
@@ -333,7 +333,7 @@ class _Run:
         steps = []
         for i, group in enumerate(groups):
             load = partial(lambda some: stacked(map(self._load, some)), group.members)
-            steps.append((group.label, group.count, partial(sums.__getitem__, i) if sums else load))
+            steps.append((group.label, group.number, partial(sums.__getitem__, i) if sums else load))
         return trend_of(steps, whole, self.study.settings.estimate.orbit_model, self.source.truth)
 
     def _groups(self, keys: list[Key]) -> tuple[list[_Group], list[_Group]]:
