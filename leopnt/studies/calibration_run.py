@@ -294,6 +294,7 @@ class _Run:
         output = self.study.settings.output
         bootstrap = bootstrap_sigmas(blocks, self.datum, model, output.bootstrap_draws, 0)
         self._drop_sums()
+        del blocks  # the one that it holds
         reviews, more, delays = self._reviews(whole, keys)
         return Findings(
             tuple(self.units), normals, whole, trends, bootstrap, self.counts,
@@ -314,12 +315,15 @@ class _Run:
         self.counts[key] = found.num_observations
         return found
 
+    def _sum(self, keys: list[Key]) -> ReducedNormals:
+        return stacked(map(self._load, keys))
+
     def _sums(self, of: str, groups: list[_Group]) -> StoredNormals:
         """Sums of groups in files of their own, so that one is in memory at a time."""
         paths = []
         for i, group in enumerate(groups):
             paths.append(self.folder / f".sum-{of}-{i}.part")
-            save_normals(paths[-1], stacked(map(self._load, group.members)))
+            save_normals(paths[-1], self._sum(group.members))
         return StoredNormals(paths)
 
     def _drop_sums(self) -> None:
@@ -332,8 +336,10 @@ class _Run:
         """Estimates with one group more at a time."""
         steps = []
         for i, group in enumerate(groups):
-            load = partial(lambda some: stacked(map(self._load, some)), group.members)
-            steps.append((group.label, group.number, partial(sums.__getitem__, i) if sums else load))
+            load = partial(self._sum, group.members)
+            if sums is not None:
+                load = partial(sums.__getitem__, i)
+            steps.append((group.label, group.number, load))
         return trend_of(steps, whole, self.study.settings.estimate.orbit_model, self.source.truth)
 
     def _groups(self, keys: list[Key]) -> tuple[list[_Group], list[_Group]]:

@@ -116,6 +116,7 @@ def test_a_pattern_is_told_and_written(tmp_path):
     assert "orbit_term" not in found
     antennas, _ = antex_of(found)
     start = antennas.antennas[0].valid_from
+    assert start is not None
     one = read_antex(write_antex(tmp_path / "leo.atx", antennas)).satellite("L02", start)
     np.testing.assert_allclose(
         one.frequency("G01").pcv_m, found["pattern_m"].values[1, 0], atol=5.001e-6
