@@ -103,8 +103,8 @@ def _draw_errors(axes: Axes, mm: dict[str, np.ndarray]) -> None:
     size = 4.0 if len(at) <= MOST_NAMED else 1.8
     axes.plot(at, error, "o", color=style.INK, markersize=size, label="error")
     axes.axhline(0.0, color=style.GRAY, linewidth=0.8, zorder=0.5)
-    reach = 1.15 * float(np.nanmax(np.abs(error) + np.nan_to_num(mm["_honest_sigma"])))
-    axes.set_ylim(-reach, reach)
+    reach = 1.15 * float(np.max(np.nan_to_num(np.abs(error) + np.nan_to_num(mm["_honest_sigma"]))))
+    axes.set_ylim(-(reach or 1.0), reach or 1.0)
 
 
 def _draw_sigmas(axes: Axes, mm: dict[str, np.ndarray]) -> None:

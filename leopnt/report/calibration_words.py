@@ -119,8 +119,9 @@ def _four(result: xr.Dataset, offset: str, delay: str) -> str:
 
 
 def _listed(values_m: np.ndarray) -> str:
-    shown = [words.significant(1e3 * float(value), 2) for value in values_m]
-    return f"X {shown[0]}, Y {shown[1]}, Z {shown[2]}, delay {shown[3]} mm"
+    pairs = zip(("X", "Y", "Z", "delay"), values_m.tolist(), strict=True)
+    shown = [f"{name} {words.significant(1e3 * m, 2)}" for name, m in pairs if math.isfinite(m)]
+    return f"{', '.join(shown)} mm"
 
 
 def _rms(values: np.ndarray) -> float:

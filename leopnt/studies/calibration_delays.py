@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from leopnt.errors import LeopntError
-from leopnt.methods.calibration import Calibration, DelayModel, smooth_delays
+from leopnt.methods.calibration import Calibration, DelayLinks, DelayModel, smooth_delays
 from leopnt.studies.calibration_network import Source
 from leopnt.studies.calibration_review import StationDayReview, links_of_satellites
+
+MOST_LINKS = 1_000_000
+"""Links of a few satellites that are in memory at a time."""
 
 
 class Delays(NamedTuple):
@@ -27,9 +31,33 @@ class Delays(NamedTuple):
 
 
 def delays_of(reviews: Sequence[StationDayReview], of: Calibration, model: DelayModel) -> Delays:
-    """Smooth the residual delays of each satellite; those without a level have no rows."""
+    """Smooth the residual delays of each satellite; those without a level have no rows.
+
+    Args:
+        reviews: gone through once for some satellites at a time; may read from files.
+    """
+    counts = np.zeros(of.layout.num_satellites, np.int64)
+    for review in reviews:
+        counts += np.bincount(review.satellite, minlength=len(counts))
     parts = [np.zeros((4, 0))]
-    for sat, links in enumerate(links_of_satellites(reviews, of.layout.num_satellites)):
+    for first, last in _batches(counts):
+        links = links_of_satellites(reviews, range(first, last))
+        parts += _smoothed(links, first, of, model)
+    table = np.concatenate(parts, axis=1)
+    return Delays(table[0].astype(np.int64), *table[1:])
+
+
+def _batches(counts: Int[np.ndarray, " sat"]) -> list[tuple[int, int]]:
+    """First satellite and the one after the last, of about `MOST_LINKS` links each."""
+    place = np.cumsum(counts) // MOST_LINKS
+    cuts = np.flatnonzero(np.diff(place)) + 1
+    return list(pairwise([0, *cuts.tolist(), len(counts)]))
+
+
+def _smoothed(
+    every: Sequence[DelayLinks | None], first: int, of: Calibration, model: DelayModel
+) -> Iterator[Float[np.ndarray, "4 row"]]:
+    for sat, links in enumerate(every, first):
         level, sigma = float(of.delay_m[sat]), float(of.delay_sigma_m[sat])
         if links is None or not (np.isfinite(level) and sigma > 0.0):
             continue
@@ -38,9 +66,7 @@ def delays_of(reviews: Sequence[StationDayReview], of: Calibration, model: Delay
         except LeopntError:
             continue
         number = np.full(len(series.t_s), float(sat))
-        parts.append(np.stack([number, *series]))
-    table = np.concatenate(parts, axis=1)
-    return Delays(table[0].astype(np.int64), *table[1:])
+        yield np.stack([number, *series])
 
 
 class DelayTruth(NamedTuple):
@@ -63,7 +89,10 @@ def delay_truth(
         for sat in np.unique(delays.satellite).tolist():
             here = delays.satellite == sat
             clock[here] = source.clock_errors(sat, delays.t_s[here])
-    return DelayTruth(true_delay_m[delays.satellite], clock)
+    true = true_delay_m[delays.satellite]
+    if source.truth is not None:
+        true = true + source.truth.swing.at(delays.t_s)
+    return DelayTruth(true, clock)
 
 
 def rms_by_satellite(

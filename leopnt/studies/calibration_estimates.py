@@ -143,7 +143,7 @@ class Trend(NamedTuple):
 
 
 def trend_of(
-    groups: Sequence[tuple[str, int, ReducedNormals]],
+    groups: Sequence[tuple[str, int, Callable[[], ReducedNormals]]],
     whole: Estimates,
     orbit_model: str,
     truth: Truth | None,
@@ -151,11 +151,13 @@ def trend_of(
     """Estimates from the first group, the first two and so on; NaN where a step has no solution.
 
     Args:
-        groups: name after this group was added, number of members till then, normal equations.
+        groups: name after this group was added, number of members till then, and what loads its
+            normal equations; one is in memory at a time.
     """
     rows = np.full((4, len(groups), 4), np.nan)
     total = None
-    for i, (_, _, part) in enumerate(groups):
+    for i, (_, _, load) in enumerate(groups):
+        part = load()
         total = part if total is None else stacked([total, part])
         try:
             found = estimates_of(total, whole.solution.datum, orbit_model)

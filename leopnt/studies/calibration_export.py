@@ -36,34 +36,49 @@ def antex_of(result: xr.Dataset) -> tuple[Antex, tuple[str, ...]]:
     codes = json.loads(result.attrs["antex_frequencies"])
     start = Epoch.from_iso(str(result.attrs["start"]))
     days = int(result.attrs["num_days"])
+    pattern = [_patterns(result, i) for i in range(len(names))]
     antennas = tuple(
-        _antenna(name, offset[i], sigma[i], codes, start, days)
+        _antenna(name, offset[i], sigma[i], pattern[i], codes, start, days)
         for i, name in enumerate(names)
         if known[i]
     )
     comments = (
         "Phase-center offsets of LEO downlinks, ionosphere-free:",
-        "the same value at every frequency, no variations (PCV).",
+        "the same value at every frequency.",
+        _words(result),
         f"Made by leopnt {result.attrs['leopnt_version']}",
     )
     left_out = tuple(name for name, there in zip(names, known, strict=True) if not there)
     return Antex(antennas, "A", "", "M", comments), left_out
 
 
-def _antenna(name, offset_m, sigma_m, codes, start: Epoch, days: int) -> AntexAntenna:
-    flat = np.zeros(len(_ZENITH_RAD))
+def _patterns(result: xr.Dataset, sat: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Nadir angles, variations averaged over azimuth, and their sigmas."""
+    if "pattern_m" not in result:
+        flat = np.zeros(len(_ZENITH_RAD))
+        return _ZENITH_RAD, flat, flat
+    columns = (result[f"pattern{name}_m"].values[sat, 0] for name in ("", "_sigma"))
+    return (np.radians(result["nadir_deg"].values), *columns)
 
-    def everywhere(values: np.ndarray) -> dict[str, AntexFrequency]:
-        one = AntexFrequency(values, flat, np.zeros((0, len(flat))))
+
+def _words(result: xr.Dataset) -> str:
+    return "Variations (PCV) by nadir angle." if "pattern_m" in result else "No variations (PCV)."
+
+
+def _antenna(name, offset_m, sigma_m, pattern, codes, start: Epoch, days: int) -> AntexAntenna:
+    nadir_rad, value_m, value_sigma_m = pattern
+
+    def everywhere(values: np.ndarray, variations: np.ndarray) -> dict[str, AntexFrequency]:
+        one = AntexFrequency(values, variations, np.zeros((0, len(variations))))
         return dict.fromkeys(codes, one)
 
     return AntexAntenna(
         "LEO DOWNLINK",
         name,
-        _ZENITH_RAD,
+        nadir_rad,
         np.zeros(0),
-        everywhere(offset_m),
-        everywhere(sigma_m) if np.all(np.isfinite(sigma_m)) else {},
+        everywhere(offset_m, value_m),
+        everywhere(sigma_m, value_sigma_m) if np.all(np.isfinite(sigma_m)) else {},
         sat_code=name[:10],
         valid_from=start,
         method="ESTIMATED",

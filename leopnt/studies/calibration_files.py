@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -14,21 +14,31 @@ from pydantic import Field
 
 from leopnt.epochs import Epoch
 from leopnt.errors import LeopntError
-from leopnt.io.antex import read_antex
+from leopnt.io.antex import Antex, read_antex
 from leopnt.io.bias_sinex import read_bias_sinex
+from leopnt.io.orbex import read_orbex
+from leopnt.io.rinex_obs_header import RinexObsHeader
 from leopnt.methods.calibration import (
     BEIDOU_SIGNALS,
     GALILEO_SIGNALS,
     GPS_SIGNALS,
     LEO_SIGNALS,
+    Attitude,
     Correction,
     FileInputs,
+    NadirAttitude,
     NavigationAttitude,
     Network,
+    PathModel,
+    QuaternionAttitude,
     SatelliteBiases,
     SatelliteOffsets,
     SignalPair,
+    StationOffsets,
+    StationVariations,
+    WindUp,
     read_satellites,
+    receiver_antenna,
     satellite_biases,
     satellite_offsets,
     standard_model,
@@ -57,7 +67,7 @@ _LISTS = (
     "reference_orbits",
     "reference_clocks",
 )
-_SINGLE = ("sinex", "antex", "biases")
+_SINGLE = ("sinex", "antex", "receiver_antex", "biases", "attitude")
 
 
 class FilesTable(SettingsTable):
@@ -95,8 +105,14 @@ class FilesTable(SettingsTable):
     antex: str | None = Field(
         default=None, min_length=1, description="an ANTEX file of the reference satellites"
     )
+    receiver_antex: str | None = Field(
+        default=None, min_length=1, description="an ANTEX file of the stations' antennas"
+    )
     biases: str | None = Field(
         default=None, min_length=1, description="a Bias-SINEX file of the reference satellites"
+    )
+    attitude: str | None = Field(
+        default=None, min_length=1, description="an ORBEX file of the LEO satellites' attitude"
     )
 
 
@@ -147,6 +163,14 @@ def network_of_files(table: FilesTable, folder: Path, mask_deg: float = 10.0) ->
     reference = _signals(REFERENCE_SIGNALS[table.reference_system], table.reference_codes)
     leo = replace(_signals(LEO_SIGNALS, table.leo_codes), letter=table.leo_system)
     markers = list(dict.fromkeys(head.marker_name for head in heads))
+    model = standard_model(*_corrections(table, folder, reference, products, start))
+    if table.receiver_antex is not None:
+        antennas = read_antex(folder / table.receiver_antex)
+        model = _with_stations(model, antennas, antennas_of(heads), reference, leo)
+    attitude: Attitude = NadirAttitude()
+    if table.attitude is not None:
+        attitude = QuaternionAttitude(read_orbex(folder / table.attitude))
+        model = PathModel(model.reference, _turned(model.leo, attitude))
     inputs = FileInputs(
         tuple(observations),
         products["reference_orbits"],
@@ -156,7 +180,8 @@ def network_of_files(table: FilesTable, folder: Path, mask_deg: float = 10.0) ->
         leo_clk=products["leo_clocks"],
         reference=reference,
         leo=leo,
-        model=standard_model(*_corrections(table, folder, reference, products, start)),
+        model=model,
+        leo_attitude=attitude,
         mask_rad=float(np.radians(mask_deg)),
     )
     found = station_days_from_files(inputs)
@@ -189,6 +214,48 @@ def _corrections(
     if table.biases is not None:
         biases = read_bias_sinex(folder / table.biases)
         yield SatelliteBiases(satellite_biases(biases, names, reference, start))
+
+
+def antennas_of(heads: Sequence[RinexObsHeader]) -> dict[str, str]:
+    """Antenna type and radome of each station, by its headers.
+
+    Raises:
+        LeopntError: no antenna in a header, or different ones.
+    """
+    found: dict[str, str] = {}
+    for head in heads:
+        name = head.antenna[1]
+        before = found.setdefault(head.marker_name, name)
+        if not name or before.split() != name.split():
+            raise LeopntError(
+                f"station {head.marker_name!r} has the antennas {before!r} and {name!r} (ANT # / "
+                "TYPE) in its files; expected the same one in all of them, with receiver_antex."
+            )
+    return found
+
+
+def _with_stations(
+    model: PathModel,
+    antex: Antex,
+    antennas: dict[str, str],
+    reference: SignalPair,
+    leo: SignalPair,
+) -> PathModel:
+    """Phase centers of the stations' antennas, on the carriers of each system."""
+    more = []
+    for signals in (reference, leo):
+        both = {
+            station: receiver_antenna(antex, name, signals.pair, signals.antex_codes)
+            for station, name in antennas.items()
+        }
+        offsets = StationOffsets({station: one for station, (one, _) in both.items()})
+        more.append((offsets, StationVariations({station: v for station, (_, v) in both.items()})))
+    return PathModel((*model.reference, *more[0]), (*model.leo, *more[1]))
+
+
+def _turned(corrections: tuple[Correction, ...], attitude: Attitude) -> tuple[Correction, ...]:
+    """The same corrections, wind-up by a measured attitude."""
+    return tuple(WindUp(attitude) if isinstance(one, WindUp) else one for one in corrections)
 
 
 def _signals(default: SignalPair, codes: list[str] | None) -> SignalPair:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -71,6 +71,7 @@ def simulated_source(table: SimulationTable, mask_deg: float) -> Source:
         mask_rad=float(np.radians(mask_deg)),
     )
     truth = draw_truth(table.seed, scene.leo.num_satellites, len(table.stations))
+    truth = replace(truth, swing=table.swing.swing())
     errors, noise = table.errors.errors(), table.noise.noise()
 
     def job(station: int, day: int) -> StationDayJob:

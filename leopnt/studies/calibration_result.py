@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 
 import leopnt
-from leopnt.methods.calibration import CORRELATED, ReducedNormals
+from leopnt.methods.calibration import CORRELATED, Network, ReducedNormals, pattern_estimates
 from leopnt.studies.calibration_delays import Delays, delay_truth, rms_by_satellite
 from leopnt.studies.calibration_estimates import (
     COMPONENTS,
@@ -40,15 +40,21 @@ _WEAK = 10.0
 _CONDITION = 1e12
 
 Key = tuple[int, int]
+"""Station and day."""
+
+ALL_STATIONS = -1
+"""The station of a day that is reduced as a whole."""
 
 
 class Findings(NamedTuple):
-    """Everything that a run found; keys are (station, day).
+    """Everything that a run found.
 
-    trends: over days, and over stations. counts: observations of each reduced station-day.
-    failures: why others have none; review_failures: why some could not be looked at again.
+    units: what was reduced at a time. trends: over days, and over stations. counts: observations
+    of each reduced one; failures: why others have none. reviews: of station-days, without links;
+    review_failures: why some could not be looked at again.
     """
 
+    units: tuple[Key, ...]
     normals: ReducedNormals
     estimates: Estimates
     trends: tuple[Trend, Trend]
@@ -73,6 +79,7 @@ def calibration_dataset(study: CalibrationStudy, source: Source, found: Findings
         _station_days(source, found),
         _quality(found),
         _orbit_terms(found),
+        _pattern(study, found),
         _correlations(source, found),
         _residuals(found),
         _trends(found),
@@ -89,6 +96,13 @@ def delays_dataset(study: CalibrationStudy, source: Source, found: Findings) -> 
     every = np.arange(len(found.delays.t_s))
     attrs = _attributes(study, source, found) | {"kind": "delays"}
     return xr.Dataset({"satellite": names, **_rows(source, found, every)}, attrs=attrs)
+
+
+def named(network: Network, key: Key) -> str:
+    """A station-day, or a day of all stations, in words."""
+    station, day = key
+    where = "all stations" if station == ALL_STATIONS else network.stations[station]
+    return f"{where}, day {day}"
 
 
 def _length(dims: str | tuple[str, ...], values: np.ndarray, long_name: str) -> xr.Variable:
@@ -170,14 +184,13 @@ def _stations(source: Source, found: Findings) -> dict[str, xr.Variable]:
 
 
 def _station_days(source: Source, found: Findings) -> dict[str, xr.Variable]:
-    jobs = source.network.jobs
-    keys = [(job.station, job.day) for job in jobs]
-    names = [source.network.stations[job.station] for job in jobs]
+    keys, every = found.units, source.network.stations
+    names = [every[station] if station != ALL_STATIONS else "all" for station, _ in keys]
     status = [found.failures.get(k) or found.review_failures.get(k, "") for k in keys]
     counts = [found.counts.get(k, 0) for k in keys]
     return {
         "job_station": _text("job", names, "station"),
-        "job_day": _number("job", [job.day for job in jobs], "day from the start"),
+        "job_day": _number("job", [day for _, day in keys], "day from the start"),
         "job_observations": _number("job", counts, "codes and phases that count"),
         "job_problem": _text("job", status, "why it was left out"),
     }
@@ -202,15 +215,37 @@ def _quality(found: Findings) -> dict[str, xr.Variable]:
 def _orbit_terms(found: Findings) -> dict[str, xr.Variable]:
     """Estimated orbit and clock errors, where there are any."""
     solution = found.estimates.solution
-    names = solution.layout.column_names[3:]
-    if not names:
+    every = solution.layout.column_names
+    chosen = [k for k in range(3, len(every)) if not every[k].startswith("pattern ")]
+    if not chosen:
         return {}
-    places = solution.layout.columns[:, 3:]
+    names = [every[k] for k in chosen]
+    places = solution.layout.columns[:, chosen]
     dims = ("satellite", "orbit_term")
     return {
         "orbit_term": _text("orbit_term", names, "orbit or clock error once per revolution"),
         "orbit_term_m": _length(dims, solution.estimate[places], "its coefficient"),
         "orbit_term_sigma_m": _length(dims, solution.sigma_m[places], "1-sigma"),
+    }
+
+
+def _pattern(study: CalibrationStudy, found: Findings) -> dict[str, xr.Variable]:
+    """Phase-center variations, where they were estimated."""
+    table = study.settings.estimate.pattern
+    if table is None:
+        return {}
+    pattern = table.pattern()
+    value, sigma = pattern_estimates(found.estimates.solution, pattern)
+    functions = ["1"]
+    for m in range(1, pattern.num_harmonics + 1):
+        functions += [f"cos {m} azimuth", f"sin {m} azimuth"]
+    dims = ("satellite", "pattern_function", "nadir")
+    nadir = {"units": "deg", "long_name": "nadir angle at the satellite"}
+    return {
+        "pattern_function": _text("pattern_function", functions, "function of azimuth"),
+        "nadir_deg": xr.Variable(("nadir",), np.degrees(pattern.nodes_rad), nadir),
+        "pattern_m": _length(dims, value, "phase-center variation, positive lengthens the range"),
+        "pattern_sigma_m": _length(dims, sigma, "its 1-sigma"),
     }
 
 
@@ -387,6 +422,10 @@ def _warnings(source: Source, found: Findings) -> Iterator[str]:
         (~seen, "Not observed, left out: {}."),
         (seen & ~coded, "No code, so no delay: {}."),
         (
+            seen & coded & (not normals.layout.has_delays),
+            "A free clock at each epoch contains the delay, which is not told: {}.",
+        ),
+        (
             normals.num_arcs.sum(axis=1) == 1,
             "One pass only, which barely separates offset and ambiguity; look at the sigma: {}.",
         ),
@@ -420,12 +459,11 @@ def _warnings(source: Source, found: Findings) -> Iterator[str]:
 
 
 def _failure_sentences(source: Source, found: Findings) -> Iterator[str]:
-    stations = source.network.stations
     if found.failures:
         yield (
-            f"Incomplete: {len(found.failures)} of {len(source.network.jobs)} station-days are "
+            f"Incomplete: {len(found.failures)} of {len(found.units)} station-days are "
             "missing; run again to try them again."
         )
     for what, failures in (("", found.failures), (" (residuals)", found.review_failures)):
-        for (station, day), reason in list(failures.items())[:5]:
-            yield f"{stations[station]}, day {day}{what}: {reason}"
+        for key, reason in list(failures.items())[:5]:
+            yield f"{named(source.network, key)}{what}: {reason}"

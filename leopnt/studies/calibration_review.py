@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
 
+from leopnt.errors import LeopntError
 from leopnt.io.results import replacing
 from leopnt.methods.calibration import (
     CORRELATED,
@@ -18,13 +18,13 @@ from leopnt.methods.calibration import (
     CalibrationSettings,
     DelayLinks,
     LinkResiduals,
-    OncePerRevolution,
     StationDay,
     StationDayJob,
     arc_correlations,
     delay_links,
     joined_links,
     values_of_station_day,
+    without_orbit_errors,
 )
 
 KINDS = ("LEO code", "LEO phase", "reference code", "reference phase")
@@ -95,35 +95,23 @@ _NONE = DelayLinks(
 )
 
 
-def without_orbit_errors(
-    day: StationDay, of: Calibration, settings: CalibrationSettings
-) -> StationDay:
-    """LEO observations less the estimated orbit errors; estimated clock errors stay in.
-
-    A delay for users holds the error of the clock product that they take, but not the orbit's.
-    """
-    if not isinstance(settings.orbit, OncePerRevolution):
-        return day
-    orbit = slice(3, 9)  # radial, along-track and normal; cos and sin
-    rows = settings.orbit.columns(day.geometry.partials, day.geometry.orbit_angle_rad)[orbit]
-    terms = np.nan_to_num(of.estimate[of.layout.columns[:, orbit]])[day.leo.satellite]
-    error = np.sum(rows.T * terms, axis=1)
-    leo = day.leo._replace(code_m=day.leo.code_m - error, phase_m=day.leo.phase_m - error)
-    return replace(day, leo=leo)
+def without_links(review: StationDayReview) -> StationDayReview:
+    """Sums and correlations alone, which are small."""
+    return review._replace(satellite=review.satellite[:0], links=_NONE)
 
 
 def links_of_satellites(
-    reviews: Sequence[StationDayReview], num_satellites: int
+    reviews: Iterable[StationDayReview], satellites: range
 ) -> list[DelayLinks | None]:
-    """Residual delays of each satellite over all station-days; None where there are none."""
+    """Residual delays of satellites over all station-days; None where there are none."""
     found: list[DelayLinks | None] = []
-    cuts = [np.searchsorted(r.satellite, np.arange(num_satellites + 1)) for r in reviews]
-    for sat in range(num_satellites):
-        parts = []
-        for review, cut in zip(reviews, cuts, strict=True):
-            a, b = int(cut[sat]), int(cut[sat + 1])
+    every: list[list[DelayLinks]] = [[] for _ in satellites]
+    for review in reviews:
+        cut = np.searchsorted(review.satellite, np.append(satellites, satellites.stop)).tolist()
+        for parts, (a, b) in zip(every, pairwise(cut), strict=True):
             if a < b:
-                parts.append(DelayLinks(*(column[a:b] for column in review.links)))
+                parts.append(DelayLinks(*(column[a:b].copy() for column in review.links)))
+    for parts in every:
         joined = joined_links(parts) if parts else None
         told = joined is not None and np.any(np.isfinite(joined.code_variance_m2))
         found.append(joined if told else None)
@@ -167,6 +155,22 @@ def load_review(path: Path, mark: str) -> StationDayReview | None:
         return StationDayReview(**found, num_arcs=num_arcs, links=links)
     except Exception:  # a damaged zip raises a dozen kinds
         return None
+
+
+class StoredReviews(Sequence[StationDayReview]):
+    """Reviews in files, read again whenever one is asked for."""
+
+    def __init__(self, paths: Sequence[Path], mark: str):
+        self.paths, self.mark = paths, mark
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, place: Any) -> Any:
+        found = load_review(self.paths[place], self.mark)
+        if found is None:
+            raise LeopntError(f"{self.paths[place]} changed while it was read; run again.")
+        return found
 
 
 def consecutive(values: Sequence[int], most: int) -> list[list[int]]:

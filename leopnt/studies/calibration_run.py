@@ -12,7 +12,7 @@ import hashlib
 import os
 import re
 import time
-from collections.abc import Callable, Generator, Hashable, Iterable, Iterator
+from collections.abc import Callable, Generator, Hashable, Iterator, Sequence
 from concurrent.futures import (
     FIRST_COMPLETED,
     Executor,
@@ -24,9 +24,9 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
-from zipfile import is_zipfile
+from typing import Any, NamedTuple
 
+import numpy as np
 import xarray as xr
 
 from leopnt.errors import LeopntError
@@ -34,33 +34,47 @@ from leopnt.inference.blas_threads import one_blas_thread
 from leopnt.io.results import write_netcdf
 from leopnt.methods.calibration import (
     CalibrationSettings,
+    KnownClock,
     KnownOrbit,
     Layout,
     Network,
     ReducedNormals,
+    StationDay,
     StationDayJob,
+    WithPattern,
     layout_of,
     load_normals,
+    reduce_day,
     reduce_station_day,
     save_normals,
     stacked,
 )
-from leopnt.studies.calibration_delays import delays_of
+from leopnt.studies.calibration_delays import Delays, delays_of
 from leopnt.studies.calibration_estimates import (
     Estimates,
+    Trend,
     bootstrap_sigmas,
     estimates_of,
     trend_of,
 )
 from leopnt.studies.calibration_network import Source, source_of
-from leopnt.studies.calibration_result import Findings, calibration_dataset, delays_dataset
+from leopnt.studies.calibration_result import (
+    ALL_STATIONS,
+    Findings,
+    Key,
+    calibration_dataset,
+    delays_dataset,
+    named,
+)
 from leopnt.studies.calibration_review import (
     Review,
     StationDayReview,
+    StoredReviews,
     consecutive,
     load_review,
     review_job,
     save_review,
+    without_links,
 )
 from leopnt.studies.calibration_settings import CalibrationStudy
 from leopnt.studies.cluster import ClusterError
@@ -137,6 +151,45 @@ def reduce_job(job: StationDayJob, layout: Layout, settings: CalibrationSettings
     return reduce_station_day(job.load(), layout, settings)
 
 
+def reduce_jobs(
+    jobs: Sequence[StationDayJob], layout: Layout, settings: CalibrationSettings
+) -> ReducedNormals:
+    """Read or simulate all stations of a day and reduce them together: a plain function too."""
+    days: list[StationDay] = [job.load() for job in jobs]
+    return reduce_day(days, layout, settings)
+
+
+def units_of(network: Network, settings: CalibrationSettings) -> dict[Key, Any]:
+    """What is reduced at a time: a station-day; all of a day where satellites have clocks."""
+    if settings.leo_clock.epoch_sigma_m == 0.0:
+        return {(job.station, job.day): job for job in network.jobs}
+    days = dict.fromkeys(job.day for job in network.jobs)
+    return {
+        (ALL_STATIONS, day): tuple(job for job in network.jobs if job.day == day) for day in days
+    }
+
+
+def _reduction(settings: CalibrationSettings) -> Callable:
+    return reduce_job if settings.leo_clock.epoch_sigma_m == 0.0 else reduce_jobs
+
+
+class StoredNormals(Sequence[ReducedNormals]):
+    """Normal equations in files, read again whenever one is asked for; the last is kept."""
+
+    def __init__(self, paths: Sequence[Path]):
+        self.paths = paths
+        self.last: tuple[int, ReducedNormals] | None = None
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, place: Any) -> Any:
+        if self.last is None or self.last[0] != place:
+            self.last = None  # not two at a time
+            self.last = int(place), load_normals(self.paths[place])
+        return self.last[1]
+
+
 class CalibrationCost(NamedTuple):
     """What a run will cost: one station-day was read or simulated, and reduced."""
 
@@ -158,13 +211,14 @@ def cost_of(study: CalibrationStudy, workers: AbstractWorkers) -> CalibrationCos
     network = source_of(study).network
     settings = study.settings.estimate.calibration()
     layout = layout_of(settings, len(network.satellites), len(network.stations))
+    units = list(units_of(network, settings).values())
     begin = time.perf_counter()
     with one_blas_thread():
-        reduce_job(network.jobs[0], layout, settings)
+        _reduction(settings)(units[0], layout, settings)
     each_s = time.perf_counter() - begin
     output, delays = study.settings.output, study.settings.delays
     passes = 2 if output.residuals or delays.model != "off" else 1
-    number = len(network.jobs)
+    number = len(units)
     return CalibrationCost(
         len(network.satellites),
         len(network.stations),
@@ -175,6 +229,14 @@ def cost_of(study: CalibrationStudy, workers: AbstractWorkers) -> CalibrationCos
         each_s,
         8.0 * number * layout.size**2,
     )
+
+
+class _Group(NamedTuple):
+    """Parts that are added together: name after they were, how many days or stations till then."""
+
+    label: str
+    number: int
+    members: list[Key]
 
 
 @dataclass
@@ -201,122 +263,162 @@ class _Run:
                 f"{', '.join(network.stations)}."
             )
         self.datum = settings.datum.datum(network.stations)
+        self.units = units_of(network, self.settings)
         self.has_delays = settings.delays.delay_model() is not None
-        self.has_review = settings.output.residuals or self.has_delays
-        self.counts: dict[tuple[int, int], int] = {}
+        wanted = settings.output.residuals or self.has_delays
+        self.has_review = wanted and self.layout.has_delays
+        self.counts: dict[Key, int] = {}
         self.done = 0
-        self.total = len(network.jobs) * (2 if self.has_review else 1)
+        self.total = len(self.units) + (len(network.jobs) if self.has_review else 0)
 
     def findings(self) -> Findings:
         """Everything that the result tells."""
         failures = self._reduced()
-        keys = [k for k in self._keys() if k not in failures]
+        keys = [key for key in self.units if key not in failures]
         if not keys:
+            first = next(iter(self.units))
             raise LeopntError(
-                f"none of {len(self._keys())} station-days could be reduced; the first: "
-                f"{self._named(self._keys()[0])}: {failures[self._keys()[0]]}"
+                f"none of {len(self.units)} station-days could be reduced; the first: "
+                f"{named(self.source.network, first)}: {failures[first]}"
             )
         by_days, by_stations = self._groups(keys)
+        blocks = self._sums("days", by_days)
         model = self.study.settings.estimate.orbit_model
-        days = [(name, count, self._sum(some)) for name, count, some in by_days]
-        normals = stacked(part for _, _, part in days)
+        normals = stacked(blocks)
         whole = estimates_of(normals, self.datum, model)
-        stations = [(name, count, self._sum(some)) for name, count, some in by_stations]
-        truth = self.source.truth
-        trends = (trend_of(days, whole, model, truth), trend_of(stations, whole, model, truth))
+        trends = self._trend(whole, by_days, blocks), self._trend(whole, by_stations)
         output = self.study.settings.output
-        blocks = [part for _, _, part in days]
         bootstrap = bootstrap_sigmas(blocks, self.datum, model, output.bootstrap_draws, 0)
-        reviews, more = self._reviews(whole, keys)
-        links = list(reviews.values())
-        delays = None
-        if self.has_delays:
-            delay_model = self.study.settings.delays.delay_model()
-            assert delay_model is not None
-            delays = delays_of(links, whole.solution, delay_model)
+        self._drop_sums()
+        del blocks  # the one that it holds
+        reviews, more, delays = self._reviews(whole, keys)
         return Findings(
-            normals, whole, trends, bootstrap, self.counts, reviews, failures, more, delays
-        )
+            tuple(self.units), normals, whole, trends, bootstrap, self.counts,
+            reviews, failures, more, delays,
+        )  # fmt: skip
 
-    def _keys(self) -> list[tuple[int, int]]:
-        return [(job.station, job.day) for job in self.source.network.jobs]
-
-    def _named(self, key: tuple[int, int]) -> str:
-        return f"station {self.source.network.stations[key[0]]}, day {key[1]}"
-
-    def _file(self, key: tuple[int, int]) -> Path:
+    def _file(self, key: Key) -> Path:
+        if key[0] == ALL_STATIONS:
+            return self.folder / f"day{key[1]:03d}.npz"
         name = re.sub(r"[^A-Za-z0-9_-]", "_", self.source.network.stations[key[0]])
         return self.folder / f"day{key[1]:03d}-{key[0]:02d}-{name}.npz"
 
-    def _review_file(self, key: tuple[int, int]) -> Path:
+    def _review_file(self, key: Key) -> Path:
         return self.folder / f"review-{self._file(key).name}"
 
-    def _sum(self, keys: Iterable[tuple[int, int]]) -> ReducedNormals:
-        return stacked(map(self._load, keys))
-
-    def _load(self, key: tuple[int, int]) -> ReducedNormals:
+    def _load(self, key: Key) -> ReducedNormals:
         found = load_normals(self._file(key))
         self.counts[key] = found.num_observations
         return found
 
-    def _groups(self, keys: list[tuple[int, int]]):
-        """Station-days by days, and by stations in their order: name, how many, members."""
-        days = sorted({day for _, day in keys})
-        stations = sorted({station for station, _ in keys})
+    def _sum(self, keys: list[Key]) -> ReducedNormals:
+        return stacked(map(self._load, keys))
+
+    def _sums(self, of: str, groups: list[_Group]) -> StoredNormals:
+        """Sums of groups in files of their own, so that one is in memory at a time."""
+        paths = []
+        for i, group in enumerate(groups):
+            paths.append(self.folder / f".sum-{of}-{i}.part")
+            save_normals(paths[-1], self._sum(group.members))
+        return StoredNormals(paths)
+
+    def _drop_sums(self) -> None:
+        for path in self.folder.glob(".sum-*.part"):
+            path.unlink(missing_ok=True)
+
+    def _trend(
+        self, whole: Estimates, groups: list[_Group], sums: StoredNormals | None = None
+    ) -> Trend:
+        """Estimates with one group more at a time."""
+        steps = []
+        for i, group in enumerate(groups):
+            load = partial(self._sum, group.members)
+            if sums is not None:
+                load = partial(sums.__getitem__, i)
+            steps.append((group.label, group.number, load))
+        return trend_of(steps, whole, self.study.settings.estimate.orbit_model, self.source.truth)
+
+    def _groups(self, keys: list[Key]) -> tuple[list[_Group], list[_Group]]:
+        """Reduced parts by days, and by stations in their order; whole days are of all stations."""
         names = self.source.network.stations
-        by_days, count = [], 0
-        for some in consecutive(days, MOST_STEPS):
+        by_days, by_stations, count = [], [], 0
+        for some in consecutive(sorted({day for _, day in keys}), MOST_STEPS):
             count += len(some)
             label = f"{count} day{'s' if count > 1 else ''}"
-            by_days.append((label, count, [k for k in keys if k[1] in some]))
-        by_stations, count = [], 0
+            by_days.append(_Group(label, count, [k for k in keys if k[1] in some]))
+        stations = sorted({station for station, _ in keys})
+        if stations == [ALL_STATIONS]:
+            return by_days, [_Group(f"{len(names)} stations", len(names), keys)]
+        count = 0
         for some in consecutive(stations, MOST_STEPS):
             count += len(some)
             label = f"{'+ ' if count > len(some) else ''}{names[some[-1]]}"
-            by_stations.append((label, count, [k for k in keys if k[0] in some]))
+            by_stations.append(_Group(label, count, [k for k in keys if k[0] in some]))
         return by_days, by_stations
 
-    def _reduced(self) -> dict[tuple[int, int], str]:
+    def _reduced(self) -> dict[Key, str]:
         """Reduce what is missing; why station-days failed."""
-        jobs = {(job.station, job.day): job for job in self.source.network.jobs}
-        missing = {key: job for key, job in jobs.items() if not self._is_there(key)}
-        task = partial(reduce_job, layout=self.layout, settings=self.settings)
-        self.done = len(jobs) - len(missing)
+        missing = {key: jobs for key, jobs in self.units.items() if not self._is_there(key)}
+        task = partial(_reduction(self.settings), layout=self.layout, settings=self.settings)
+        self.done = len(self.units) - len(missing)
         return self._ended(task, missing, lambda key, found: save_normals(self._file(key), found))
 
-    def _is_there(self, key: tuple[int, int]) -> bool:
+    def _is_there(self, key: Key) -> bool:
         file = self._file(key)
-        if not (file.is_file() and is_zipfile(file)):  # missing or cut: reduced again
-            return False
         try:
-            return load_normals(file).layout == self.layout
-        except LeopntError:
+            return file.is_file() and load_normals(file).layout == self.layout
+        except LeopntError:  # cut or damaged: reduced again
             return False
 
-    def _reviews(self, whole: Estimates, keys: list[tuple[int, int]]):
-        """Reviews of the station-days that have estimates, and why others have none."""
+    def _reviews(self, whole: Estimates, keys: list[Key]):
+        """Reviews of the station-days that have estimates, why others have none, and delays."""
         if not self.has_review:
-            return {}, {}
-        settings, output = self.settings, self.study.settings.output
-        if whole.solution.layout != self.layout:
-            settings = replace(settings, orbit=KnownOrbit())
+            return {}, {}, None
+        settings, output = self._review_settings(whole), self.study.settings.output
         mark = self._mark(whole, settings)
-        found = {key: load_review(self._review_file(key), mark) for key in keys}
-        first = min(day for _, day in keys)
         jobs = {(job.station, job.day): job for job in self.source.network.jobs}
+        reduced = set(keys)
+        jobs = {k: j for k, j in jobs.items() if {k, (ALL_STATIONS, k[1])} & reduced}
+        found: dict[Key, StationDayReview | None] = {}
+        for key in jobs:
+            review = load_review(self._review_file(key), mark)
+            found[key] = None if review is None else without_links(review)
+        first = min(day for _, day in keys)
         self.done = self.total - sum(review is None for review in found.values())
-        failures: dict[tuple[int, int], str] = {}
+        failures: dict[Key, str] = {}
 
-        def keep(key: tuple[int, int], review: StationDayReview) -> None:
+        def keep(key: Key, review: StationDayReview) -> None:
             save_review(self._review_file(key), review, mark)
-            found[key] = review
+            found[key] = without_links(review)
 
         for is_first in (True, False):
             what = Review(output.residuals and is_first, self.has_delays)
             task = partial(review_job, of=whole.solution, settings=settings, what=what)
-            some = {k: jobs[k] for k in keys if found[k] is None and (k[1] == first) == is_first}
+            some = {k: j for k, j in jobs.items() if found[k] is None}
+            some = {k: j for k, j in some.items() if (k[1] == first) == is_first}
             failures |= self._ended(task, some, keep)
-        return {key: one for key, one in found.items() if one is not None}, failures
+        reviews = {key: one for key, one in found.items() if one is not None}
+        return reviews, failures, self._delays(whole, list(reviews), mark)
+
+    def _delays(self, whole: Estimates, keys: list[Key], mark: str) -> Delays | None:
+        model = self.study.settings.delays.delay_model()
+        if model is None:
+            return None
+        stored = StoredReviews([self._review_file(key) for key in keys], mark)
+        return delays_of(stored, whole.solution, model)
+
+    def _review_settings(self, whole: Estimates) -> CalibrationSettings:
+        """Settings by which a station-day is looked at again, by itself.
+
+        A station alone cannot tell the clock of a satellite: white noise of it is in the sigma.
+        """
+        settings = self.settings
+        if whole.solution.layout != self.layout:
+            pattern = getattr(settings.orbit, "pattern", None)
+            orbit = WithPattern(KnownOrbit(), pattern) if pattern else KnownOrbit()
+            settings = replace(settings, orbit=orbit)
+        noise = float(np.hypot(settings.leo_phase_sigma_m, settings.leo_clock.epoch_sigma_m))
+        return replace(settings, leo_clock=KnownClock(), leo_phase_sigma_m=noise)
 
     def _mark(self, whole: Estimates, settings: CalibrationSettings) -> str:
         """Digest of what reviews depend on besides the station-days."""
@@ -371,7 +473,7 @@ def _pool(workers: AbstractWorkers | Executor) -> Iterator[tuple[Executor, int]]
 
 
 def _results(
-    pool: Executor, room: int, task: Callable, jobs: dict[Hashable, StationDayJob]
+    pool: Executor, room: int, task: Callable, jobs: dict[Hashable, Any]
 ) -> Generator[tuple[Hashable, object], None, None]:
     """Each job's result, or the exception it ended with, as they end."""
     running: dict[Future, Hashable] = {}

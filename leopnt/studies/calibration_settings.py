@@ -23,15 +23,26 @@ from leopnt.methods.calibration import (
     CalibrationSettings,
     Datum,
     DelayModel,
+    DelaySwing,
     DelayZeroSum,
+    FreeClock,
+    FreeNodes,
     IsbReference,
     IsbZeroSum,
+    KnownClock,
+    LeoClock,
     OncePerRevolution,
+    OrbitModel,
+    PhasePattern,
     ProductErrors,
     RandomWalkDelay,
+    RandomWalkNodes,
     SharedLevel,
     SimulatedNoise,
+    WhiteClock,
     WhiteDelay,
+    WithPattern,
+    ZenithModel,
 )
 from leopnt.scenes.settings import (
     SettingsTable,
@@ -51,6 +62,7 @@ Position = Annotated[
 ]
 
 _STATIONS = ", ".join(STATIONS_ECEF_M)
+_WALK_NODES_MIN = 10.0
 _OWN_CONSTELLATION = ("satellites", "planes", "altitude_km")
 
 
@@ -118,6 +130,17 @@ class NoiseTable(SettingsTable):
         return SimulatedNoise(**self.model_dump())
 
 
+class SwingTable(SettingsTable):
+    """`[simulation.swing]`: how delays of all satellites vary, A cos(2 pi t / T)."""
+
+    amplitude_m: Meters = Field(default=0.0, description="metres, 0 to 10")
+    period_s: float = Field(default=43200.0, ge=60, le=1e7, description="seconds, 60 to 1e7")
+
+    def swing(self) -> DelaySwing:
+        """As the simulation takes it."""
+        return DelaySwing(**self.model_dump())
+
+
 class SimulationTable(SettingsTable):
     """`[simulation]`: station-days that are drawn, so that the truth is known."""
 
@@ -153,6 +176,7 @@ class SimulationTable(SettingsTable):
     seed: int = Field(default=1, ge=0, lt=2**63, description="a whole number, 0 or more")
     errors: ErrorsTable = Field(default=ErrorsTable(), description="a table of errors")
     noise: NoiseTable = Field(default=NoiseTable(), description="a table of noise")
+    swing: SwingTable = Field(default=SwingTable(), description="a table of a varying delay")
 
     @property
     def size(self) -> tuple[int, int, float]:
@@ -180,6 +204,26 @@ class OrbitTable(SettingsTable):
     clock_m: float = Field(default=0.02, gt=0, le=100, description="metres, above 0 to 100")
 
 
+class PatternTable(SettingsTable):
+    """`[estimate.pattern]`: phase-center variations over the nadir angle, beside the offset."""
+
+    step_deg: float = Field(
+        default=10.0, ge=1, le=30, description="degrees between nodes of nadir angle, 1 to 30"
+    )
+    to_deg: float = Field(
+        default=60.0, gt=0, le=90, description="the last node in degrees, above 0 to 90"
+    )
+    harmonics: int = Field(default=0, ge=0, le=6, description="of azimuth, 0 to 6")
+    sigma_m: float = Field(
+        default=0.1, gt=0, le=10, description="the prior of coefficients in metres, above 0 to 10"
+    )
+
+    def pattern(self) -> PhasePattern:
+        """As the estimation takes it."""
+        nodes = np.radians(np.arange(0.0, self.to_deg + 1e-9, self.step_deg))
+        return PhasePattern(tuple(nodes.tolist()), self.harmonics, self.sigma_m)
+
+
 class EstimateTable(SettingsTable):
     """`[estimate]`: weights, zenith delay nodes, and what is estimated of orbits."""
 
@@ -205,6 +249,21 @@ class EstimateTable(SettingsTable):
     ztd_nodes_min: float | None = Field(
         default=None, gt=0, le=1440, description="minutes between nodes, above 0 to 1440"
     )
+    zenith: Literal["nodes", "random_walk"] = Field(
+        default="nodes", description="'nodes' (free ones) or 'random_walk' (each near the last)"
+    )
+    zenith_rate_m_per_sqrt_h: float = Field(
+        default=0.005, gt=0, le=1, description="metres per square root of an hour, above 0 to 1"
+    )
+    leo_clock: Literal["known", "white", "free"] = Field(
+        default="known",
+        description="'known', 'white' (white noise about the clock product) or 'free' (a clock at "
+        "each epoch, which contains the delay)",
+    )
+    leo_clock_sigma_m: float = Field(
+        default=0.01, gt=0, le=100, description="of white noise in metres, above 0 to 100"
+    )
+    pattern: PatternTable | None = Field(default=None, description="a table of a phase pattern")
     full_weight_deg: float = Field(
         default=30.0, ge=0, le=90, description="an elevation in degrees, 0 to 90"
     )
@@ -223,18 +282,34 @@ class EstimateTable(SettingsTable):
         base = SEED_SETTINGS if self.settings == "seed" else CalibrationSettings()
         names = ("code_sigma_m", "phase_sigma_m", "leo_phase_sigma_m")
         given: dict[str, Any] = {n: getattr(self, n) for n in names if getattr(self, n) is not None}
-        if self.ztd_nodes_min is not None:
-            given["ztd_spacing_s"] = 60.0 * self.ztd_nodes_min
-        orbit = SEED_SETTINGS.orbit
+        if self.leo_clock != "known":  # the clock's noise is not in the sigma of phase
+            phase = given.get("phase_sigma_m", base.phase_sigma_m)
+            given.setdefault("leo_phase_sigma_m", phase)
+        nodes_min = self.ztd_nodes_min or (_WALK_NODES_MIN if self.zenith != "nodes" else None)
+        if nodes_min is not None:
+            given["ztd_spacing_s"] = 60.0 * nodes_min
+        orbit: OrbitModel = SEED_SETTINGS.orbit
         if self.orbit_model != "known":
             orbit = OncePerRevolution(**self.amplitudes.model_dump())
+        if self.pattern is not None:
+            orbit = WithPattern(orbit, self.pattern.pattern())
         return replace(
             base,
             orbit=orbit,
+            zenith=self._zenith(),
+            leo_clock=self._clock(),
             full_weight_el_rad=float(np.radians(self.full_weight_deg)),
             mask_rad=float(np.radians(self.mask_deg)),
             **given,
         )
+
+    def _zenith(self) -> ZenithModel:
+        walk = RandomWalkNodes(self.zenith_rate_m_per_sqrt_h)
+        return walk if self.zenith == "random_walk" else FreeNodes()
+
+    def _clock(self) -> LeoClock:
+        white = WhiteClock(self.leo_clock_sigma_m)
+        return {"known": KnownClock(), "white": white, "free": FreeClock()}[self.leo_clock]
 
 
 class DatumTable(SettingsTable):
@@ -382,6 +457,7 @@ def calibration_problems(raw: dict[str, Any], folder: Path) -> Iterator[str]:
     yield from _datum_problems(raw, sources)
     yield from _estimate_problems(table_of(raw, "estimate"))
     yield from _delay_problems(table_of(raw, "delays"))
+    yield from _free_clock_problems(raw)
 
 
 def _simulation_problems(raw: dict[str, Any]) -> Iterator[str]:
@@ -455,6 +531,37 @@ def _datum_problems(raw: dict[str, Any], sources: list[str]) -> Iterator[str]:
 def _estimate_problems(raw: dict[str, Any]) -> Iterator[str]:
     if raw.get("orbit") == "known" and "amplitudes" in raw:
         yield "[estimate] amplitudes: contradicts orbit = 'known'; leave one of them out."
+    for name, choice, default, needed in (
+        ("leo_clock_sigma_m", "leo_clock", "known", "white"),
+        ("zenith_rate_m_per_sqrt_h", "zenith", "nodes", "random_walk"),
+    ):
+        found = raw.get(choice, default)
+        if name in raw and found != needed:
+            yield f"[estimate] {name}: is not used with {choice} = {shown(found)}; leave it out."
+    pattern = table_of(raw, "pattern")
+    step, last = pattern.get("step_deg", 10.0), pattern.get("to_deg", 60.0)
+    if isinstance(step, int | float) and isinstance(last, int | float) and last < 3 * step:
+        yield (
+            f"[estimate.pattern] to_deg = {shown(last)}: expected 3 times step_deg = {shown(step)} "
+            "or more: four nodes."
+        )
+
+
+def _free_clock_problems(raw: dict[str, Any]) -> Iterator[str]:
+    """What needs a delay, which a free clock contains."""
+    if table_of(raw, "estimate").get("leo_clock") != "free":
+        return
+    model = table_of(raw, "delays").get("model", "off")
+    if model != "off":
+        yield (
+            f"[delays] model = {shown(model)}: contradicts leo_clock = 'free', which contains the "
+            "delay; expected 'off'."
+        )
+    if table_of(raw, "datum").get("hold") == "delay_zero_sum":
+        yield (
+            "[datum] hold = 'delay_zero_sum': contradicts leo_clock = 'free', which contains the "
+            "delay; expected 'isb_zero_sum' or 'isb_reference'."
+        )
 
 
 def _delay_problems(raw: dict[str, Any]) -> Iterator[str]:

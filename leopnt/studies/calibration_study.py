@@ -20,6 +20,7 @@ from leopnt.studies.calibration_study_settings import (
     noise_of,
     orbit_of,
     scene_of,
+    swing_of,
 )
 from leopnt.studies.calibration_study_trial import (
     OUTCOMES,
@@ -141,6 +142,7 @@ def plan_of(settings: CalibrationStudySettings) -> Plan:
         days=settings.campaign.days,
         errors=errors_of(settings.errors),
         noise=noise_of(settings.noise),
+        swing=swing_of(settings.swing),
         settings=estimator_of(settings.estimate),
         solver=ConsiderOrbits() if considered else EstimateAll(),
         bootstrap_draws=settings.estimate.bootstrap_draws,

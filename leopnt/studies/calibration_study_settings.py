@@ -19,6 +19,7 @@ from leopnt.methods.calibration import (
     CalibrationSettings,
     CircularOrbits,
     DelayModel,
+    DelaySwing,
     KnownOrbit,
     OncePerRevolution,
     ProductErrors,
@@ -46,7 +47,7 @@ SCHEMES = {
 """Errors of orbits and clocks by name: none, the six published schemes, and one more period."""
 
 MAX_SATELLITES = 2000
-VARIED = ("constellation", "campaign", "errors", "noise", "estimate", "delays")
+VARIED = ("constellation", "campaign", "errors", "noise", "swing", "estimate", "delays")
 """Tables whose keys a variant may change."""
 
 _SIZE = ("satellites", "planes", "altitude_km")
@@ -142,6 +143,13 @@ class CalibrationNoiseTable(SettingsTable):
     )
 
 
+class SwingTable(SettingsTable):
+    """`[swing]`: how delays of all satellites vary, A cos(2 pi t / T)."""
+
+    amplitude_m: float = Field(default=0.0, ge=0, le=10, description="metres, 0 to 10")
+    period_s: float = Field(default=43200.0, ge=60, le=1e7, description="seconds, 60 to 1e7")
+
+
 class EstimateTable(SettingsTable):
     """`[estimate]`: what the calibration believes and solves for."""
 
@@ -208,6 +216,7 @@ class CalibrationStudySettings(VariedSettings):
     campaign: CampaignTable = Field(default=CampaignTable(), description="a table")
     errors: ProductTable = Field(default=ProductTable(), description="a table")
     noise: CalibrationNoiseTable = Field(default=CalibrationNoiseTable(), description="a table")
+    swing: SwingTable = Field(default=SwingTable(), description="a table")
     estimate: EstimateTable = Field(default=EstimateTable(), description="a table")
     delays: DelaysTable = Field(default=DelaysTable(), description="a table")
 
@@ -239,6 +248,11 @@ def errors_of(table: ProductTable) -> ProductErrors:
 def noise_of(table: CalibrationNoiseTable) -> SimulatedNoise:
     """Noise of the simulation."""
     return SimulatedNoise(**table.model_dump())
+
+
+def swing_of(table: SwingTable) -> DelaySwing:
+    """How true delays vary."""
+    return DelaySwing(**table.model_dump())
 
 
 def orbit_of(table: EstimateTable) -> str:

@@ -6,7 +6,7 @@ Plain NumPy and BLAS: a trial depends on its number and the plan alone.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
@@ -18,6 +18,7 @@ from leopnt.methods.calibration import (
     CalibrationSettings,
     DelayLinks,
     DelayModel,
+    DelaySwing,
     KnownOrbit,
     Layout,
     ProductErrors,
@@ -152,6 +153,7 @@ class Plan:
         bootstrap_draws: 0 for none.
         delay_model: of delays per epoch of the first `delay_days` days; None for none.
         correlates: whether correlations of the first day are wanted.
+        swing: of the true delays.
     """
 
     seed: int
@@ -165,6 +167,7 @@ class Plan:
     delay_model: DelayModel | None = None
     delay_days: int = 1
     correlates: bool = False
+    swing: DelaySwing = field(default_factory=DelaySwing)
 
     @property
     def asked(self) -> dict[str, Quantity]:
@@ -222,7 +225,7 @@ def trial_seed(plan: Plan, index: int) -> int:
 def reduced_campaign(plan: Plan, seed: int) -> Campaign:
     """Simulate and reduce a campaign, one station-day in memory at a time but for those held."""
     sats, stations = plan.scene.leo.num_satellites, len(plan.scene.station_pos_ecef_m)
-    truth = draw_truth(seed, sats, stations)
+    truth = replace(draw_truth(seed, sats, stations), swing=plan.swing)
     layout = layout_of(plan.settings, sats, stations)
     blocks, held = [], []
 
@@ -295,7 +298,7 @@ def _series(
             got = smooth_delays(links, model, *level)
             clock = true_clock_errors(plan.scene, plan.errors, seed, day, sat)
             epoch = np.round((got.t_s - day * DAY_S) / plan.scene.sampling_s).astype(int)
-            miss.append(got.delay_m - true_delay[sat])
+            miss.append(got.delay_m - true_delay[sat] - plan.swing.at(got.t_s))
             user.append(miss[-1] - clock[epoch])
             sigma.append(got.sigma_m)
     joined = np.column_stack([np.concatenate(one) for one in (miss, user, sigma)])

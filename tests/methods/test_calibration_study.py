@@ -1,16 +1,13 @@
-"""Statistics of simulated calibrations against the values of an independent implementation.
+"""Statistics of small simulated calibrations: what holds at any size.
 
-The full size is 48 satellites, 7 days, 30 s; the quick run has 12 satellites and one day, and
-judges what holds at any size.
+The numbers of an independent implementation are judged by the studies of the catalogue.
 """
 
 import functools
-from dataclasses import replace
 
 import calibration_cases as cases
 import numpy as np
 import pytest
-from study_sizes import study_size
 
 from leopnt.methods.calibration.back_substitution import values_of_station_day
 from leopnt.methods.calibration.circular_orbits import CONSTELLATIONS, bds3_orbits, polar_star
@@ -23,7 +20,6 @@ from leopnt.methods.calibration.product_errors import (
     BASELINE_ERRORS,
     ERROR_SCHEMES,
     NO_ERRORS,
-    ONCE_PER_REVOLUTION_ERRORS,
     ProductErrors,
 )
 from leopnt.methods.calibration.reduction import reduce_station_day, stacked
@@ -36,10 +32,7 @@ from leopnt.methods.calibration.simulation import (
 )
 from leopnt.methods.calibration.solution import solve_calibration, truth_in_datum
 
-pytestmark = pytest.mark.study
-
-SATS, DAYS = study_size(12, 48), study_size(1, 7)
-FULL = study_size(False, True)
+SATS, DAYS = 12, 1
 SEED = 20
 FINE_NODES = CalibrationSettings(leo_phase_sigma_m=0.003, orbit=SEED_SETTINGS.orbit)
 HONEST = CalibrationSettings(orbit=OncePerRevolution(0.02, 0.02, 0.02, 0.01))
@@ -94,86 +87,22 @@ def run(errors, settings=SEED_SETTINGS, name="B", sats=SATS, days=DAYS, stations
     return judged(stacked(chosen), truth)
 
 
-def within(values, bands):
-    return [low <= v <= high for v, (low, high) in zip(values, bands, strict=True)]
-
-
-def test_the_baseline_and_its_formal_sigmas(evidence):
+def test_orbit_errors_are_not_in_formal_sigmas_and_delays_hardly_feel_them():
     errors, formal = run(BASELINE_ERRORS)
-    if not FULL:
-        assert np.all(errors[1:3] > 1.5 * formal[1:3])  # orbit errors are not in the formal sigma
-        assert 0.5 < errors[3] / formal[3] < 2.0
-        return
-    assert all(within(errors[:3], [(2.4, 3.4), (2.3, 4.2), (4.5, 6.3)])), errors
-    # Delays follow their formal sigma, 6.7 mm; an RMS over 48 satellites scatters by 10 %.
-    assert 0.7 < errors[3] / formal[3] < 1.3
-    evidence(
-        "methods.calibration.simulation",
-        "formal sigma of X, Y, Z, relative",
-        "independent implementation: 0.138, 0.935, 0.746 mm",
-        "implementation",
-        achieved=np.max(np.abs(formal[:3] / [0.138, 0.935, 0.746] - 1)),
-        tolerance=0.03,
-    )
+    assert np.all(errors[1:3] > 1.5 * formal[1:3])
+    assert 0.5 < errors[3] / formal[3] < 2.0
 
 
 def test_without_product_errors_offsets_are_as_good_as_their_sigmas_with_fine_nodes():
-    coarse, _ = run(NO_ERRORS)
     fine, formal = run(NO_ERRORS, FINE_NODES)
     assert np.all((fine[:3] / formal[:3] > 0.5) & (fine[:3] / formal[:3] < 1.7))
-    if FULL:
-        assert all(within(coarse[:3], [(0.12, 0.20), (1.1, 2.9), (1.1, 2.0)])), coarse
-        assert fine[1] < coarse[1]
 
 
-@pytest.mark.parametrize(
-    ("scheme", "axis", "band"),
-    [(2, 2, (8.5, 12.0)), (3, 0, (4.8, 6.6)), (6, 1, (3.6, 5.6))],
-    ids=["R 4 cm", "T 4 cm", "W 2 cm"],
-)
-def test_larger_errors_show_in_the_axis_that_they_resemble(scheme, axis, band):
+@pytest.mark.parametrize(("scheme", "axis"), [(2, 2), (3, 0)], ids=["R 4 cm", "T 4 cm"])
+def test_larger_errors_show_in_the_axis_that_they_resemble(scheme, axis):
     base, _ = run(ERROR_SCHEMES[1])
     errors, _ = run(ERROR_SCHEMES[scheme])
-    if scheme != 6:
-        assert errors[axis] > 1.3 * base[axis]
-    if FULL:
-        assert band[0] <= errors[axis] <= band[1], errors
-
-
-def test_normal_errors_hardly_reach_the_nadir_offset():
-    base, _ = run(ERROR_SCHEMES[1])
-    errors, _ = run(ERROR_SCHEMES[4])
-    assert abs(errors[2] - base[2]) < study_size(4.0, 1.0)
-
-
-@pytest.mark.skipif(not FULL, reason="trends need the full size")
-def test_trends_over_altitude_stations_days_and_size():
-    low, middle, high = (run(BASELINE_ERRORS, name=name)[0] for name in "ABD")
-    assert low[0] > middle[0] > high[0]
-    assert low[1] > max(middle[1], high[1])
-    assert low[2] > max(middle[2], high[2])
-    one, three, six = (run(BASELINE_ERRORS, stations=n)[0] for n in (1, 3, 6))
-    assert one[0] > three[0] > six[0]
-    assert one[2] > three[2] > six[2]
-    first, third, last = (run(BASELINE_ERRORS, stations=3, days=n)[0] for n in (1, 3, 7))
-    assert first[1] > third[1] > last[1]
-    assert first[2] > third[2] > last[2]
-
-
-def test_more_satellites_hardly_sharpen_one_of_them():
-    # The reference system fixes clocks and zenith delays; satellites nearly decouple.
-    whole = scene_of("B", 12)
-    truth = draw_truth(SEED, 12, 6)
-    formal = []
-    for count in (3, 6, 12):
-        scene = replace(whole, leo=whole.leo.subset(slice(0, count)))
-        layout = cases.layout_of(SEED_SETTINGS, count, 6)
-        days = (simulate_station_day(scene, truth, r, 0, SEED) for r in range(6))
-        normals = stacked(reduce_station_day(day, layout, SEED_SETTINGS) for day in days)
-        formal.append(solve_calibration(normals).offset_sigma_m[:3, 1])
-    assert np.all(formal[0] > formal[1])
-    assert np.all(formal[1] > formal[2])
-    assert np.all(formal[2] > 0.98 * formal[0])
+    assert errors[axis] > 1.3 * base[axis]
 
 
 def test_once_per_revolution_errors_are_what_a_consider_covariance_says(evidence):
@@ -189,7 +118,7 @@ def test_once_per_revolution_errors_are_what_a_consider_covariance_says(evidence
     told = 1e3 * rms(np.sqrt(np.diag(honest))[found.layout.offsets])
     helped, own = judged(total, truth)
     formal = formal_of(found)
-    assert ignored[1] > study_size(3, 10) * formal[1]
+    assert ignored[1] > 3.0 * formal[1]
     assert np.all(helped[:3] < ignored[:3])
     evidence(
         "methods.calibration.consider",
@@ -197,29 +126,14 @@ def test_once_per_revolution_errors_are_what_a_consider_covariance_says(evidence
         "what the simulation put in",
         "monte carlo",
         achieved=np.max(np.abs(np.log(ignored[:3] / told))),
-        tolerance=np.log(study_size(1.9, 1.5)),
+        tolerance=np.log(1.9),
     )
-    assert np.all(helped[:3] < study_size(3.0, 2.0) * own[:3])
+    assert np.all(helped[:3] < 3.0 * own[:3])
     plain = errors_of(solve_calibration(offsets_only(total)), truth)
     np.testing.assert_allclose(plain, ignored)
-    if FULL:
-        np.testing.assert_allclose(ignored[:3], [9.7, 27.5, 9.0], rtol=0.3)
 
 
-@pytest.mark.skipif(not FULL, reason="a row of an independent table")
-def test_once_per_revolution_errors_of_the_published_size():
-    errors, _ = run(ONCE_PER_REVOLUTION_ERRORS)
-    np.testing.assert_allclose(errors[:3], [8.7, 32.9, 11.8], rtol=0.25)
-
-
-def test_honest_settings_have_honest_sigmas():
-    table, truth = normals_of(ONCE_PER_REVOLUTION_ERRORS, HONEST)
-    errors, formal = judged(stacked(table.values()), truth)
-    ratio = errors / formal
-    assert np.all((ratio > 0.4) & (ratio < 1.8)), ratio
-
-
-def test_correlations_of_a_week_old_problem(evidence):
+def test_offset_along_the_way_and_delay_are_hardly_correlated_with_anything(evidence):
     scene, truth = scene_of("B", 7), draw_truth(SEED, 7, 6)
     layout = cases.layout_of(SEED_SETTINGS, 7, 6)
     days = [simulate_station_day(scene, truth, r, 0, SEED) for r in range(6)]
@@ -234,9 +148,6 @@ def test_correlations_of_a_week_old_problem(evidence):
         for i, a in enumerate(CORRELATED)
         for j, b in enumerate(CORRELATED)
     }
-    assert 0.1 < table["Y", "Z"] < 0.3
-    assert 0.35 < table["ambiguity", "Y"] < 0.55
-    assert 0.35 < table["ambiguity", "Z"] < 0.55
     largest = max(table[a, b] for a in ("X", "delay") for b in CORRELATED if a != b)
     evidence(
         "methods.calibration.correlations",
@@ -248,7 +159,7 @@ def test_correlations_of_a_week_old_problem(evidence):
     )
 
 
-def series_of(errors, stations, model, sats=study_size(3, 8), sampling_s=study_size(30.0, 5.0)):
+def series_of(errors, stations, model, sats=3, sampling_s=30.0):
     """RMS errors [mm] of delays of one day; of what users get; and formal."""
     scene, truth = scene_of("B", sats, sampling_s), draw_truth(SEED, sats, 6)
     layout = cases.layout_of(SEED_SETTINGS, sats, 6)
@@ -280,10 +191,6 @@ def test_delays_per_epoch_contain_the_noise_of_the_clock_product():
     wider = series_of(ERROR_SCHEMES[6], 6, WhiteDelay(0.03))
     squares = wider[0] ** 2 - base[0] ** 2
     assert 150.0 < squares < 400.0  # 2^2 - 1^2 cm^2 is 300 mm^2
-    if FULL:
-        assert 13.0 < base[0] < 20.0
-        assert 21.0 < wider[0] < 27.0
-        assert 240.0 < squares < 360.0
 
 
 @pytest.mark.filterwarnings("ignore::leopnt.errors.LeopntWarning")
@@ -292,10 +199,3 @@ def test_a_level_counted_once_has_an_honest_sigma_and_one_counted_often_has_not(
     shared = series_of(NO_ERRORS, 6, SharedLevel(0.03))
     assert repeated[2] < 0.7 * repeated[0]
     assert 0.5 < shared[2] / shared[0] < 2.5
-
-
-@pytest.mark.skipif(not FULL, reason="rows of an independent table")
-@pytest.mark.filterwarnings("ignore::leopnt.errors.LeopntWarning")
-@pytest.mark.parametrize(("stations", "band"), [(1, (19, 45)), (3, (13, 28)), (6, (13, 20))])
-def test_delays_per_epoch_by_number_of_stations(stations, band):
-    assert band[0] < series_of(BASELINE_ERRORS, stations, WhiteDelay(0.03))[0] < band[1]

@@ -26,7 +26,10 @@ from leopnt.methods.calibration import (
     OncePerRevolution,
     SatelliteOffsets,
     SharedLevel,
+    StationOffsets,
+    StationVariations,
     WhiteDelay,
+    WindUp,
     draw_truth,
     layout_of,
     polar_star,
@@ -414,6 +417,64 @@ def test_antennas_and_coordinates_are_read_from_antex_and_sinex(simulated_files,
     assert 0.0 < np.linalg.norm(places["SHAO"] - np.array(STATIONS_ECEF_M["SHAO"])) < 1e3
 
 
+def test_station_antennas_and_attitudes_come_from_their_files(simulated_files, tmp_path):
+    folder, _ = simulated_files
+    for path in (folder / "obs").glob("*.rnx"):
+        lines = path.read_text().splitlines(keepends=True)
+        lines = [line for line in lines if "ANT # / TYPE" not in line]
+        lines.insert(2, f"{'1234':20s}{'AOAD/M_T        NONE':40s}ANT # / TYPE\n")
+        (tmp_path / path.name).write_text("".join(lines))
+    zenith = np.radians([0.0, 90.0])
+    up = {"C02": 0.05, "C06": 0.05, "G01": 0.06, "G05": 0.06}
+    rings = np.array([0.0, 0.002])
+    both = {
+        code: AntexFrequency(np.array([0.001, 0.0, high]), rings, np.zeros((0, 2)))
+        for code, high in up.items()
+    }
+    antenna = AntexAntenna("AOAD/M_T        NONE", "", zenith, np.zeros(0), both)
+    write_antex(tmp_path / "stations.atx", Antex((antenna,)))
+    (tmp_path / "leo.obx").write_text(ORBEX)
+    table = FilesTable(
+        observations=[str(tmp_path / "*.rnx")],
+        leo_orbits=[str(folder / "obs" / "leo.sp3")],
+        reference_orbits=[str(SP3)],
+        positions_ecef_m={
+            "SHAO": [-2831733.0, 4675666.0, 3275369.0],
+            "HKSL": [-2393382.0, 5393861.0, 2412592.0],
+        },
+        receiver_antex="stations.atx",
+        attitude="leo.obx",
+    )
+    inputs = network_of_files(table, tmp_path).jobs[0].load.args[0]
+    for corrections, height in ((inputs.model.reference, 0.05), (inputs.model.leo, 0.06)):
+        offsets = next(x for x in corrections if isinstance(x, StationOffsets))
+        np.testing.assert_allclose(offsets.offset_enu_m["SHAO"], [0.0, 0.001, height], atol=1e-9)
+        rows = next(x for x in corrections if isinstance(x, StationVariations)).by_station["HKSL"]
+        np.testing.assert_allclose(rows.at(np.array([[1.0, 0.0, 0.0]])), 0.002, atol=1e-9)
+    turned = next(x for x in inputs.model.leo if isinstance(x, WindUp))
+    assert turned.attitude is inputs.leo_attitude
+    assert inputs.leo_attitude.orbex.satellites == ("L01",)
+    plain = table.model_copy(update={"observations": [str(folder / "obs" / "*.rnx")]})
+    with pytest.raises(LeopntError, match="station 'HKSL' has the antennas '' and ''"):
+        network_of_files(plain, tmp_path)
+
+
+ORBEX = """%=ORBEX  0.09
++FILE/DESCRIPTION
+ TIME_SYSTEM         GPS
+ FRAME_TYPE          ECEF
+ LIST_OF_REC_TYPES   ATT
+-FILE/DESCRIPTION
++EPHEMERIS/DATA
+## 2021 09 22 00 00 00.000000000000  1
+ ATT L01              4 1.0 0.0 0.0 0.0
+## 2021 09 22 00 00 30.000000000000  1
+ ATT L01              4 1.0 0.0 0.0 0.0
+-EPHEMERIS/DATA
+%END_ORBEX
+"""
+
+
 # The simulated network
 
 
@@ -551,7 +612,7 @@ def test_estimated_orbit_errors_are_taken_off_before_delays(tmp_path):
 def test_satellites_without_links_have_no_delays(quiet):
     source, settings, solution = quiet
     review = review_job(source.network.jobs[0], solution, settings, Review(False, True))
-    links = links_of_satellites([review], 6)
+    links = links_of_satellites([review], range(6))
     assert links[4] is None
     assert links[5] is None
     assert links[0] is not None

@@ -112,6 +112,7 @@ from leopnt.methods.calibration.link_path import (
 )
 from leopnt.methods.calibration.measured_attitude import QuaternionAttitude
 from leopnt.methods.calibration.network import Network, StationDayJob
+from leopnt.methods.calibration.orbit_errors import without_orbit_errors
 from leopnt.methods.calibration.orbit_models import KnownOrbit, OncePerRevolution, OrbitModel
 from leopnt.methods.calibration.path_corrections import (
     EarthRotation,
@@ -380,6 +381,7 @@ __all__ = [
     "values_of_station_day",
     "variance_components",
     "with_slips",
+    "without_orbit_errors",
     "without_outliers",
     "write_simulated_files",
     "write_truth",

@@ -25,7 +25,8 @@ def block_bootstrap(
     in all blocks, orbit errors at a fixed place of the orbit for one, do not show.
 
     Args:
-        blocks: reduced normal equations, three or more.
+        blocks: reduced normal equations, three or more; one at a time is asked for, in order, so
+            that a sequence may read them from files.
         num_draws: 100 or so.
 
     Raises:
@@ -38,7 +39,7 @@ def block_bootstrap(
     rng = np.random.default_rng(seed)
     draws = []
     for _ in range(num_draws):
-        chosen = rng.integers(0, len(blocks), len(blocks))
+        chosen = np.sort(rng.integers(0, len(blocks), len(blocks)))
         total = stacked(blocks[i] for i in chosen)
         draws.append(solve_calibration(total, datum).estimate)
     return np.std(np.array(draws), axis=0, ddof=1)

@@ -8,20 +8,25 @@ from jaxtyping import Float
 from leopnt.errors import LeopntError
 from leopnt.methods.calibration.datum import Datum
 from leopnt.methods.calibration.layout import Layout
-from leopnt.methods.calibration.orbit_models import OFFSET_NAMES
+from leopnt.methods.calibration.orbit_models import OFFSET_NAMES, PATTERN_PREFIX
 from leopnt.methods.calibration.reduction import ReducedNormals
 from leopnt.methods.calibration.solution import Calibration, solve_calibration
 
 
 def offsets_only(normals: ReducedNormals) -> ReducedNormals:
-    """The same observations with orbits and clocks taken as exact: those columns are dropped."""
+    """The same observations with orbits and clocks taken as exact: those columns are dropped.
+
+    Phase patterns (`WithPattern`) stay, as offsets do.
+    """
     kept, _ = _split(normals.layout)
     layout = normals.layout
+    own = _own_columns(layout)
     return ReducedNormals(
         Layout(
             layout.num_satellites,
             layout.num_stations,
-            OFFSET_NAMES,
+            tuple(layout.column_names[k] for k in own),
+            tuple(layout.prior_sigma_m[k] for k in own if layout.prior_sigma_m),
             has_delays=layout.has_delays,
         ),
         normals.matrix[np.ix_(kept, kept)],
@@ -56,22 +61,29 @@ def consider_orbits(
         LeopntError: normal equations without such columns.
     """
     kept, considered = _split(normals.layout)
-    if not len(considered) or not np.all(np.isfinite(normals.layout.prior_sigma_m[3:])):
+    others = np.setdiff1d(np.arange(normals.layout.num_columns), _own_columns(normals.layout))
+    prior = np.array(normals.layout.prior_sigma_m or (np.inf,) * normals.layout.num_columns)
+    if not len(considered) or not np.all(np.isfinite(prior[others])):
         raise LeopntError(
             "normals have no columns with a prior beside the offset; expected those of an orbit "
             "model with errors, as `OncePerRevolution` has."
         )
     found = solve_calibration(offsets_only(normals), datum)
-    sigma = np.tile(
-        normals.layout.prior_sigma_m[len(OFFSET_NAMES) :], normals.layout.num_satellites
-    )
+    sigma = np.tile(prior[others], normals.layout.num_satellites)
     covariance = np.nan_to_num(found.covariance)
     gain = covariance @ normals.matrix[np.ix_(kept, considered)] * sigma[None, :]
     return found, found.covariance + gain @ gain.T
 
 
 def _split(layout: Layout):
-    """Places of offsets, delays and biases, and of the other columns."""
-    considered = layout.columns[:, len(OFFSET_NAMES) :].ravel()
+    """Places of offsets, patterns, delays and biases, and of the other columns."""
+    others = np.setdiff1d(np.arange(layout.num_columns), _own_columns(layout))
+    considered = layout.columns[:, others].ravel()
     kept = np.setdiff1d(np.arange(layout.size), considered)
     return kept, considered
+
+
+def _own_columns(layout: Layout) -> list[int]:
+    """Columns of a satellite that are its antenna's."""
+    names = enumerate(layout.column_names)
+    return [k for k, name in names if name in OFFSET_NAMES or name.startswith(PATTERN_PREFIX)]

@@ -32,6 +32,8 @@ class OrbitModel(Protocol):
 
 
 OFFSET_NAMES = ("offset X", "offset Y", "offset Z")
+CLOCK_NAMES = ("clock cos", "clock sin")
+PATTERN_PREFIX = "pattern "
 
 
 @dataclass(frozen=True)

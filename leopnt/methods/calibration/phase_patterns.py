@@ -9,7 +9,12 @@ import numpy as np
 from jaxtyping import Float
 
 from leopnt.errors import LeopntError
-from leopnt.methods.calibration.orbit_models import Columns, OrbitModel, Partials
+from leopnt.methods.calibration.orbit_models import (
+    PATTERN_PREFIX,
+    Columns,
+    OrbitModel,
+    Partials,
+)
 from leopnt.methods.calibration.solution import Calibration
 
 
@@ -94,7 +99,10 @@ class PhasePattern:
     def names(self) -> tuple[str, ...]:
         """Names of the coefficients; the first is the value at nadir."""
         more = range(1, self.node_matrix().shape[1])
-        return ("pattern at nadir", *(f"pattern coefficient {i}" for i in more))
+        return (
+            f"{PATTERN_PREFIX}at nadir",
+            *(f"{PATTERN_PREFIX}coefficient {i}" for i in more),
+        )
 
 
 @dataclass(frozen=True)

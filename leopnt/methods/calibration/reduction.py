@@ -148,7 +148,7 @@ def load_normals(path: str | Path) -> ReducedNormals:
         LeopntError: not such a file.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with Path(path).open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             found = {name: file[name] for name in file.files}
         layout = Layout(
             int(found.pop("num_satellites")),
