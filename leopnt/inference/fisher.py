@@ -128,7 +128,7 @@ class _Parts(NamedTuple):
     scale: of the columns asked for.
     """
 
-    order: Int[np.ndarray, " param"]
+    order: Int[np.ndarray, " part"]
     nuisance: Bool[np.ndarray, " param"]
     scale: Float[np.ndarray, " size"]
 
@@ -143,7 +143,7 @@ def _matrix_of_root(
 @jax.jit
 def _rows_about(
     root: Float[Array, "row param"],
-    order: Int[Array | np.ndarray, " param"],
+    order: Int[Array | np.ndarray, " part"],
     nuisance: Bool[Array | np.ndarray, " param"],
     scale: Float[Array | np.ndarray, " size"],
 ) -> Float[Array, "row size"]:
