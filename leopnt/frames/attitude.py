@@ -5,12 +5,14 @@ reference axes, `v_ref = rotation @ v_body`; its columns are the body axes. Deri
 everywhere, at zero angle and at half a turn too.
 """
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
 _SMALL_ANGLE2 = 1e-2  # below: series, whose first dropped term is under 1e-17
 
 
+@jax.jit
 def rotation_from_vector(rotvec_rad: Float[ArrayLike, "3"]) -> Float[Array, "3 3"]:
     """Rotation by |rotvec| about rotvec: exp of its cross-product matrix (Rodrigues)."""
     rotvec_rad = jnp.asarray(rotvec_rad)
@@ -23,6 +25,7 @@ def rotation_from_vector(rotvec_rad: Float[ArrayLike, "3"]) -> Float[Array, "3 3
     return jnp.eye(3) + sinc * cross + 0.5 * half**2 * (cross @ cross)
 
 
+@jax.jit
 def vector_from_rotation(rotation: Float[ArrayLike, "3 3"]) -> Float[Array, "3"]:
     """Rotation vector [rad] of angle at most pi; at exactly pi one of the two signs."""
     quaternion = quaternion_from_rotation(rotation)
@@ -35,6 +38,7 @@ def vector_from_rotation(rotation: Float[ArrayLike, "3 3"]) -> Float[Array, "3"]
     return 2.0 * jnp.where(is_small, series, jnp.arctan2(sin, w) / sin) * v
 
 
+@jax.jit
 def retract(
     rotation: Float[ArrayLike, "3 3"], rotvec_rad: Float[ArrayLike, "3"]
 ) -> Float[Array, "3 3"]:
@@ -42,6 +46,7 @@ def retract(
     return rotation_from_vector(rotvec_rad) @ jnp.asarray(rotation)
 
 
+@jax.jit
 def rotation_from_yaw_pitch_roll(
     yaw_rad: Float[ArrayLike, ""], pitch_rad: Float[ArrayLike, ""], roll_rad: Float[ArrayLike, ""]
 ) -> Float[Array, "3 3"]:
@@ -57,6 +62,7 @@ def rotation_from_yaw_pitch_roll(
     return jnp.stack([jnp.stack(row) for row in rows])
 
 
+@jax.jit
 def yaw_pitch_roll_from_rotation(
     rotation: Float[ArrayLike, "3 3"],
 ) -> tuple[Float[Array, ""], Float[Array, ""], Float[Array, ""]]:
@@ -73,6 +79,7 @@ def yaw_pitch_roll_from_rotation(
     return yaw, pitch, roll
 
 
+@jax.jit
 def rotation_from_quaternion(quaternion: Float[ArrayLike, "4"]) -> Float[Array, "3 3"]:
     """Rotation of a quaternion, scalar first (w, x, y, z), of any norm but 0."""
     q = jnp.asarray(quaternion)
@@ -81,6 +88,7 @@ def rotation_from_quaternion(quaternion: Float[ArrayLike, "4"]) -> Float[Array, 
     return jnp.eye(3) + 2.0 * (w * cross + cross @ cross) / (q @ q)
 
 
+@jax.jit
 def quaternion_from_rotation(rotation: Float[ArrayLike, "3 3"]) -> Float[Array, "4"]:
     """Unit quaternion, scalar first (w, x, y, z), with w >= 0.
 
@@ -107,6 +115,7 @@ def quaternion_from_rotation(rotation: Float[ArrayLike, "3 3"]) -> Float[Array, 
     return jnp.where(unit[0] < 0.0, -unit, unit)
 
 
+@jax.jit
 def orbit_frame(
     pos_ecef_m: Float[ArrayLike, "3"], vel_inertial_ecef_mps: Float[ArrayLike, "3"]
 ) -> Float[Array, "3 3"]:

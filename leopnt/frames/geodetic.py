@@ -17,6 +17,7 @@ _E4 = _E2 * _E2
 _ONE_MINUS_E2 = (1.0 - WGS84_FLATTENING) ** 2
 
 
+@jax.jit
 def geodetic_to_ecef(
     lat_rad: Float[ArrayLike, ""], lon_rad: Float[ArrayLike, ""], height_m: Float[ArrayLike, ""]
 ) -> Float[Array, "3"]:
@@ -56,9 +57,10 @@ def ecef_to_geodetic(
             f"ecef_to_geodetic: pos_ecef_m has dtype {pos_ecef_m.dtype}, which resolves only "
             "decimetres at the Earth's radius; expected float64."
         )
-    return _ecef_to_geodetic(pos_ecef_m)
+    return _compiled(pos_ecef_m)
 
 
+@jax.jit
 def enu_basis(lat_rad: Float[ArrayLike, ""], lon_rad: Float[ArrayLike, ""]) -> Float[Array, "3 3"]:
     """Rotation from ECEF to local axes; its rows are east, north and up (ellipsoid normal)."""
     sin_lat, cos_lat = jnp.sin(lat_rad), jnp.cos(lat_rad)
@@ -69,6 +71,7 @@ def enu_basis(lat_rad: Float[ArrayLike, ""], lon_rad: Float[ArrayLike, ""]) -> F
     return jnp.stack([east, north, up])
 
 
+@jax.jit
 def ecef_to_enu(
     vec_ecef: Float[ArrayLike, "3"], lat_rad: Float[ArrayLike, ""], lon_rad: Float[ArrayLike, ""]
 ) -> Float[Array, "3"]:
@@ -76,6 +79,7 @@ def ecef_to_enu(
     return enu_basis(lat_rad, lon_rad) @ jnp.asarray(vec_ecef)
 
 
+@jax.jit
 def enu_to_ecef(
     vec_enu: Float[ArrayLike, "3"], lat_rad: Float[ArrayLike, ""], lon_rad: Float[ArrayLike, ""]
 ) -> Float[Array, "3"]:
@@ -83,6 +87,7 @@ def enu_to_ecef(
     return enu_basis(lat_rad, lon_rad).T @ jnp.asarray(vec_enu)
 
 
+@jax.jit
 def azel(
     sat_pos_ecef_m: Float[ArrayLike, "3"], rx_pos_ecef_m: Float[ArrayLike, "3"]
 ) -> tuple[Float[Array, ""], Float[Array, ""]]:
@@ -123,6 +128,9 @@ def _ecef_to_geodetic_jvp(primals, tangents):
     meridian_radius_m = _A * _ONE_MINUS_E2 / (1.0 - _E2 * jnp.sin(lat_rad) ** 2) ** 1.5
     dlat = north / (meridian_radius_m + height_m)
     return (lat_rad, lon_rad, height_m), (dlat, dlon, up)
+
+
+_compiled = jax.jit(_ecef_to_geodetic)
 
 
 def _meridian(p_m, z_m):

@@ -5,9 +5,8 @@ Kept in square-root form (whitened rows, never J^T J), so that weak geometry sur
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -42,7 +41,7 @@ class Information(eqx.Module):
     @property
     def matrix(self) -> Float[Array, "param param"]:
         """FIM in SI units, order of `unknowns`."""
-        return self.root.T @ self.root / _outer(self.unknowns.scale_vector)
+        return _matrix_of_root(self.root, self.unknowns.scale_vector)
 
     def block(self, row_name: str, column_name: str) -> Float[Array, "row column"]:
         """Block of the FIM between two fields, SI."""
@@ -57,13 +56,7 @@ class Information(eqx.Module):
             interest: fields to keep.
             known: fields taken as known; all the others are nuisances and eliminated.
         """
-        keep = self.unknowns.indices(interest)
-        drop = np.setdiff1d(np.arange(self.unknowns.size), keep)
-        if known:
-            drop = np.setdiff1d(drop, self.unknowns.indices(known))
-        scale = self.unknowns.scale_vector[keep]
-        order = np.concatenate([drop, keep]).astype(int)
-        return _rows_about(self.root, order, len(drop), scale)
+        return _rows_about(self.root, *self._parts(interest, known))
 
     def efim(
         self, interest: str | Sequence[str], known: Sequence[str] = ()
@@ -74,8 +67,7 @@ class Information(eqx.Module):
 
         Source: Shen & Win, IEEE Trans. Inf. Theory 56 (2010) 4956, definition 1.
         """
-        rows = self.efim_rows(interest, known)
-        return rows.T @ rows
+        return _efim_about(self.root, *self._parts(interest, known))
 
     def crb(
         self, interest: str | Sequence[str] | None = None, known: Sequence[str] = ()
@@ -88,9 +80,7 @@ class Information(eqx.Module):
         """
         if interest is None:
             interest = [n for n in self.unknowns.names if n not in known]
-        keep = self.unknowns.indices(interest)
-        scale = self.unknowns.scale_vector[keep]
-        return _bound_of_rows(self.efim_rows(interest, known), scale)
+        return _bound_about(self.root, *self._parts(interest, known))
 
     def with_prior(
         self, names: str | Sequence[str], information: Float[Array | np.ndarray, "size size"]
@@ -119,18 +109,49 @@ class Information(eqx.Module):
 
     def sigma(self, name: str, known: Sequence[str] = ()) -> Float[Array, " size"]:
         """Bound on the standard deviation of a field's components, SI."""
-        return jnp.sqrt(jnp.diag(self.crb(name, known)))
+        return _deviations_about(self.root, *self._parts(name, known))
+
+    def _parts(self, interest: str | Sequence[str], known: Sequence[str]) -> _Parts:
+        keep = self.unknowns.indices(interest)
+        nuisance = np.ones(self.unknowns.size, bool)
+        if known:
+            nuisance[self.unknowns.indices(known)] = False
+        order = np.concatenate([np.setdiff1d(np.arange(self.unknowns.size), keep), keep])
+        nuisance[keep] = False
+        return _Parts(order.astype(int), nuisance, self.unknowns.scale_vector[keep])
 
 
-@functools.partial(jax.jit, static_argnums=2)
+class _Parts(NamedTuple):
+    """What a question is about: sizes tell the kernel, so that all fields of a size share one.
+
+    order: columns, those asked for last; nuisance: whether a column is unknown and not asked for;
+    scale: of the columns asked for.
+    """
+
+    order: Int[np.ndarray, " part"]
+    nuisance: Bool[np.ndarray, " param"]
+    scale: Float[np.ndarray, " size"]
+
+
+@jax.jit
+def _matrix_of_root(
+    root: Float[Array, "param param"], scale: Float[Array | np.ndarray, " param"]
+) -> Float[Array, "param param"]:
+    return root.T @ root / (scale[:, None] * scale[None, :])
+
+
+@jax.jit
 def _rows_about(
     root: Float[Array, "row param"],
     order: Int[Array | np.ndarray, " part"],
-    count: int,
+    nuisance: Bool[Array | np.ndarray, " param"],
     scale: Float[Array | np.ndarray, " size"],
 ) -> Float[Array, "row size"]:
-    """Rows about the columns in `order` after the first `count`, those being nuisances."""
-    rows = root[:, order]
+    """Rows about the last columns in `order`, nuisances eliminated; see `_Parts`."""
+    count = len(order) - len(scale)
+    # A column of zeros, as of what is known, eliminates nothing.
+    live = jnp.asarray(nuisance)[order] | (np.arange(len(order)) >= count)
+    rows = jnp.where(live[None, :], root[:, order], 0.0)
     rest = eliminate_columns(rows, count)[:, count:]
     # Rounding left behind by an eliminated column must not pass for information.
     before = jnp.sqrt(jnp.sum(rows[:, count:] ** 2, axis=0))
@@ -139,6 +160,21 @@ def _rows_about(
 
 
 @jax.jit
+def _efim_about(root, order, nuisance, scale) -> Float[Array, "size size"]:
+    rows = _rows_about(root, order, nuisance, scale)
+    return rows.T @ rows
+
+
+@jax.jit
+def _deviations_about(root, order, nuisance, scale) -> Float[Array, " size"]:
+    return jnp.sqrt(jnp.diag(_bound_about(root, order, nuisance, scale)))
+
+
+@jax.jit
+def _bound_about(root, order, nuisance, scale) -> Float[Array, "size size"]:
+    return _bound_of_rows(_rows_about(root, order, nuisance, scale), scale)
+
+
 def _bound_of_rows(
     rows: Float[Array, "row size"], scale: Float[Array | np.ndarray, " size"]
 ) -> Float[Array, "size size"]:
@@ -214,10 +250,6 @@ def _equilibrated_root(rows: Float[Array, "row param"]) -> Float[Array, "param p
     length = jnp.sqrt(jnp.sum(rows**2, axis=0))
     safe = jnp.where(length > 0, length, 1.0)
     return triangular_root(rows / safe[None, :]) * safe[None, :]
-
-
-def _outer(scale: np.ndarray) -> np.ndarray:
-    return scale[:, None] * scale[None, :]
 
 
 def dilution(

@@ -177,13 +177,21 @@ class Estimate(eqx.Module):
 
     def covariance_of(self, names: str | Sequence[str]) -> Float[Array, "*batch size size"]:
         """Covariance block of the named fields, SI."""
-        places = self.unknowns.indices(names)
-        return self.covariance[..., places[:, None], places[None, :]]
+        return _block(self.covariance, self.unknowns.indices(names))
 
     def sigma_of(self, name: str) -> Float[Array, "*batch size"]:
         """Standard deviations of a field's components, SI."""
-        block = self.covariance_of(name)
-        return jnp.sqrt(jnp.diagonal(block, axis1=-2, axis2=-1))
+        return _deviations(self.covariance, self.unknowns.indices(name))
+
+
+@jax.jit
+def _block(covariance: Array | np.ndarray, places: Array | np.ndarray) -> Array:
+    return jnp.asarray(covariance)[..., places[:, None], places[None, :]]
+
+
+@jax.jit
+def _deviations(covariance: Array | np.ndarray, places: Array | np.ndarray) -> Array:
+    return jnp.sqrt(jnp.diagonal(_block(covariance, places), axis1=-2, axis2=-1))
 
 
 class _Newton(NamedTuple):

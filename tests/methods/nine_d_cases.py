@@ -4,7 +4,6 @@ import functools
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from leopnt.methods.nine_d.kinematics import orbit_motion, random_scene
@@ -34,4 +33,4 @@ def random_case(num_sat=3, num_slot=3, antennas=SQUARE, seed=0, motion=orbit_mot
     fields["freq_offset_hz"] = fields["freq_offset_hz"][:num_sat]
     fields["antennas_body_m"] = antennas
     fields["snr"] = np.full((num_sat, num_slot, len(antennas)), 100.0)
-    return NineDScene(**{name: jnp.asarray(value) for name, value in fields.items()})
+    return NineDScene(**jax.device_put(fields))

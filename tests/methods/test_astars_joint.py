@@ -27,7 +27,11 @@ from leopnt.methods.astars import (
 from leopnt.methods.astars.joint_normal import relayed_normal
 
 TRIALS, NUM_SATS, SIGMA_M, SYNC_S, AOD_RAD = 20000, 12, 0.2, 1e-9, 1e-3
+TILE, FIXES = 250, 400
 S, U = case.SURFACE_ECEF_M, case.OUTDOOR_ECEF_M
+AROUND = U + np.array([[40.0, 5, 30], [-35, 25, 40], [10, -45, 20], [-10, -10, 60]])
+NUM_SURFACES = len(AROUND)
+CLOCK_M = 4e3
 SATELLITES = sky(np.random.default_rng(41), 1, NUM_SATS)[0]
 THETA = AstarsTheta(jnp.asarray(S[None]), jnp.asarray(U), jnp.asarray(0.0))
 
@@ -91,19 +95,24 @@ def numpy_bound():
 
 
 def drawn(satellites, sigma_m, sync_s, rng):
-    """Fixes of drawn epochs with a surveyed surface; satellites (12, 3), or one set each."""
+    """Fixes of drawn epochs with a surveyed surface; satellites (12, 3), or one set each.
+
+    A second surface, surveyed too, relays nothing: all fixes without a start share one kernel.
+    """
     side = np.linalg.svd(AOD[None])[2][1:]
     departure = AOD + AOD_RAD * rng.normal(size=(TRIALS, 2)) @ side
     departure /= np.linalg.norm(departure, axis=-1, keepdims=True)
+    survey = (S + 0.01 * rng.normal(size=(TRIALS, 3)))[:, None]
     known = knowledge(
-        surface_pos_ecef_m=(S + 0.01 * rng.normal(size=(TRIALS, 3)))[:, None],
-        departure=departure[:, None],
-        sigma_aod_rad=AOD_RAD,
+        surface_pos_ecef_m=np.concatenate([survey, np.full((TRIALS, 1, 3), AROUND[0])], axis=1),
+        departure=np.repeat(departure[:, None], 2, axis=1),
+        sigma_aod_rad=np.array([AOD_RAD, np.inf]),
         clock_bias_s=sync_s * rng.normal(size=TRIALS),
         sigma_sync_s=sync_s,
+        num_surfaces=2,
     )
     ranges = relayed_m(satellites) + SIGMA_M * rng.normal(size=(TRIALS, NUM_SATS))
-    return joint_fix(relayed_phases(satellites, ranges, sigma_m), known)
+    return joint_fix(relayed_phases(satellites, ranges, sigma_m, 0, 2), known, tile=TILE)
 
 
 @pytest.fixture(scope="module")
@@ -182,19 +191,18 @@ def test_errors_reach_the_bound_and_the_residuals_their_law(surveyed, evidence):
     np.testing.assert_allclose(np.mean(found.square_sum), found.dof[0], rtol=0.02)
 
 
-AROUND = U + np.array([[40.0, 5, 30], [-35, 25, 40], [10, -45, 20], [-10, -10, 60]])
-NUM_SURFACES = len(AROUND)
-CLOCK_M = 4e3
-
-
 def by_surfaces(numbers):
-    """A fix from exact ranges, twelve satellites by the surveyed surfaces of these numbers."""
+    """A fix from exact ranges, twelve satellites by the surveyed surfaces of these numbers.
+
+    One of a batch as large as those below: all share one kernel.
+    """
     phases = relayed_phases(SATELLITES, np.full(NUM_SATS, 2e7), SIGMA_M, numbers, NUM_SURFACES)
     theta = AstarsTheta(jnp.asarray(AROUND), jnp.asarray(U), jnp.asarray(CLOCK_M))
     ranges = np.asarray(joint_ranges(phases, theta))
     phases = relayed_phases(SATELLITES, ranges, SIGMA_M, numbers, NUM_SURFACES)
     known = knowledge(surface_pos_ecef_m=AROUND, num_surfaces=NUM_SURFACES)
-    return joint_fix(phases, known, U + np.array([6.0, -5.0, 4.0]))
+    found = joint_fix(phases, known, U + np.array([[6.0, -5.0, 4.0]]), tile=FIXES)
+    return jax.tree.map(lambda leaf: leaf[0], found)
 
 
 @pytest.mark.parametrize(
@@ -242,7 +250,8 @@ def test_three_surfaces_and_network_time_leave_the_mirror_image():
         num_surfaces=4,
     )
     start = U + 5.0 * rng.normal(size=(100, 3))
-    found = joint_fix(relayed_phases(SATELLITES, ranges, 1e-3, number, 4), known, start)
+    phases = relayed_phases(SATELLITES, ranges, 1e-3, number, 4)
+    found = joint_fix(phases, known, start, tile=FIXES)
     a, b, c = surfaces[:, 0], surfaces[:, 1], surfaces[:, 2]
     normal = np.cross(b - a, c - a)
     normal /= np.linalg.norm(normal, axis=-1, keepdims=True)
@@ -258,13 +267,14 @@ def test_three_surfaces_and_network_time_leave_the_mirror_image():
 
 def test_fixes_that_are_called_good_are_good_whatever_the_start(evidence):
     rng = np.random.default_rng(31)
-    surfaces = U + rng.uniform(-60.0, 60.0, (400, 4, 3))
+    surfaces = U + rng.uniform(-60.0, 60.0, (FIXES, 4, 3))
     number = np.arange(12) % 4
     away = np.linalg.norm(SATELLITES - surfaces[:, number], axis=-1)
     ranges = away + np.linalg.norm(surfaces[:, number] - U, axis=-1) + 30.0
     phases = relayed_phases(SATELLITES, ranges, SIGMA_M, number, 4)
-    start = U + 20.0 * rng.normal(size=(400, 3))
-    found = joint_fix(phases, knowledge(surface_pos_ecef_m=surfaces, num_surfaces=4), start)
+    start = U + 20.0 * rng.normal(size=(FIXES, 3))
+    known = knowledge(surface_pos_ecef_m=surfaces, num_surfaces=4)
+    found = joint_fix(phases, known, start, tile=FIXES)
     variance = np.trace(np.asarray(found.covariance_m2), axis1=-2, axis2=-1)
     sigmas = np.linalg.norm(found.rx_pos_ecef_m - U, axis=-1) / np.sqrt(variance)
     good = np.asarray(found.status == AstarsStatus.ok)
@@ -282,38 +292,46 @@ def test_fixes_that_are_called_good_are_good_whatever_the_start(evidence):
     )
 
 
-def by_two_surfaces(numbers, known, clock_m, start=None):
-    """A fix from exact ranges of twelve satellites, by two of the surfaces around."""
+def phases_by_two(numbers, clock_m):
+    """Exact ranges of twelve satellites, by two of the surfaces around."""
     phases = relayed_phases(SATELLITES, np.full(NUM_SATS, 2e7), SIGMA_M, numbers, 2)
     theta = AstarsTheta(jnp.asarray(AROUND[:2]), jnp.asarray(U), jnp.asarray(clock_m))
     ranges = np.asarray(joint_ranges(phases, theta))
-    return joint_fix(relayed_phases(SATELLITES, ranges, SIGMA_M, numbers, 2), known, start)
+    return relayed_phases(SATELLITES, ranges, SIGMA_M, numbers, 2)
 
 
 TOWARDS = (U - AROUND[:2]) / np.linalg.norm(U - AROUND[:2], axis=-1, keepdims=True)
 NONE = np.inf
+HALF_KNOWN = {
+    "late clock": (np.arange(12) % 2, (0.01, 0.01), (1e-3, 1e-3), 3e5),
+    "a dark one points": (np.zeros(12, int), (0.01, 0.01), (1e-3, 1e-3), 300.0),
+    "direct": (np.zeros(12, int) - 1, (NONE, NONE), (NONE, 1e-3), 300.0),
+    "a dark one": (np.repeat([0, -1], [6, 6]), (NONE, NONE), (1e-3, 1e-3), 300.0),
+    "one surveyed": (np.repeat([0, 1], [6, 6]), (0.01, NONE), (1e-3, 1e-3), 300.0),
+}
 
 
-@pytest.mark.parametrize(
-    ("numbers", "survey_m", "aod_rad", "clock_m"),
-    [
-        (np.arange(12) % 2, (0.01, 0.01), (1e-3, 1e-3), 3e5),
-        (np.zeros(12, int), (0.01, 0.01), (1e-3, 1e-3), 300.0),
-        (np.zeros(12, int) - 1, (NONE, NONE), (NONE, 1e-3), 300.0),
-        (np.repeat([0, -1], [6, 6]), (NONE, NONE), (1e-3, 1e-3), 300.0),
-        (np.repeat([0, 1], [6, 6]), (0.01, NONE), (1e-3, 1e-3), 300.0),
-    ],
-    ids=["late clock", "a dark one points", "direct", "a dark one", "one surveyed"],
-)
-def test_what_is_not_known_of_one_surface_does_not_harm(numbers, survey_m, aod_rad, clock_m):
-    known = knowledge(
-        surface_pos_ecef_m=AROUND[:2],
-        sigma_survey_m=np.array(survey_m),
-        departure=TOWARDS,
-        sigma_aod_rad=np.array(aod_rad),
-        num_surfaces=2,
-    )
-    found = by_two_surfaces(numbers, known, clock_m, U + np.array([3.0, -2.0, 4.0]))
+@pytest.fixture(scope="module")
+def half_known():
+    """Fixes of all cases, as one batch."""
+    cases = []
+    for numbers, survey_m, aod_rad, clock_m in HALF_KNOWN.values():
+        known = knowledge(
+            surface_pos_ecef_m=AROUND[:2],
+            sigma_survey_m=np.array(survey_m),
+            departure=TOWARDS,
+            sigma_aod_rad=np.array(aod_rad),
+            num_surfaces=2,
+        )
+        cases.append((phases_by_two(numbers, clock_m), known))
+    phases, known = jax.tree.map(lambda *leaves: np.stack(leaves), *cases)
+    return joint_fix(phases, known, U + np.array([3.0, -2.0, 4.0]), tile=len(cases))
+
+
+@pytest.mark.parametrize("what", HALF_KNOWN)
+def test_what_is_not_known_of_one_surface_does_not_harm(what, half_known):
+    numbers, survey_m, _, _ = HALF_KNOWN[what]
+    found = jax.tree.map(lambda leaf: leaf[list(HALF_KNOWN).index(what)], half_known)
     assert found.status == AstarsStatus.ok
     np.testing.assert_allclose(found.rx_pos_ecef_m, U, atol=1e-4)
     told = np.isfinite(survey_m) | np.isin([0, 1], numbers)
@@ -324,10 +342,14 @@ def test_directions_need_no_start_whatever_the_clock():
     known = knowledge(
         surface_pos_ecef_m=AROUND[:2], departure=TOWARDS, sigma_aod_rad=1e-3, num_surfaces=2
     )
-    for clock_m in (300.0, -3e4, 3e5):
-        found = by_two_surfaces(np.arange(12) % 2, known, clock_m)
-        assert found.status == AstarsStatus.ok
-        np.testing.assert_allclose(found.rx_pos_ecef_m, U, atol=1e-4)
+    # As many as one call of the kernel of the drawn epochs takes.
+    clock_m = np.concatenate([[300.0, -3e4], np.linspace(-3e5, 3e5, 8 * TILE - 2)])
+    phases = phases_by_two(np.arange(12) % 2, 0.0)
+    ranges = phases.range_m + clock_m[:, None]
+    phases = relayed_phases(SATELLITES, ranges, SIGMA_M, np.arange(12) % 2, 2)
+    found = joint_fix(phases, known, tile=TILE)
+    assert np.all(found.status == AstarsStatus.ok)
+    np.testing.assert_allclose(found.rx_pos_ecef_m - U, 0.0, atol=1e-4)
 
 
 def test_one_surveyed_surface_without_sync_does_not_tell_the_receiver():

@@ -56,48 +56,52 @@ NUM_DRAWS = 20_000
 POSITIVE_ONLY = (FoldedAmplitude, Rician)
 
 
+@jax.jit
+def everything(noise, prediction, keys, columns, shifts):
+    """All that the tests look at, from one compiled function for all rows of one kind."""
+    point = as_real(prediction)
+
+    def nll(real, observation):
+        return noise.nll(observation, from_real(real, prediction))
+
+    def of_key(key):
+        observation = noise.sample(key, prediction)
+        return observation, nll(point, observation), noise.score(observation, prediction)
+
+    observations, values, scores = jax.vmap(of_key)(keys)
+    observation = observations[0]
+    return {
+        "observations": observations,
+        "nll": values,
+        "scores": scores,
+        "gradient": jax.grad(nll)(point, observation),
+        "hessian": jax.hessian(nll)(point, observation),
+        "shifted nll": jax.vmap(lambda shift: nll(point + shift, observation))(shifts),
+        "information": noise.information(prediction),
+        "information slope": jax.jacfwd(lambda r: noise.information(from_real(r, prediction)))(
+            point
+        ),
+        "root": noise.whiten(jnp.eye(point.size), prediction),
+        "root slope": jax.jacfwd(
+            lambda r: noise.whiten(jnp.eye(point.size), from_real(r, prediction))
+        )(point),
+        "white columns": noise.whiten(columns, prediction),
+        "white column": noise.whiten(columns[:, 0], prediction),
+    }
+
+
 @functools.cache
 def computed(name):
-    """All that the tests look at, from one compiled function per row."""
+    """A row, and all that is computed from it."""
     noise, prediction = CASES[name]
-    point = as_real(prediction)
-    step = 1e-3 * np.maximum(1.0, np.abs(np.asarray(point)) * 1e-2)
-
-    @jax.jit
-    def everything(keys, columns, shifts):
-        def nll(real, observation):
-            return noise.nll(observation, from_real(real, prediction))
-
-        def of_key(key):
-            observation = noise.sample(key, prediction)
-            return observation, nll(point, observation), noise.score(observation, prediction)
-
-        observations, values, scores = jax.vmap(of_key)(keys)
-        observation = observations[0]
-        return {
-            "observations": observations,
-            "nll": values,
-            "scores": scores,
-            "gradient": jax.grad(nll)(point, observation),
-            "hessian": jax.hessian(nll)(point, observation),
-            "shifted nll": jax.vmap(lambda shift: nll(point + shift, observation))(shifts),
-            "information": noise.information(prediction),
-            "information slope": jax.jacfwd(lambda r: noise.information(from_real(r, prediction)))(
-                point
-            ),
-            "root": noise.whiten(jnp.eye(point.size), prediction),
-            "root slope": jax.jacfwd(
-                lambda r: noise.whiten(jnp.eye(point.size), from_real(r, prediction))
-            )(point),
-            "white columns": noise.whiten(columns, prediction),
-            "white column": noise.whiten(columns[:, 0], prediction),
-        }
-
+    point = np.asarray(as_real(prediction))
+    step = 1e-3 * np.maximum(1.0, np.abs(point) * 1e-2)
     keys = jax.random.split(jax.random.key(2), NUM_DRAWS)
-    columns = jax.random.normal(jax.random.key(3), (point.size, 4))
+    columns = np.random.default_rng(3).normal(size=(point.size, 4))
     multiples = np.array([-2.0, -1.0, 1.0, 2.0])
     shifts = (multiples[:, None, None] * np.diag(step)).reshape(-1, point.size)
-    found = jax.tree.map(np.asarray, everything(keys, columns, jnp.asarray(shifts)))
+    found = everything(noise, prediction, keys, jnp.asarray(columns), jnp.asarray(shifts))
+    found = jax.tree.map(np.asarray, found)
     low2, low, high, high2 = found.pop("shifted nll").reshape(4, point.size)
     found["differences"] = (8 * (high - low) - (high2 - low2)) / (12 * step)
     found["columns"] = columns
@@ -130,20 +134,21 @@ def nodes_of(noise, prediction):
     return center + sigma * u, weight
 
 
+@jax.jit
+@functools.partial(jax.vmap, in_axes=(None, None, 0))
+def densities(noise, prediction, observation):
+    score = noise.score(observation, prediction)[0]
+    curvature = jax.grad(jax.grad(lambda p: noise.nll(observation, p)))(prediction)
+    density = jnp.exp(-noise.nll(observation, prediction))
+    return density * jnp.stack([jnp.ones(()), score, score**2, curvature])
+
+
 @functools.cache
 def expectations(name):
     """Integrals over the density exp(-nll): of 1, score, its square, and the curvature of nll."""
     noise, prediction = CASES[name]
     y, weight = nodes_of(noise, prediction)
-
-    @jax.jit
-    def terms(observation):
-        score = noise.score(observation, prediction)[0]
-        curvature = jax.grad(jax.grad(lambda p: noise.nll(observation, p)))(prediction)
-        density = jnp.exp(-noise.nll(observation, prediction))
-        return density * jnp.stack([jnp.ones(()), score, score**2, curvature])
-
-    return weight @ np.asarray(jax.vmap(terms)(jnp.asarray(y)))
+    return weight @ np.asarray(densities(noise, prediction, jnp.asarray(y)))
 
 
 def test_every_noise_object_has_its_row():

@@ -286,19 +286,18 @@ def _found_surfaces(phases: RelayedPhases, known: Knowledge, place) -> tuple[Arr
     """
     links, ranges = phases.links, jnp.asarray(phases.range_m)
     satellites, ones = jnp.asarray(links.sat_pos_ecef_m), jnp.ones_like(ranges)
-    surfaces, good = [], jnp.asarray(True)
-    given = jnp.all(jnp.isfinite(place))
-    for k in range(links.via.shape[-1]):
-        own = (jnp.asarray(links.via)[:, k] > 0.5) & jnp.isfinite(links.sigma_m)
-        surveyed = jnp.isfinite(known.sigma_survey_m[k])
-        alone = surface_fix_one(satellites, ranges, ones, own)
-        is_found = alone.status == AstarsStatus.ok
-        guess = place - LIKELY_LEG_M * known.departure[k]
+    there, given = jnp.isfinite(links.sigma_m), jnp.all(jnp.isfinite(place))
+
+    def one(via, sigma_survey_m, survey, departure):
+        alone = surface_fix_one(satellites, ranges, ones, (via > 0.5) & there)
+        is_found, surveyed = alone.status == AstarsStatus.ok, jnp.isfinite(sigma_survey_m)
+        guess = place - LIKELY_LEG_M * departure
         at = jnp.where(is_found, alone.surface_pos_ecef_m, guess)
-        at = jnp.where(surveyed, known.surface_pos_ecef_m[k], at)
-        good = good & (surveyed | is_found | given)
-        surfaces.append(at)
-    return jnp.stack(surfaces), good
+        return jnp.where(surveyed, survey, at), surveyed | is_found | given
+
+    of_surfaces = links.via.T, known.sigma_survey_m, known.surface_pos_ecef_m, known.departure
+    surfaces, good = jax.vmap(one)(*map(jnp.asarray, of_surfaces))
+    return surfaces, jnp.all(good)
 
 
 def _surveyed_surfaces(phases: RelayedPhases, known: Knowledge, place) -> tuple[Array, Array]:

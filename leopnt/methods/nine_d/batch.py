@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
@@ -57,6 +58,7 @@ def _mean(weight, values, axes: tuple[int, ...]):
     return jnp.where(total > 0, summed / jnp.where(total > 0, total, 1.0), 0.0)
 
 
+@jax.jit
 def location_bound(scene: NineDScene) -> LocationBound:
     """Information and bound of one scene, both offsets of every satellite unknown."""
     rows = location_rows(scene)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.scipy.linalg import block_diag
@@ -42,14 +43,18 @@ def information(
         nuisances: what else is unknown; () for a synchronized, coherent system.
         rows: other derivatives, as `decoupled_derivatives(scene)`.
     """
-    return information_of_rows(
-        rows_of(scene, tuple(nuisances), rows), unknowns_of(scene, tuple(nuisances))
-    )
+    unknowns = unknowns_of(scene, tuple(nuisances))
+    return _information_of(scene, tuple(nuisances), rows, unknowns)
+
+
+@eqx.filter_jit
+def _information_of(scene: NineDScene, nuisances, rows, unknowns: Unknowns) -> Information:
+    return information_of_rows(rows_of(scene, nuisances, rows), unknowns)
 
 
 def unknowns_of(scene: NineDScene, nuisances: tuple[AbstractNuisance, ...]) -> Unknowns:
     """Names, sizes and scales of all unknowns."""
-    sizes = [one.columns(scene).doppler.shape[-1] for one in nuisances]
+    sizes = [jax.eval_shape(one.columns, scene).doppler.shape[-1] for one in nuisances]
     scales = [one.scale for one, size in zip(nuisances, sizes, strict=True) for _ in range(size)]
     return Unknowns(
         (*LOCATION, *(one.name for one in nuisances)),

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import abc
 import dataclasses
-from typing import NamedTuple
+import functools
+from typing import NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -17,6 +18,8 @@ from jaxtyping import Array, Float, Int
 
 from leopnt.methods.nine_d.closed_form import derivatives, observed, weights
 from leopnt.methods.nine_d.scene import NineDScene
+
+Scalar: TypeAlias = float | Float[Array, ""]
 
 
 class AbstractGain(abc.ABC):
@@ -89,7 +92,6 @@ def channel_fim(
 
     Source: [emenonye-9d] eqs. 5-8, corrected: factor 1 instead of 1/2 for nu, sums over links.
     """
-    weight = weights(scene)
     _, num_slot, num_ant = scene.snr.shape
     num_delay = num_slot * num_ant
     group = (gain or GainOfAntenna()).group(num_slot, num_ant)
@@ -97,6 +99,23 @@ def channel_fim(
     delay, doppler = slice(0, num_delay), slice(num_delay, num_delay + num_slot)
     gains = slice(doppler.stop, doppler.stop + num_gain)
     member = (group.reshape(-1)[:, None] == np.arange(num_gain)[None, :]).astype(float)
+    blocks = _blocks(scene, member, beta, mean_time_s)
+    return ChannelFim(blocks, delay, doppler, gains, gains.stop, gains.stop + 1)
+
+
+@jax.jit
+def _blocks(
+    scene: NineDScene, member, beta: Scalar, mean_time_s: Scalar
+) -> Float[Array, "sat eta eta"]:
+    """`ChannelFim.blocks`; member: (link, gain), one where the link has the gain."""
+    weight = weights(scene)
+    _, num_slot, num_ant = scene.snr.shape
+    at_doppler = num_slot * num_ant
+    at_gain = at_doppler + num_slot
+    at_delta = at_gain + member.shape[1]
+    at_eps = at_delta + 1
+    delay, doppler = slice(0, at_doppler), slice(at_doppler, at_gain)
+    gains = slice(at_gain, at_delta)
     seen = observed(scene)
     middle_hz = seen.observed_hz + scene.bandwidth_hz * scene.correlation
     carrier_hz = scene.carrier_hz
@@ -105,8 +124,7 @@ def channel_fim(
 
     def block(w, q, c, snr):
         wide, c = w.reshape(-1), c.reshape(-1)
-        fim = jnp.zeros((gains.stop + 2, gains.stop + 2))
-        at_delta, at_eps = gains.stop, gains.stop + 1
+        fim = jnp.zeros((at_eps + 1, at_eps + 1))
         fim = fim.at[delay, delay].set(jnp.diag(wide))
         fim = fim.at[doppler, doppler].set(jnp.diag(q))
         shared = member.T @ snr.reshape(-1) / (4.0 * jnp.pi**2 * beta**2)
@@ -122,8 +140,7 @@ def channel_fim(
         fim = fim.at[at_eps, at_eps].set(jnp.sum(q) / carrier_hz**2)
         return fim + upper + upper.T
 
-    blocks = jax.vmap(block)(weight.delay, weight.doppler, cross, scene.snr)
-    return ChannelFim(blocks, delay, doppler, gains, gains.stop, gains.stop + 1)
+    return jax.vmap(block)(weight.delay, weight.doppler, cross, scene.snr)
 
 
 def location_jacobian(scene: NineDScene, channel: ChannelFim) -> Float[Array, "sat kappa eta"]:
@@ -131,20 +148,20 @@ def location_jacobian(scene: NineDScene, channel: ChannelFim) -> Float[Array, "s
 
     J_kappa, restricted to the location and one satellite's nuisances, is Upsilon J Upsilon^T.
     """
-    rows = derivatives(scene)
-    num_eta = channel.blocks.shape[-1]
-    num_nuisance = num_eta - channel.gain.start
+    return _jacobian(scene, channel.blocks.shape[-1] - channel.gain.start)
 
+
+@functools.partial(jax.jit, static_argnums=1)
+def _jacobian(scene: NineDScene, num_nuisance: int) -> Float[Array, "sat kappa eta"]:
     def one(delay, doppler):
-        upper = jnp.zeros((9, num_eta))
-        upper = upper.at[:, channel.delay].set(delay.reshape(-1, 9).T)
-        upper = upper.at[:, channel.doppler].set(doppler.T)
+        location = jnp.concatenate([delay.reshape(-1, 9), doppler])
+        upper = jnp.concatenate([location.T, jnp.zeros((9, num_nuisance))], axis=1)
         lower = jnp.concatenate(
-            [jnp.zeros((num_nuisance, channel.gain.start)), jnp.eye(num_nuisance)], axis=1
+            [jnp.zeros((num_nuisance, len(location))), jnp.eye(num_nuisance)], axis=1
         )
         return jnp.concatenate([upper, lower])
 
-    return jax.vmap(one)(rows.delay, rows.doppler)
+    return jax.vmap(one)(*derivatives(scene))
 
 
 class Losses(NamedTuple):
@@ -160,6 +177,7 @@ class Losses(NamedTuple):
     frequency: Float[Array, "9 9"]
 
 
+@jax.jit
 def losses(scene: NineDScene) -> Losses:
     """Lemmas 1 to 6 and the loss matrices.
 

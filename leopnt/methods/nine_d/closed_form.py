@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
@@ -56,6 +57,7 @@ def _length(vector):
     return jnp.sqrt(jnp.sum(vector * vector, axis=-1))
 
 
+@jax.jit
 def observed(scene: NineDScene) -> Observed:
     """Delays and Dopplers of all links."""
     offset, antennas = _offsets(scene)
@@ -69,6 +71,7 @@ def observed(scene: NineDScene) -> Observed:
     return Observed(_length(to_antenna) / SPEED_OF_LIGHT_MPS, doppler, at_hz, omega)
 
 
+@jax.jit
 def derivatives(scene: NineDScene) -> Derivatives:
     """D tau and d nu, exact for spherical waves.
 
@@ -83,6 +86,7 @@ def derivatives(scene: NineDScene) -> Derivatives:
     return Derivatives(_delay_rows(scene, towards, towards, antennas), _doppler_rows(scene, offset))
 
 
+@jax.jit
 def decoupled_derivatives(scene: NineDScene) -> Derivatives:
     """As `derivatives`, without the share 1e-7 (array over range) that depends on the curvature of
     the wave: all antennas have the centroid's derivatives by position and velocity.
@@ -112,6 +116,7 @@ def _doppler_rows(scene: NineDScene, offset):
     return jnp.concatenate([g, jnp.zeros_like(g), by_velocity], axis=-1) / SPEED_OF_LIGHT_MPS
 
 
+@jax.jit
 def weights(scene: NineDScene) -> Weights:
     """Information of each delay and Doppler."""
     omega = observed(scene).omega_hz2
@@ -120,6 +125,7 @@ def weights(scene: NineDScene) -> Weights:
     return Weights(scene.snr * omega[..., None], doppler)
 
 
+@jax.jit
 def euler_map(scene_rotation: Float[Array, "3 3"]) -> Float[Array, "3 3"]:
     """E with (small rotation vector) = E d(yaw, pitch, roll); singular at pitch = +-90 degrees."""
     yaw = jnp.arctan2(scene_rotation[1, 0], scene_rotation[0, 0])
@@ -129,6 +135,7 @@ def euler_map(scene_rotation: Float[Array, "3 3"]) -> Float[Array, "3 3"]:
     return jnp.stack([jnp.array([0.0, 0.0, 1.0]), pitch_axis, roll_axis], axis=1)
 
 
+@jax.jit
 def euler_covariance(
     rotation: Float[Array, "3 3"], covariance: Float[Array, "3 3"]
 ) -> Float[Array, "3 3"]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
@@ -86,6 +87,7 @@ MODEL = Model(predict_link, link_noise)
 """Coherent delays and Dopplers of one satellite in one slot."""
 
 
+@jax.jit
 def problem_of(scene: NineDScene) -> tuple[NineDTheta, NineDLink, NineDShared]:
     """Truth, links and what they share, of a scene: for the functions of `leopnt.inference`.
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
@@ -140,7 +141,8 @@ def nine_d_scene(
     _check_antennas(antennas)
     _check_geometry(fields, spacing)
     _warn_below_horizon(fields, up)
-    return NineDScene(**{name: jnp.asarray(value) for name, value in fields.items()})
+    # One transfer; `jnp.asarray` would compile a copy for every shape.
+    return NineDScene(**jax.device_put(fields, may_alias=False))
 
 
 def _array(name: str, value: Any) -> np.ndarray:
