@@ -9,7 +9,6 @@ differentiable by anything in the scene: slot times, satellites, antennas, SNR.
 from __future__ import annotations
 
 import dataclasses
-import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -75,7 +74,6 @@ POSITION = Goal({"rx_pos_m": 1.0})
 """Position, with rotation, velocity and all offsets unknown [m^2]."""
 
 
-@functools.partial(jax.jit, static_argnames="goal")
 def scaled_crb(scene: NineDScene, goal: Goal = POSITION) -> Float[Array, "size size"]:
     """Cramer-Rao bound of what the goal names, in its units, order of `LOCATION`."""
     rows, places, scale = _rows(scene, goal)
@@ -84,13 +82,11 @@ def scaled_crb(scene: NineDScene, goal: Goal = POSITION) -> Float[Array, "size s
     return jnp.where(_shows(rows, places), covariance, jnp.nan)
 
 
-@functools.partial(jax.jit, static_argnames="goal")
 def mean_variance(scene: NineDScene, goal: Goal = POSITION) -> Float[Array, ""]:
     """Trace of the scaled bound (A-optimal): for a position alone the squared 3D error."""
     return jnp.trace(scaled_crb(scene, goal))
 
 
-@functools.partial(jax.jit, static_argnames="goal")
 def log_volume(scene: NineDScene, goal: Goal = POSITION) -> Float[Array, ""]:
     """Log det of the scaled bound (D-optimal); twice the log volume of the error ellipsoid.
 
@@ -103,7 +99,6 @@ def log_volume(scene: NineDScene, goal: Goal = POSITION) -> Float[Array, ""]:
     return -told - 2.0 * np.sum(np.log(scale))
 
 
-@functools.partial(jax.jit, static_argnames="goal")
 def worst_variance(scene: NineDScene, goal: Goal = POSITION) -> Float[Array, ""]:
     """Largest eigenvalue of the scaled bound (E-optimal): the worst direction.
 
