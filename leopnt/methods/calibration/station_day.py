@@ -372,13 +372,15 @@ def _check_links(sat, at, found) -> None:
 
 def _check_unit(station: int, day: int, leo: Links, reference: Links, num_epochs: int) -> None:
     """Medians of the code of each LEO satellite, above the mean reference code of its epochs."""
-    told = reference.epoch[reference.has_code]
-    count = np.bincount(told, minlength=num_epochs)
-    total = np.bincount(told, reference.code_m[reference.has_code], num_epochs)
-    rows = np.flatnonzero(leo.has_code & (count[leo.epoch] > 0))
-    at, sat = leo.epoch[rows], leo.satellite[rows]
-    off = leo.code_m[rows] - total[at] / count[at]
-    bounds = [0, *(np.flatnonzero(np.diff(sat)) + 1).tolist(), len(rows)] if len(rows) else [0]
+    count = np.bincount(reference.epoch, reference.has_code, num_epochs)
+    total = np.bincount(reference.epoch, reference.code_m * reference.has_code, num_epochs)
+    mean = total / np.maximum(count, 1.0)
+    told = leo.has_code & (count > 0.0)[leo.epoch]
+    off = np.where(told, leo.code_m - mean[leo.epoch], 0.0)
+    if np.max(np.abs(off), initial=0.0) <= _LARGEST_DELAY_M:
+        return
+    off, sat = off[told], leo.satellite[told]
+    bounds = [0, *(np.flatnonzero(np.diff(sat)) + 1).tolist(), len(sat)]
     for first, stop in pairwise(bounds):
         offset = np.median(off[first:stop])
         if abs(offset) > _LARGEST_DELAY_M:
