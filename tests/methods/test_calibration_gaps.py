@@ -250,11 +250,11 @@ def test_limits_of_detection_are_named_and_nothing_is_found_in_nothing(days, unt
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
-    """Two hours of one station and four satellites, with noise."""
+    """Two hours of one station and 24 satellites, with noise."""
     known = read_satellites("C", BEIDOU_SIGNALS.pair, (SP3,), (), START)
-    orbits = polar_star(24, 6, 1000e3).subset(np.array([0, 1, 22, 23]))
+    orbits = polar_star(24, 6, 1000e3)
     of = FileScene(orbits, known, PLACES, standard_model(), day_s=7200.0, noise=FileNoise())
-    written = write_simulated_files(of, draw_truth(1, 4, 1), tmp_path_factory.mktemp("gaps"), 1)
+    written = write_simulated_files(of, draw_truth(1, 24, 1), tmp_path_factory.mktemp("gaps"), 1)
     return FileInputs(written.observations, (SP3,), (written.leo_sp3,), PLACES)
 
 
@@ -275,9 +275,9 @@ def test_in_files_slips_by_equal_cycles_and_silent_phases_end_leo_arcs(files, tm
                 if len(part) < 12:
                     continue
                 half, count = len(part) // 2, count + 1
-                leo.value[np.ix_(part[half:], [1, 3])] += 1.0 + 6.0 * outage
+                leo.value[np.ix_(part[half:], np.array([1, 3]))] += 1.0 + 6.0 * outage
                 if outage:
-                    leo.value[np.ix_(part[half - 2 : half], [1, 3])] = np.nan
+                    leo.value[np.ix_(part[half - 2 : half], np.array([1, 3]))] = np.nan
         bad = loaded(replace(files, observations=(write_rinex_obs(tmp_path / f"{name}.rnx", obs),)))
         assert count >= 3
         assert bad.leo.num_arcs == good.leo.num_arcs + count
@@ -295,7 +295,7 @@ def test_in_files_arcs_end_where_epochs_are_left_out(files, tmp_path):
     for all_of, some in ((good.leo, bad.leo), (good.reference, bad.reference)):
         over = np.intersect1d(all_of.arc[all_of.epoch < 100], all_of.arc[all_of.epoch >= 104])
         assert some.num_arcs == all_of.num_arcs + len(over)
-        assert len(over) >= 1
+    assert len(over) >= 5
 
 
 def test_a_station_300_m_off_is_refused_by_name_and_value(files):
