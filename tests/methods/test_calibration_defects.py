@@ -228,7 +228,7 @@ def any_day(leo=None, reference=None, epoch_s=None):
         (lambda: any_day(epoch_s=np.array([0.0])), r"leo\.epoch of .* goes to 1; expected 0 to 0"),
         (
             lambda: any_day(leo=sorted_links(**(LINKS | {"code_m": np.full(3, 5e3)}))[0]),
-            r"leo.code_m of station 0, day 0 is 4998 m off .*nanoseconds taken for meters",
+            r"leo.code_m of station 0, day 0, satellite 0 is 4998 m off .*nanoseconds",
         ),
         (lambda: leo_geometry(np.ones((3, 3)), np.ones(3), np.ones(3)), "whose length is not 1"),
         (lambda: leo_geometry(np.ones((3, 2)), np.ones(3), np.ones(3)), "have shapes"),

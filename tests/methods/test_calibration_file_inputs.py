@@ -245,7 +245,7 @@ def test_a_wrong_time_scale_is_found_by_the_residuals(beidou, tmp_path):
     wrong = tmp_path / "bdt.rnx"
     wrong.write_text(text.replace(f"GPS{label}", f"BDT{label}"))
     broken = replace(files, observations=(wrong,))
-    with pytest.raises(LeopntError, match=r"bdt.rnx: BeiDou code is off .* time scale"):
+    with pytest.raises(LeopntError, match=r"bdt.rnx: BeiDou code of station BJFS .* time scale"):
         load(inputs_of(broken, of))
 
 

@@ -142,7 +142,12 @@ from leopnt.methods.calibration.product_errors import (
 from leopnt.methods.calibration.products import (
     read_satellites,
 )
-from leopnt.methods.calibration.quality import slips_of, with_slips, without_outliers
+from leopnt.methods.calibration.quality import (
+    leo_slips_of,
+    slips_of,
+    with_slips,
+    without_outliers,
+)
 from leopnt.methods.calibration.reduction import (
     ReducedNormals,
     load_normals,
@@ -335,6 +340,7 @@ __all__ = [
     "layout_of",
     "leo_geometry",
     "leo_partials",
+    "leo_slips_of",
     "link_geometry",
     "link_path",
     "load_normals",

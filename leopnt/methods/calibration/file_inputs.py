@@ -63,8 +63,11 @@ class FileInputs:
         slip_detectors: whatever any of them finds ends an arc.
         largest_step_m: phases of the reference system that step by more, against the median of
             all, end an arc as well; infinity for no such test.
-        largest_residual_m: a station-day whose reference code is off by more, in the median, is
-            refused: wrong time scale, frame, coordinates or products.
+        least_leo_slip_m: phases of a LEO satellite that step by more against a fit of its offset
+            end an arc as well, see `leo_slips_of`; infinity for no such test.
+        largest_residual_m: a station-day whose reference code, less its clock, is off by more, in
+            the median, is refused: wrong time scale, frame, coordinates or products.
+        sampling_s: interval between epochs, for gaps; None for the median of each file.
         start: times count from here; None for midnight (GPST) of the first observation.
     """
 
@@ -81,7 +84,9 @@ class FileInputs:
     mask_rad: float = float(np.radians(10.0))
     slip_detectors: tuple[SlipDetector, ...] = (LostLock(), WideLaneJumps())
     largest_step_m: float = 0.1
-    largest_residual_m: float = 1000.0
+    least_leo_slip_m: float = 0.05
+    largest_residual_m: float = 20.0
+    sampling_s: float | None = None
     start: Epoch | None = None
 
     def __post_init__(self):
@@ -93,9 +98,11 @@ class FileInputs:
             raise LeopntError(
                 f"reference and leo both have the letter {self.leo.letter!r}; expected two systems."
             )
-        for name in ("largest_step_m", "largest_residual_m"):
+        for name in ("largest_step_m", "least_leo_slip_m", "largest_residual_m"):
             if not getattr(self, name) > 0.0:
                 raise LeopntError(f"{name} = {getattr(self, name)!r}: expected above 0 m.")
+        if self.sampling_s is not None and not self.sampling_s > 0.0:
+            raise LeopntError(f"sampling_s = {self.sampling_s!r}: expected above 0 s, or None.")
 
     def files(self) -> tuple[Path, ...]:
         """All files that are read."""

@@ -12,6 +12,7 @@ from leopnt.constants import SPEED_OF_LIGHT_MPS
 from leopnt.errors import LeopntError, LeopntWarning
 from leopnt.io.rinex_obs import RinexObs
 from leopnt.methods.calibration.signals import SignalPair
+from leopnt.methods.calibration.station_day import epoch_steps
 from leopnt.observables.ionosphere_free import CarrierPair, ionosphere_free_weights
 
 
@@ -25,6 +26,7 @@ class RawLinks:
         code_m, phase_m: on both carriers; NaN where missing.
         lost_lock: flagged by the receiver on either carrier, or by a power failure.
         pair: carriers.
+        step: epoch in sampling intervals, with those that the file leaves out; None for `epoch`.
     """
 
     satellite: Int[np.ndarray, " link"]
@@ -33,6 +35,7 @@ class RawLinks:
     phase_m: Float[np.ndarray, "link 2"]
     lost_lock: Bool[np.ndarray, " link"]
     pair: CarrierPair
+    step: Int[np.ndarray, " link"] | None = None
 
     def ionosphere_free_m(self) -> tuple[Float[np.ndarray, " link"], Float[np.ndarray, " link"]]:
         """Code and phase of the combination."""
@@ -44,15 +47,24 @@ class RawLinks:
         """Some of the links."""
         return RawLinks(
             self.satellite[those], self.epoch[those], self.code_m[those], self.phase_m[those],
-            self.lost_lock[those], self.pair,
+            self.lost_lock[those], self.pair, None if self.step is None else self.step[those],
         )  # fmt: skip
 
 
-def raw_links(obs: RinexObs, signals: SignalPair, names: tuple[str, ...], source: str) -> RawLinks:
+def raw_links(
+    obs: RinexObs,
+    signals: SignalPair,
+    names: tuple[str, ...],
+    source: str,
+    sampling_s: float | None = None,
+) -> RawLinks:
     """Links of a file to satellites of a system; none if the file has none of it.
 
     Satellites that are not among the names are left out with a warning, and so are records without
     any of the signals, silently.
+
+    Args:
+        sampling_s: interval between epochs; None for the median of the file.
 
     Raises:
         LeopntError: the file has the system, but not the signals.
@@ -75,6 +87,7 @@ def raw_links(obs: RinexObs, signals: SignalPair, names: tuple[str, ...], source
     told = ~np.any(np.isnan(codes), axis=1) | ~np.any(np.isnan(phases), axis=1)
     rows = np.flatnonzero((satellite >= 0) & told)
     rows = rows[np.lexsort((one.epoch[rows], satellite[rows]))]
+    step = epoch_steps(obs.epoch.since(obs.epoch[0]), sampling_s)
     lost = np.any(one.lli[:, phase] & 1, axis=1) | obs.is_after_power_failure[one.epoch]
     return RawLinks(
         satellite[rows],
@@ -83,6 +96,7 @@ def raw_links(obs: RinexObs, signals: SignalPair, names: tuple[str, ...], source
         phases[rows] * (SPEED_OF_LIGHT_MPS / carriers)[None, :],
         lost[rows],
         signals.pair,
+        step[one.epoch[rows]],
     )
 
 

@@ -31,7 +31,7 @@ from leopnt.methods.calibration.file_observations import RawLinks, raw_links
 from leopnt.methods.calibration.link_path import Correction, LinkPath, Satellites, link_path
 from leopnt.methods.calibration.network import Network, StationDayJob
 from leopnt.methods.calibration.products import read_satellites
-from leopnt.methods.calibration.quality import slips_of, with_slips
+from leopnt.methods.calibration.quality import leo_slips_of, slips_of, with_slips
 from leopnt.methods.calibration.signals import SignalPair
 from leopnt.methods.calibration.slip_detection import SlipDetector
 from leopnt.methods.calibration.station_day import (
@@ -152,11 +152,22 @@ def load_station_day(inputs: FileInputs, file: StationFile, station: int) -> Sta
     own, order = _links(leo, inputs.slip_detectors)
     ordered = LeoGeometry(*(one[order] for one in geometry))
     other, _ = _links(reference, inputs.slip_detectors)
-    found = station_day(station, file.day, observed.epoch_s, own, ordered, other)
+    found = station_day(
+        station, file.day, observed.epoch_s, own, ordered, other, sampling_s=inputs.sampling_s
+    )
+    return _cut_at_steps(found, inputs)
+
+
+def _cut_at_steps(day: StationDay, inputs: FileInputs) -> StationDay:
+    """Arcs end where phases step: those of the reference system first, they give the clock."""
+    none = np.zeros(len(day.leo.arc), bool)
     if np.isfinite(inputs.largest_step_m):
-        _, steps = slips_of(found, inputs.largest_step_m)
-        found = with_slips(found, np.zeros(len(own.arc), bool), steps)
-    return found
+        _, steps = slips_of(day, inputs.largest_step_m, sampling_s=inputs.sampling_s)
+        day = with_slips(day, none, steps)
+    if np.isfinite(inputs.least_leo_slip_m):
+        steps = leo_slips_of(day, inputs.least_leo_slip_m, sampling_s=inputs.sampling_s)
+        day = with_slips(day, steps, np.zeros(len(day.reference.arc), bool))
+    return day
 
 
 @dataclass(frozen=True, eq=False)
@@ -200,7 +211,7 @@ def read_station_file(inputs: FileInputs, file: StationFile) -> ObservedStation:
         known = satellites_of(signals, sp3, clk, inputs.start) if sp3 else None
         if known is None:
             known = Satellites((), _Nothing(), _Nothing(), inputs.start, signals.pair)
-        systems.append((known, raw_links(obs, signals, known.names, source)))
+        systems.append((known, raw_links(obs, signals, known.names, source, inputs.sampling_s)))
     late = code_clock_s(source, file.station, place, t, systems[0], inputs)
     return ObservedStation(source, file.station, place, t, late, systems[0], systems[1])
 
@@ -261,9 +272,9 @@ def code_clock_s(
     typical = float(np.nanmedian(rest))
     if typical > inputs.largest_residual_m:
         raise LeopntError(
-            f"{source}: {inputs.reference.name} code is off its prediction by {typical:.4g} m in "
-            f"the median; expected below {inputs.largest_residual_m:g} m. Is the time scale, the "
-            "day or frame of the products, or the station wrong?"
+            f"{source}: {inputs.reference.name} code of station {station} is off its prediction by "
+            f"{typical:.4g} m in the median; expected below {inputs.largest_residual_m:g} m. Is "
+            "the time scale, the day or frame of the products, or the station wrong?"
         )
     return late
 

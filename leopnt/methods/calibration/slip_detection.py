@@ -42,8 +42,9 @@ class WideLaneJumps:
 
         W = (phi1 - phi2) - (f1 P1 + f2 P2) / (f1 + f2) / lambda_w        (cycles)
 
-    Means over up to 10 epochs before and after are compared. A slip by the same number of cycles on
-    both carriers does not show.
+    Means over up to 10 epochs before and after are compared, with no epoch left out between them. A
+    slip by the same number of cycles on both carriers does not show: `quality.leo_slips_of` and
+    `quality.slips_of` look for those.
 
     Attributes:
         least_cycles: smallest jump.
@@ -65,9 +66,10 @@ class WideLaneJumps:
         known = np.flatnonzero(np.isfinite(wide))
         if len(known) < 3:
             return found
-        jump, spread = _steps(wide[known], _runs(links.satellite[known], links.epoch[known]))
-        step = np.diff(wide[known])
-        noise = np.median(np.abs(step)) / (0.6745 * np.sqrt(2.0))
+        step = links.epoch if links.step is None else links.step
+        jump, spread = _steps(wide[known], _runs(links.satellite[known], step[known]))
+        change = np.diff(wide[known])
+        noise = np.median(np.abs(change)) / (0.6745 * np.sqrt(2.0))
         size = np.abs(jump)
         large = (size > self.least_cycles) & (size > self.least_sigmas * noise * spread)
         found[known[_peaks(np.where(large, size, 0.0))]] = True

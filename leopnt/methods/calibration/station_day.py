@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -12,6 +13,8 @@ from jaxtyping import Bool, Float, Int
 from leopnt.errors import LeopntError
 
 _LARGEST_DELAY_M = 1000.0
+_KINDS = {"satellite": "iu", "epoch": "iu", "arc": "iu", "has_code": "b", "has_phase": "b"}
+_KIND_NAMES = {"iu": "integers", "b": "bool", "f": "float64"}
 
 
 class Links(NamedTuple):
@@ -83,13 +86,22 @@ def station_day(
     leo: Links,
     geometry: LeoGeometry,
     reference: Links,
+    *,
+    sampling_s: float | None = None,
 ) -> StationDay:
     """Put checked links of one station and day together.
 
+    Arcs end where `epoch_s` leaves epochs out, besides where they end already.
+
+    Args:
+        sampling_s: interval between epochs; None for the median of `diff(epoch_s)`, infinity where
+            `epoch_s` leaves nothing out.
+
     Raises:
         LeopntError: epochs not sorted or not finite; links to epochs that are not there, links that
-            are not sorted or not those of the geometry; LEO code off reference code by more than
-            1 km (nanoseconds?).
+            are not sorted or not those of the geometry; values that are not finite, of 32 bits or
+            under the horizon; code of a LEO satellite off reference code by more than 1 km
+            (nanoseconds?).
     """
     for name, value in (("station", station), ("day", day)):
         if isinstance(value, bool) or int(value) != value or value < 0:
@@ -106,20 +118,23 @@ def station_day(
                 f"{name}.epoch of station {station}, day {day} goes to {links.epoch.max()}; "
                 f"expected 0 to {len(t) - 1}, as epoch_s has."
             )
-    _check_unit(station, day, leo, reference)
+    steps = epoch_steps(t, sampling_s)
     found = StationDay(int(station), int(day), t, leo, geometry, reference)
     check_order(found)
-    return found
+    _check_unit(station, day, leo, reference, len(t))
+    return replace(found, leo=_cut_at_gaps(leo, steps), reference=_cut_at_gaps(reference, steps))
 
 
 def check_order(day: StationDay) -> None:
-    """Refuse links that are not in the order of `sorted_links`, or not those of the geometry.
+    """Refuse links that `sorted_links` would not give, or that are not those of the geometry.
 
     Raises:
-        LeopntError: not sorted by satellite and epoch, arcs that do not follow, another length.
+        LeopntError: not sorted by satellite and epoch, arcs that do not follow, another length;
+            values as in `check_values`.
     """
     where = f"of station {day.station}, day {day.day}"
     for name, links in (("leo", day.leo), ("reference", day.reference)):
+        check_values(name, links, where)
         other, later = np.diff(links.satellite), np.diff(links.epoch)
         if not np.all((other > 0) | ((other == 0) & (later > 0))):
             raise LeopntError(
@@ -139,6 +154,51 @@ def check_order(day: StationDay) -> None:
         )
 
 
+def check_values(name: str, links: Links, where: str) -> None:
+    """Refuse values of hand-made links that would spoil normal equations silently.
+
+    Raises:
+        LeopntError: other lengths or types, 32 bits, numbers below 0, values that are not finite
+            (0 stands where nothing was observed), an elevation not in 0 to pi/2.
+    """
+    for column, value in zip(Links._fields, links, strict=True):
+        if value is None:
+            continue
+        kind = _KINDS.get(column, "f")
+        if value.shape != links.satellite.shape or value.dtype.kind not in kind:
+            raise LeopntError(
+                f"{name}.{column} {where} has type {value.dtype}, shape {value.shape}; expected "
+                f"{_KIND_NAMES[kind]}, shape {links.satellite.shape}."
+            )
+        if kind == "f" and value.dtype != np.float64:
+            raise LeopntError(
+                f"{name}.{column} {where} is of {8 * value.dtype.itemsize} bits; expected float64."
+            )
+    if not len(links.satellite):
+        return
+    for column in ("satellite", "epoch"):
+        least = getattr(links, column).min()
+        if least < 0:
+            raise LeopntError(f"{name}.{column} {where} holds {least}; expected numbers from 0 on.")
+    for column in ("code_m", "phase_m", "code_factor", "phase_factor"):
+        value = getattr(links, column)
+        if value is not None and not np.isfinite(value.sum()):  # a sum is the cheapest look
+            _refuse(name, column, where, links, ~np.isfinite(value), "a finite number, 0 for none")
+    high = links.elevation_rad
+    if not (high.min() > 0.0 and high.max() <= np.pi / 2):
+        bad = ~((high > 0.0) & (high <= np.pi / 2))
+        _refuse(name, "elevation_rad", where, links, bad, "0 to pi/2, above the horizon (radians)")
+
+
+def _refuse(name: str, column: str, where: str, links: Links, bad, expected: str) -> None:
+    if np.any(bad):
+        i = int(np.argmax(bad))
+        raise LeopntError(
+            f"{name}.{column} {where}, satellite {links.satellite[i]}, epoch {links.epoch[i]} is "
+            f"{getattr(links, column)[i]:g}; expected {expected}."
+        )
+
+
 def sorted_links(
     satellite: ArrayLike,
     epoch: ArrayLike,
@@ -150,14 +210,20 @@ def sorted_links(
     has_code: ArrayLike | None = None,
     has_phase: ArrayLike | None = None,
     max_gap_epochs: int = 1,
+    epoch_s: ArrayLike | None = None,
+    sampling_s: float | None = None,
 ) -> tuple[Links, Int[np.ndarray, " link"]]:
     """Check links, sort them by satellite and epoch, and cut them into arcs.
 
-    An arc ends where the satellite was not observed for `max_gap_epochs` and at each slip.
+    An arc ends where the next link, or the next phase, comes more than `max_gap_epochs` later, and
+    at each slip. Code that goes on without phase does not hold an arc together.
 
     Args:
         slip: True at the first link of the other side of a cycle slip.
         has_code, has_phase: False where that observation is missing; its value does not count.
+        epoch_s: times of the epochs; gaps then count in sampling intervals. None where `epoch`
+            leaves none out (`station_day` ends arcs where its own times do).
+        sampling_s: as in `epoch_steps`.
 
     Returns:
         the links, and the order they were put in (apply it to other arrays of links).
@@ -184,7 +250,8 @@ def sorted_links(
         raise LeopntError(f"satellite {sat[i]}, epoch {at[i]} is there twice; expected one link.")
     code = np.where(found["has_code"], found["code_m"], 0.0)
     phase = np.where(found["has_phase"], found["phase_m"], 0.0)
-    arc = arcs_of(sat, at, found["slip"], max_gap_epochs)
+    step = at if epoch_s is None else _steps_of_links(at, epoch_s, sampling_s)
+    arc = arcs_of(sat, step, found["slip"], max_gap_epochs, has_phase=found["has_phase"])
     with_code, with_phase = found["has_code"], found["has_phase"]
     links = Links(sat, at, code, phase, found["elevation_rad"], arc, with_code, with_phase)
     return links, order
@@ -195,12 +262,70 @@ def arcs_of(
     epoch: Int[np.ndarray, " link"],
     slip: Bool[np.ndarray, " link"],
     max_gap_epochs: int = 1,
+    *,
+    has_phase: Bool[np.ndarray, " link"] | None = None,
 ) -> Int[np.ndarray, " link"]:
-    """Arc numbers of links sorted by satellite and epoch."""
+    """Arc numbers of links sorted by satellite and epoch.
+
+    Args:
+        epoch: index, or step of `epoch_steps` where epochs may be left out.
+        has_phase: a gap between phases ends an arc, code or not; None for phase on every link.
+    """
     if not len(satellite):
         return np.zeros(0, np.int64)
     new = (np.diff(satellite) != 0) | (np.diff(epoch) > max_gap_epochs) | slip[1:]
+    if has_phase is not None and not np.all(has_phase):
+        at = np.flatnonzero(has_phase)
+        later = np.diff(epoch[at]) > max_gap_epochs
+        new[at[1:][(np.diff(satellite[at]) == 0) & later] - 1] = True
     return np.concatenate([[0], np.cumsum(new)])
+
+
+def epoch_steps(
+    epoch_s: Float[np.ndarray, " epoch"], sampling_s: float | None = None
+) -> Int[np.ndarray, " epoch"]:
+    """Epochs counted in sampling intervals from the first one; those left out count too.
+
+    Intervals are rounded, to 1 at least.
+
+    Args:
+        sampling_s: interval; None for the median of `diff(epoch_s)`, infinity for the indices.
+
+    Raises:
+        LeopntError: an interval that is not above 0.
+    """
+    if sampling_s is not None and not sampling_s > 0.0:
+        raise LeopntError(f"sampling_s = {sampling_s!r}: expected an interval above 0 s, or None.")
+    if len(epoch_s) < 2:
+        return np.zeros(len(epoch_s), np.int64)
+    apart = np.diff(epoch_s)
+    interval = np.median(apart) if sampling_s is None else sampling_s
+    steps = np.maximum(1, np.round(apart / interval)).astype(np.int64)
+    return np.concatenate([[0], np.cumsum(steps)])
+
+
+def cut_arcs(links: Links, ended: Bool[np.ndarray, " link"]) -> Links:
+    """The same links with arcs that also begin where told; nothing is joined."""
+    new = ended.copy()
+    new[1:] |= np.diff(links.arc) != 0
+    new[:1] = False
+    return links._replace(arc=np.cumsum(new))
+
+
+def _cut_at_gaps(links: Links, steps: Int[np.ndarray, " epoch"]) -> Links:
+    left_out = steps - np.arange(len(steps))
+    if left_out[-1] == 0 or not len(links.arc):
+        return links
+    return cut_arcs(links, np.diff(left_out[links.epoch], prepend=left_out[links.epoch[0]]) > 0)
+
+
+def _steps_of_links(at: np.ndarray, epoch_s: ArrayLike, sampling_s: float | None) -> np.ndarray:
+    times = exact_numbers("epoch_s", epoch_s)
+    if times.ndim != 1 or not np.all(np.diff(times) > 0.0):
+        raise LeopntError("epoch_s is not sorted; expected increasing times in s, each once.")
+    if at.size and at.max() >= len(times):
+        raise LeopntError(f"epoch goes to {at.max()}; expected 0 to {len(times) - 1}, as epoch_s.")
+    return epoch_steps(times, sampling_s)[at]
 
 
 def leo_geometry(
@@ -245,15 +370,25 @@ def _check_links(sat, at, found) -> None:
         )
 
 
-def _check_unit(station: int, day: int, leo: Links, reference: Links) -> None:
-    if not (np.any(leo.has_code) and np.any(reference.has_code)):
+def _check_unit(station: int, day: int, leo: Links, reference: Links, num_epochs: int) -> None:
+    """Medians of the code of each LEO satellite, above the mean reference code of its epochs."""
+    count = np.bincount(reference.epoch, reference.has_code, num_epochs)
+    total = np.bincount(reference.epoch, reference.code_m * reference.has_code, num_epochs)
+    mean = total / np.maximum(count, 1.0)
+    told = leo.has_code & (count > 0.0)[leo.epoch]
+    off = np.where(told, leo.code_m - mean[leo.epoch], 0.0)
+    if np.max(np.abs(off), initial=0.0) <= _LARGEST_DELAY_M:
         return
-    offset = np.median(leo.code_m[leo.has_code]) - np.median(reference.code_m[reference.has_code])
-    if abs(offset) > _LARGEST_DELAY_M:
-        raise LeopntError(
-            f"leo.code_m of station {station}, day {day} is {offset:.4g} m off reference.code_m; "
-            f"expected delays below {_LARGEST_DELAY_M:g} m (nanoseconds taken for meters?)."
-        )
+    off, sat = off[told], leo.satellite[told]
+    bounds = [0, *(np.flatnonzero(np.diff(sat)) + 1).tolist(), len(sat)]
+    for first, stop in pairwise(bounds):
+        offset = np.median(off[first:stop])
+        if abs(offset) > _LARGEST_DELAY_M:
+            raise LeopntError(
+                f"leo.code_m of station {station}, day {day}, satellite {sat[first]} is "
+                f"{offset:.4g} m off reference.code_m; expected delays below "
+                f"{_LARGEST_DELAY_M:g} m (nanoseconds taken for meters?)."
+            )
 
 
 def exact_numbers(name: str, value: ArrayLike) -> np.ndarray:
