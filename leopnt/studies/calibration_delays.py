@@ -8,8 +8,12 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from leopnt.errors import LeopntError
-from leopnt.methods.calibration import Calibration, DelayModel, smooth_delays
+from leopnt.methods.calibration import (
+    FREE_LEVEL_SIGMA_M,
+    Calibration,
+    DelayModel,
+    smooth_delays,
+)
 from leopnt.studies.calibration_network import Source
 from leopnt.studies.calibration_review import StationDayReview, links_of_satellites
 
@@ -27,16 +31,20 @@ class Delays(NamedTuple):
 
 
 def delays_of(reviews: Sequence[StationDayReview], of: Calibration, model: DelayModel) -> Delays:
-    """Smooth the residual delays of each satellite; those without a level have no rows."""
+    """Smooth the residual delays of each satellite; those without a level or code have no rows.
+
+    The level of step 2 comes from the code of the same days: it is where delays start from, and
+    its sigma is not used again.
+
+    Raises:
+        LeopntError: what `smooth_delays` raises.
+    """
     parts = [np.zeros((4, 0))]
     for sat, links in enumerate(links_of_satellites(reviews, of.layout.num_satellites)):
-        level, sigma = float(of.delay_m[sat]), float(of.delay_sigma_m[sat])
-        if links is None or not (np.isfinite(level) and sigma > 0.0):
+        level = float(of.delay_m[sat])
+        if links is None or not np.isfinite(level):
             continue
-        try:
-            series = smooth_delays(links, model, level, sigma)
-        except LeopntError:
-            continue
+        series = smooth_delays(links, model, level, FREE_LEVEL_SIGMA_M)
         number = np.full(len(series.t_s), float(sat))
         parts.append(np.stack([number, *series]))
     table = np.concatenate(parts, axis=1)

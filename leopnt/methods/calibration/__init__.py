@@ -56,6 +56,7 @@ from leopnt.methods.calibration.delay_models import (
     WhiteDelay,
 )
 from leopnt.methods.calibration.delays import (
+    FREE_LEVEL_SIGMA_M,
     DelayLinks,
     DelaySeries,
     ForwardBackward,
@@ -217,6 +218,7 @@ __all__ = [
     "CONSTELLATIONS",
     "CORRELATED",
     "ERROR_SCHEMES",
+    "FREE_LEVEL_SIGMA_M",
     "GALILEO_SIGNALS",
     "GALILEO_X_SIGNALS",
     "GPS_SIGNALS",
