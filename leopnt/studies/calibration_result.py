@@ -387,7 +387,7 @@ def _warnings(source: Source, found: Findings) -> Iterator[str]:
         (~seen, "Not observed, left out: {}."),
         (seen & ~coded, "No code, so no delay: {}."),
         (
-            normals.num_arcs.sum(axis=1) == 1,
+            normals.single_pass,
             "One pass only, which barely separates offset and ambiguity; look at the sigma: {}.",
         ),
         (

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from jaxtyping import Float
 
@@ -17,23 +19,12 @@ def offsets_only(normals: ReducedNormals) -> ReducedNormals:
     """The same observations with orbits and clocks taken as exact: those columns are dropped."""
     kept, _ = _split(normals.layout)
     layout = normals.layout
-    return ReducedNormals(
-        Layout(
-            layout.num_satellites,
-            layout.num_stations,
-            OFFSET_NAMES,
-            has_delays=layout.has_delays,
-        ),
-        normals.matrix[np.ix_(kept, kept)],
-        normals.vector[kept],
-        normals.square,
-        normals.num_observations,
-        normals.num_eliminated,
-        normals.local_defects,
-        normals.code_links,
-        normals.phase_links,
-        normals.num_arcs,
-        normals.shared_code,
+    counts = layout.num_satellites, layout.num_stations
+    return replace(
+        normals,
+        layout=Layout(*counts, OFFSET_NAMES, has_delays=layout.has_delays),
+        matrix=normals.matrix[np.ix_(kept, kept)],
+        vector=normals.vector[kept],
     )
 
 

@@ -232,7 +232,7 @@ def _warn(normals: ReducedNormals, parts: Components) -> None:
             "satellites without code, their delays are NaN",
             seen & (parts.satellite < 0) & normals.layout.has_delays,
         ),
-        ("satellites with one pass only, see their sigma", normals.num_arcs.sum(axis=1) == 1),
+        ("satellites with one pass only, see their sigma", normals.single_pass),
     ]
     received = np.any(normals.phase_links > 0, axis=0)
     mute = received & ~np.any(normals.code_links > 0, axis=0)
