@@ -10,16 +10,22 @@ from leopnt.methods.calibration import (
     FREE_LEVEL_SIGMA_M,
     NO_ERRORS,
     SEED_SETTINGS,
+    IsbReference,
+    IsbZeroSum,
     Scene,
     SharedLevel,
+    arc_correlations,
     bds3_orbits,
+    block_bootstrap,
     delay_links,
     draw_truth,
     filter_delays,
     joined_links,
     layout_of,
+    load_normals,
     polar_star,
     reduce_station_day,
+    save_normals,
     simulate_station_day,
     smooth_delays,
     solve_calibration,
@@ -114,3 +120,155 @@ def test_without_the_level_of_the_same_days_errors_are_like_the_sigmas(evidence)
         achieved=abs(ratio["free"] - 1.0),
         tolerance=0.25,
     )
+
+
+def barely_seen(days, sat, station, count):
+    """The same days with a few links of one satellite to one station only."""
+    out = []
+    for i, day in enumerate(days):
+        own = day.leo.satellite == sat
+        first = np.flatnonzero(own)[: count if day.station == station and i < 2 else 0]
+        told = ~own
+        told[first] = True
+        leo = day.leo._replace(has_code=day.leo.has_code & told, has_phase=day.leo.has_phase & told)
+        out.append(replace(day, leo=leo))
+    return out
+
+
+def test_a_satellite_that_nothing_determines_is_left_out_alone(evidence):
+    # Two links of a satellite: three rows for four unknowns. The others are as without it.
+    days, _, _ = cases.small_days()
+    weak, none = barely_seen(days, 3, 1, 2), barely_seen(days, 3, 1, 0)
+    with pytest.warns(LeopntWarning, match=r"do not determine: offset [XYZ] of satellite 3\."):
+        found = solved(weak)
+    with pytest.warns(LeopntWarning, match="not observed, all their results are NaN: 3"):
+        expected = solved(none)
+    assert found.undetermined[0].endswith("of satellite 3")
+    assert np.all(np.isnan(found.offset_m[3])) and np.isnan(found.delay_m[3])
+    told = np.isfinite(expected.estimate)
+    np.testing.assert_array_equal(np.isfinite(found.estimate), told)
+    assert found.redundancy == expected.redundancy
+    assert found.variance_factor == pytest.approx(expected.variance_factor, rel=1e-7)
+    np.testing.assert_allclose(found.sigma_m[told], expected.sigma_m[told], rtol=1e-7)
+    evidence(
+        "methods.calibration.undetermined",
+        "estimates beside a satellite that nothing determines",
+        "a network without that satellite",
+        "implementation",
+        achieved=np.max(np.abs(found.estimate - expected.estimate)[told]),
+        tolerance=1e-9,
+        unit="m",
+    )
+    # Station-days with that satellite can still be looked at.
+    one, other = (
+        values_of_station_day(d[1], c, SEED_SETTINGS) for d, c in ((weak, found), (none, expected))
+    )
+    np.testing.assert_allclose(one.clock_m, other.clock_m, atol=1e-8)
+    assert np.all(np.isnan(one.leo_residuals.code_m[days[1].leo.satellite == 3]))
+    assert len(arc_correlations(weak[1], found, SEED_SETTINGS))
+
+
+def test_a_station_that_only_such_a_satellite_reaches_has_no_bias():
+    days, _, _ = cases.small_days()
+    cut = []
+    for day in barely_seen(days, 3, 1, 2):
+        told = (day.leo.satellite == 3) | (day.station == 0)
+        cut.append(replace(day, leo=day.leo._replace(has_code=day.leo.has_code & told)))
+    with (
+        pytest.warns(LeopntWarning, match="do not determine: offset . of satellite 3"),
+        pytest.warns(LeopntWarning, match="code of satellites that are left out only.*NaN: 1"),
+    ):
+        found = solved(cut)
+    assert np.isnan(found.isb_m[1])
+    assert np.isfinite(found.isb_m[0])
+    assert np.all(np.isfinite(np.delete(found.offset_m, 3, axis=0)))
+
+
+def test_a_datum_that_fixes_nothing_is_no_fault_of_a_satellite():
+    class Difference:
+        """The difference of two biases, which every level has."""
+
+        def condition(self, satellites, stations):
+            return np.zeros(len(satellites)), np.array([1.0, -1.0]), 0.0
+
+        def describe(self):
+            return "a difference"
+
+    days, _, _ = cases.small_days()
+    with pytest.raises(
+        LeopntError, match=r"leaves the level of delays and biases .* \[0, 1\] open"
+    ):
+        solve_calibration(
+            stacked(reduce_station_day(d, LAYOUT, SEED_SETTINGS) for d in days), Difference()
+        )
+
+
+def test_datums_that_are_none_are_refused():
+    days, _, _ = cases.small_days()
+    normals = stacked(reduce_station_day(d, LAYOUT, SEED_SETTINGS) for d in days[:2])
+    with pytest.raises(
+        LeopntError, match=r"datum = <class .*IsbZeroSum'>: expected `IsbZeroSum\(\)`"
+    ):
+        solve_calibration(normals, IsbZeroSum)
+    with pytest.raises(LeopntError, match="station 0 has the bias nan; expected a finite number"):
+        IsbReference({0: float("nan")})
+
+
+def test_residuals_far_above_their_sigmas_are_warned_of():
+    days, _, _ = cases.small_days()
+    assert not solved(days).is_contradicted
+    wrong = []
+    for day in days:
+        miss = np.where(day.leo.arc % 2 > 0, 1e-3, -1e-3) * day.leo.epoch  # 1 mm an epoch
+        wrong.append(
+            replace(day, leo=day.leo._replace(phase_m=day.leo.phase_m + 0.03 * np.sin(1e3 * miss)))
+        )
+    with pytest.warns(LeopntWarning, match=r"s0\^2 = .* expected about 1: residuals are .* times"):
+        found = solved(wrong)
+    assert found.variance_factor > 2.0
+
+
+def test_a_station_day_counts_once_however_it_is_stored(tmp_path):
+    days, _, _ = cases.small_days()
+    one, other = (reduce_station_day(d, LAYOUT, SEED_SETTINGS) for d in days[:2])
+    save_normals(tmp_path / "one.npz", one)
+    again = load_normals(tmp_path / "one.npz")
+    assert again.members == one.members == {(0, 0): 0b11111}
+    for twice in ([one, one], [one, other, again], [one + other, again]):
+        with pytest.raises(
+            LeopntError, match="normals hold station 0, day 0 twice, with satellite 0"
+        ):
+            stacked(twice)
+    drawn = stacked([one.as_drawn(), one.as_drawn()])
+    np.testing.assert_array_equal(drawn.matrix, 2.0 * one.matrix)
+    assert np.all(
+        np.isfinite(
+            block_bootstrap([one, other, reduce_station_day(days[2], LAYOUT, SEED_SETTINGS)], 2, 1)
+        )
+    )
+    # Files of before have no members, and are added as before.
+    with np.load(tmp_path / "one.npz") as file:
+        old = {n: file[n] for n in file.files if n not in ("members", "span_s")}
+    np.savez(tmp_path / "old.npz", **old)
+    before = load_normals(tmp_path / "old.npz")
+    assert (before + one).members == one.members
+    np.testing.assert_array_equal((before + one).span_s, one.span_s)
+
+
+def test_satellites_of_one_station_day_may_be_reduced_in_groups():
+    days, _, _ = cases.small_days()
+    parts = []
+    for group in ([0, 1, 2], [3, 4]):
+        keep = np.isin(days[0].leo.satellite, group)
+        geometry = type(days[0].geometry)(*(x[keep] for x in days[0].geometry))
+        day = replace(days[0], leo=days[0].leo.where(keep), geometry=geometry)
+        parts.append(reduce_station_day(day, LAYOUT, SEED_SETTINGS))
+    assert stacked(parts).members == {(0, 0): 0b11111}
+
+
+def test_one_pass_is_one_pass_however_many_stations_see_it():
+    days, _, _ = cases.small_days()
+    with pytest.warns(LeopntWarning, match="satellites with one pass only.*: 0, 1, 2, 3, 4"):
+        solved(days[:2])  # both stations, an hour of one day
+    normals = stacked(reduce_station_day(d, LAYOUT, SEED_SETTINGS) for d in days)
+    assert not np.any(normals.single_pass)  # two days
