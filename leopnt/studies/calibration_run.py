@@ -36,7 +36,6 @@ from leopnt.methods.calibration import (
     CalibrationSettings,
     KnownOrbit,
     Layout,
-    Network,
     ReducedNormals,
     StationDayJob,
     layout_of,
@@ -52,7 +51,7 @@ from leopnt.studies.calibration_estimates import (
     estimates_of,
     trend_of,
 )
-from leopnt.studies.calibration_network import Source, source_of
+from leopnt.studies.calibration_network import Source, source_of, with_names
 from leopnt.studies.calibration_result import Findings, calibration_dataset, delays_dataset
 from leopnt.studies.calibration_review import (
     Review,
@@ -226,7 +225,7 @@ class _Run:
         trends = (trend_of(days, whole, model, truth), trend_of(stations, whole, model, truth))
         output = self.study.settings.output
         blocks = [part for _, _, part in days]
-        bootstrap = bootstrap_sigmas(blocks, self.datum, model, output.bootstrap_draws, 0)
+        bootstrap, why = bootstrap_sigmas(blocks, self.datum, model, output.bootstrap_draws, 0)
         reviews, more = self._reviews(whole, keys)
         links = list(reviews.values())
         delays = None
@@ -235,7 +234,7 @@ class _Run:
             assert delay_model is not None
             delays = delays_of(links, whole.solution, delay_model)
         return Findings(
-            normals, whole, trends, bootstrap, self.counts, reviews, failures, more, delays
+            normals, whole, trends, bootstrap, self.counts, reviews, failures, more, delays, why
         )
 
     def _keys(self) -> list[tuple[int, int]]:
@@ -342,18 +341,6 @@ class _Run:
         except KeyboardInterrupt:
             raise Interrupted(self.done, self.total) from None
         return failures
-
-
-def with_names(message: str, network: Network) -> str:
-    """Numbers of satellites and stations in a message replaced by their names."""
-    for what, names in (("satellite", network.satellites), ("station", network.stations)):
-
-        def name(found: re.Match[str], names: tuple[str, ...] = names) -> str:
-            number = int(found[2])
-            return f"{found[1]} {names[number]}" if number < len(names) else found[0]
-
-        message = re.sub(rf"\b({what}) (\d+)\b", name, message)
-    return message
 
 
 def _reason(error: BaseException) -> str:

@@ -185,6 +185,7 @@ from leopnt.methods.calibration.slip_detection import (
 )
 from leopnt.methods.calibration.solution import (
     Calibration,
+    contradiction,
     in_datum,
     solve_calibration,
     truth_in_datum,
@@ -326,6 +327,7 @@ __all__ = [
     "circular_orbits",
     "code_components",
     "consider_orbits",
+    "contradiction",
     "delay_links",
     "draw_truth",
     "estimate_station_day",
