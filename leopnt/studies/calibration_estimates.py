@@ -175,7 +175,8 @@ def trend_of(
         rows[1, i] = rms(found.satellite_m - whole.satellite_m)
         rows[2, i], rows[3, i] = rms(found.formal.satellite), rms(found.honest.satellite)
     counts = np.array([count for _, count, _ in groups], np.int64)
-    return Trend(tuple(name for name, _, _ in groups), counts, *rows, tuple(problems))
+    names = tuple(name for name, _, _ in groups)
+    return Trend(names, counts, rows[0], rows[1], rows[2], rows[3], tuple(problems))
 
 
 def rms(values: Float[np.ndarray, "sat 4"]) -> Float[np.ndarray, "4"]:

@@ -209,13 +209,13 @@ def test_a_datum_that_fixes_nothing_is_no_fault_of_a_satellite():
         )
 
 
-def test_datums_that_are_none_are_refused():
+def test_datums_that_are_none_are_refused(untyped):
     days, _, _ = cases.small_days()
     normals = stacked(reduce_station_day(d, LAYOUT, SEED_SETTINGS) for d in days[:2])
     with pytest.raises(
         LeopntError, match=r"datum = <class .*IsbZeroSum'>: expected `IsbZeroSum\(\)`"
     ):
-        solve_calibration(normals, IsbZeroSum)
+        solve_calibration(normals, IsbZeroSum)  # pyright: ignore[reportArgumentType]
     with pytest.raises(LeopntError, match="station 0 has the bias nan; expected a finite number"):
         IsbReference({0: float("nan")})
 
