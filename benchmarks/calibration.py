@@ -21,6 +21,7 @@ from benchmarks.circumstances import circumstances
 from leopnt.methods.calibration import (
     BASELINE_ERRORS,
     CONSTELLATIONS,
+    FREE_LEVEL_SIGMA_M,
     SEED_SETTINGS,
     STATIONS_ECEF_M,
     Scene,
@@ -99,10 +100,8 @@ def delays_of(days, found, local):
         for day, own in zip(days, local, strict=True)
     ]
     return [
-        smooth_delays(joined_links(of_sat), SharedLevel(), float(level), float(sigma))
-        for of_sat, level, sigma in zip(
-            zip(*parts, strict=True), found.delay_m, found.delay_sigma_m, strict=True
-        )
+        smooth_delays(joined_links(of_sat), SharedLevel(), float(level), FREE_LEVEL_SIGMA_M)
+        for of_sat, level in zip(zip(*parts, strict=True), found.delay_m, strict=True)
     ]
 
 

@@ -9,8 +9,13 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from leopnt.errors import LeopntError
-from leopnt.methods.calibration import Calibration, DelayLinks, DelayModel, smooth_delays
+from leopnt.methods.calibration import (
+    FREE_LEVEL_SIGMA_M,
+    Calibration,
+    DelayLinks,
+    DelayModel,
+    smooth_delays,
+)
 from leopnt.studies.calibration_network import Source
 from leopnt.studies.calibration_review import StationDayReview, links_of_satellites
 
@@ -31,10 +36,16 @@ class Delays(NamedTuple):
 
 
 def delays_of(reviews: Sequence[StationDayReview], of: Calibration, model: DelayModel) -> Delays:
-    """Smooth the residual delays of each satellite; those without a level have no rows.
+    """Smooth the residual delays of each satellite; those without a level or code have no rows.
+
+    The level of step 2 comes from the code of the same days: it is where delays start from, and
+    its sigma is not used again.
 
     Args:
         reviews: gone through once for some satellites at a time; may read from files.
+
+    Raises:
+        LeopntError: what `smooth_delays` raises.
     """
     counts = np.zeros(of.layout.num_satellites, np.int64)
     for review in reviews:
@@ -58,13 +69,10 @@ def _smoothed(
     every: Sequence[DelayLinks | None], first: int, of: Calibration, model: DelayModel
 ) -> Iterator[Float[np.ndarray, "4 row"]]:
     for sat, links in enumerate(every, first):
-        level, sigma = float(of.delay_m[sat]), float(of.delay_sigma_m[sat])
-        if links is None or not (np.isfinite(level) and sigma > 0.0):
+        level = float(of.delay_m[sat])
+        if links is None or not np.isfinite(level):
             continue
-        try:
-            series = smooth_delays(links, model, level, sigma)
-        except LeopntError:
-            continue
+        series = smooth_delays(links, model, level, FREE_LEVEL_SIGMA_M)
         number = np.full(len(series.t_s), float(sat))
         yield np.stack([number, *series])
 

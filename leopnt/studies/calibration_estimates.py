@@ -112,26 +112,30 @@ def true_values(
 
 def bootstrap_sigmas(
     blocks: Sequence[ReducedNormals], datum: Datum, orbit_model: str, num_draws: int, seed: int
-) -> Sigmas | None:
-    """Scatter when whole blocks are drawn anew; None with fewer than 3 blocks or without draws."""
+) -> tuple[Sigmas | None, str]:
+    """Scatter when whole blocks are drawn anew, or None and why not.
+
+    None without a reason where fewer than 3 blocks or no draws are asked for.
+    """
     if len(blocks) < 3 or num_draws < 2:
-        return None
+        return None, ""
     if orbit_model == "considered":
         blocks = [offsets_only(block) for block in blocks]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", LeopntWarning)
         try:
             every = block_bootstrap(blocks, num_draws, seed, datum)
-        except LeopntError:  # a draw without what the datum holds
-            return None
-    return sigmas_of_unknowns(blocks[0].layout, every)
+        except LeopntError as error:  # a draw without what the datum holds
+            return None, str(error)
+    return sigmas_of_unknowns(blocks[0].layout, every), ""
 
 
 class Trend(NamedTuple):
     """How errors and sigmas fall with more days or stations: RMS over satellites [m].
 
     label: of each step, the days or stations that were taken. error: against the truth, NaN
-    without one. change: from the estimates of all of them.
+    without one. change: from the estimates of all of them. problem: of each step, why it has no
+    solution, or what is left out of it; empty for none.
     """
 
     label: tuple[str, ...]
@@ -140,6 +144,7 @@ class Trend(NamedTuple):
     change: Float[np.ndarray, "step 4"]
     formal: Float[np.ndarray, "step 4"]
     honest: Float[np.ndarray, "step 4"]
+    problem: tuple[str, ...] = ()
 
 
 def trend_of(
@@ -155,20 +160,25 @@ def trend_of(
             normal equations; one is in memory at a time.
     """
     rows = np.full((4, len(groups), 4), np.nan)
+    problems = [""] * len(groups)
     total = None
     for i, (_, _, load) in enumerate(groups):
         part = load()
         total = part if total is None else stacked([total, part])
         try:
             found = estimates_of(total, whole.solution.datum, orbit_model)
-        except LeopntError:
+        except LeopntError as error:
+            problems[i] = str(error)
             continue
+        if found.solution.undetermined:
+            problems[i] = f"not determined: {', '.join(found.solution.undetermined)}."
         if truth is not None:
             rows[0, i] = rms(found.satellite_m - true_values(found.solution, truth)[0])
         rows[1, i] = rms(found.satellite_m - whole.satellite_m)
         rows[2, i], rows[3, i] = rms(found.formal.satellite), rms(found.honest.satellite)
     counts = np.array([count for _, count, _ in groups], np.int64)
-    return Trend(tuple(name for name, _, _ in groups), counts, *rows)
+    names = tuple(name for name, _, _ in groups)
+    return Trend(names, counts, rows[0], rows[1], rows[2], rows[3], tuple(problems))
 
 
 def rms(values: Float[np.ndarray, "sat 4"]) -> Float[np.ndarray, "4"]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -94,3 +95,21 @@ def simulated_source(table: SimulationTable, mask_deg: float) -> Source:
         table.satellite_names, tuple(table.stations), Epoch.from_iso(table.start), jobs
     )
     return Source(network, truth, clock_errors)
+
+
+def with_names(message: str, network: Network) -> str:
+    """Numbers of satellites and stations in a message replaced by their names."""
+    for what, names in (("satellite", network.satellites), ("station", network.stations)):
+
+        def name(number: str, names: tuple[str, ...] = names) -> str:
+            return names[int(number)] if int(number) < len(names) else number
+
+        def one(found: re.Match[str]) -> str:
+            return f"{found[1]} {name(found[2])}"
+
+        def many(found: re.Match[str]) -> str:
+            return f"{found[1]} {', '.join(map(name, found[2].split(', ')))}"
+
+        message = re.sub(rf"\b({what}) (\d+)\b", one, message)
+        message = re.sub(rf"\b({what}s) \[(\d+(?:, \d+)*)\]", many, message)
+    return message

@@ -11,7 +11,13 @@ import numpy as np
 import xarray as xr
 
 import leopnt
-from leopnt.methods.calibration import CORRELATED, Network, ReducedNormals, pattern_estimates
+from leopnt.methods.calibration import (
+    CORRELATED,
+    Network,
+    ReducedNormals,
+    contradiction,
+    pattern_estimates,
+)
 from leopnt.studies.calibration_delays import Delays, delay_truth, rms_by_satellite
 from leopnt.studies.calibration_estimates import (
     COMPONENTS,
@@ -21,7 +27,7 @@ from leopnt.studies.calibration_estimates import (
     rms,
     true_values,
 )
-from leopnt.studies.calibration_network import Source
+from leopnt.studies.calibration_network import Source, with_names
 from leopnt.studies.calibration_review import EDGES_DEG, KINDS, StationDayReview
 from leopnt.studies.calibration_settings import CalibrationStudy
 from leopnt.studies.study_file import versions
@@ -51,7 +57,8 @@ class Findings(NamedTuple):
 
     units: what was reduced at a time. trends: over days, and over stations. counts: observations
     of each reduced one; failures: why others have none. reviews: of station-days, without links;
-    review_failures: why some could not be looked at again.
+    review_failures: why some could not be looked at again. bootstrap_problem: why days redrawn have
+    no sigma, if they were asked for.
     """
 
     units: tuple[Key, ...]
@@ -64,6 +71,7 @@ class Findings(NamedTuple):
     failures: Mapping[Key, str]
     review_failures: Mapping[Key, str]
     delays: Delays | None
+    bootstrap_problem: str = ""
 
 
 def calibration_dataset(study: CalibrationStudy, source: Source, found: Findings) -> xr.Dataset:
@@ -415,9 +423,11 @@ def _warnings(source: Source, found: Findings) -> Iterator[str]:
     names = np.array(network.satellites)
     seen = np.any(normals.phase_links + normals.code_links > 0, axis=1)
     coded = np.any(normals.code_links > 0, axis=1)
+    solution = found.estimates.solution
     sigma = found.estimates.solution.offset_sigma_m
     weak = np.nanmax(sigma, axis=1, initial=0.0)
-    typical = np.median(weak[seen]) if np.any(seen) else np.inf
+    known = seen & np.all(np.isfinite(sigma), axis=1)
+    typical = np.median(weak[known]) if np.any(known) else np.inf
     told = [
         (~seen, "Not observed, left out: {}."),
         (seen & ~coded, "No code, so no delay: {}."),
@@ -426,7 +436,7 @@ def _warnings(source: Source, found: Findings) -> Iterator[str]:
             "A free clock at each epoch contains the delay, which is not told: {}.",
         ),
         (
-            normals.num_arcs.sum(axis=1) == 1,
+            known & normals.single_pass,
             "One pass only, which barely separates offset and ambiguity; look at the sigma: {}.",
         ),
         (
@@ -437,6 +447,15 @@ def _warnings(source: Source, found: Findings) -> Iterator[str]:
     for mask, sentence in told:
         if np.any(mask):
             yield sentence.format(", ".join(names[mask].tolist()))
+    if solution.undetermined:
+        yield with_names(
+            "Left out, all their results are missing; the observations do not determine: "
+            f"{', '.join(solution.undetermined)}.",
+            network,
+        )
+    if solution.is_contradicted:
+        yield contradiction(solution)
+    yield from _step_sentences(found, network)
     without = np.array(network.stations)[~np.any(normals.code_links > 0, axis=0)]
     if len(without):
         yield f"No code of LEO satellites, so no inter-system bias: {', '.join(without.tolist())}."
@@ -456,6 +475,17 @@ def _warnings(source: Source, found: Findings) -> Iterator[str]:
             "Sigmas are formal: orbit and clock errors are not in them. orbit = 'considered' gives "
             "the same estimates with honest sigmas."
         )
+
+
+def _step_sentences(found: Findings, network: Network) -> Iterator[str]:
+    """Steps of a trend that are not of everything, and a bootstrap that failed."""
+    whole = f"not determined: {', '.join(found.estimates.solution.undetermined)}."
+    for trend in found.trends:
+        for label, problem in zip(trend.label, trend.problem, strict=False):
+            if problem and problem != whole:
+                yield with_names(f"Step {label!r} of a trend: {problem}", network)
+    if found.bootstrap_problem:
+        yield with_names(f"No sigma by days redrawn: {found.bootstrap_problem}", network)
 
 
 def _failure_sentences(source: Source, found: Findings) -> Iterator[str]:

@@ -57,7 +57,7 @@ from leopnt.studies.calibration_estimates import (
     estimates_of,
     trend_of,
 )
-from leopnt.studies.calibration_network import Source, source_of
+from leopnt.studies.calibration_network import Source, source_of, with_names
 from leopnt.studies.calibration_result import (
     ALL_STATIONS,
     Findings,
@@ -288,13 +288,13 @@ class _Run:
         whole = estimates_of(normals, self.datum, model)
         trends = self._trend(whole, by_days, blocks), self._trend(whole, by_stations)
         output = self.study.settings.output
-        bootstrap = bootstrap_sigmas(blocks, self.datum, model, output.bootstrap_draws, 0)
+        bootstrap, why = bootstrap_sigmas(blocks, self.datum, model, output.bootstrap_draws, 0)
         self._drop_sums()
         del blocks  # the one that it holds
         reviews, more, delays = self._reviews(whole, keys)
         return Findings(
             tuple(self.units), normals, whole, trends, bootstrap, self.counts,
-            reviews, failures, more, delays,
+            reviews, failures, more, delays, why,
         )  # fmt: skip
 
     def _file(self, key: Key) -> Path:
@@ -444,18 +444,6 @@ class _Run:
         except KeyboardInterrupt:
             raise Interrupted(self.done, self.total) from None
         return failures
-
-
-def with_names(message: str, network: Network) -> str:
-    """Numbers of satellites and stations in a message replaced by their names."""
-    for what, names in (("satellite", network.satellites), ("station", network.stations)):
-
-        def name(found: re.Match[str], names: tuple[str, ...] = names) -> str:
-            number = int(found[2])
-            return f"{found[1]} {names[number]}" if number < len(names) else found[0]
-
-        message = re.sub(rf"\b({what}) (\d+)\b", name, message)
-    return message
 
 
 def _reason(error: BaseException) -> str:

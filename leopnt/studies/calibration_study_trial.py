@@ -14,6 +14,7 @@ from jaxtyping import Float
 
 from leopnt.methods.calibration import (
     CORRELATED,
+    FREE_LEVEL_SIGMA_M,
     Calibration,
     CalibrationSettings,
     DelayLinks,
@@ -294,8 +295,8 @@ def _series(
             links = joined_links(of_sat)
             if not len(links.t_s):
                 continue
-            level = float(found.delay_m[sat]), float(found.delay_sigma_m[sat])
-            got = smooth_delays(links, model, *level)
+            level = float(found.delay_m[sat])  # of the same code: its sigma is not used again
+            got = smooth_delays(links, model, level, FREE_LEVEL_SIGMA_M)
             clock = true_clock_errors(plan.scene, plan.errors, seed, day, sat)
             epoch = np.round((got.t_s - day * DAY_S) / plan.scene.sampling_s).astype(int)
             miss.append(got.delay_m - true_delay[sat] - plan.swing.at(got.t_s))

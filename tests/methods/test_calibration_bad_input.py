@@ -141,10 +141,7 @@ def test_one_epoch_tells_nothing_and_two_tell_it_by_their_sigma(days):
     def short(last):
         return [cases.cut(day, 8, last, np.arange(5), np.arange(7)) for day in days[:2]]
 
-    with (
-        pytest.warns(LeopntWarning, match="satellites not observed"),
-        pytest.raises(LeopntError, match=r"singular at .*offset"),
-    ):
+    with pytest.raises(LeopntError, match=r"singular at .*offset.*determine no satellite"):
         solved(short(9))
     with (
         pytest.warns(LeopntWarning, match="satellites not observed"),

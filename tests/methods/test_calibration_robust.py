@@ -110,6 +110,7 @@ def test_factors_fall_as_the_scheme_says_and_belong_to_its_loss(evidence):
     )
 
 
+@pytest.mark.filterwarnings(r"ignore:s0\^2 = :leopnt.errors.LeopntWarning")
 @pytest.mark.parametrize("loss", [IggThree(), Huber()], ids=["IGG III", "Huber"])
 def test_one_percent_of_gross_errors_hardly_moves_a_robust_calibration(clean, loss, evidence):
     days, where = spoiled(clean)
@@ -172,6 +173,7 @@ def test_leverage_is_judged_by_what_the_others_say(clean):
     assert not reweighted(day, moved, FLAT, IggThree()).day.leo.has_phase[weak]
 
 
+@pytest.mark.filterwarnings(r"ignore:s0\^2 = :leopnt.errors.LeopntWarning")
 def test_variances_of_code_and_phase_are_found_again(evidence):
     noise = replace(STEADY, code_m=0.45, phase_m=0.005)
     days = simulated(noise, 5)

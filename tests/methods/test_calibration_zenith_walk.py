@@ -59,6 +59,7 @@ def without_epochs(day, first, last):
     return replace(day, leo=links[0], reference=links[1])
 
 
+@pytest.mark.filterwarnings("ignore:satellites with one pass only:leopnt.errors.LeopntWarning")
 @pytest.mark.parametrize("silent", [(0, 0), (14, 43)], ids=["whole", "gap over two nodes"])
 def test_a_walk_is_that_of_one_dense_least_squares(silent, evidence):
     days, _, _ = cases.small_days(BASELINE_ERRORS)

@@ -56,6 +56,7 @@ from leopnt.methods.calibration.delay_models import (
     WhiteDelay,
 )
 from leopnt.methods.calibration.delays import (
+    FREE_LEVEL_SIGMA_M,
     DelayLinks,
     DelaySeries,
     ForwardBackward,
@@ -190,6 +191,7 @@ from leopnt.methods.calibration.slip_detection import (
 )
 from leopnt.methods.calibration.solution import (
     Calibration,
+    contradiction,
     in_datum,
     solve_calibration,
     truth_in_datum,
@@ -223,6 +225,7 @@ __all__ = [
     "CONSTELLATIONS",
     "CORRELATED",
     "ERROR_SCHEMES",
+    "FREE_LEVEL_SIGMA_M",
     "GALILEO_SIGNALS",
     "GALILEO_X_SIGNALS",
     "GPS_SIGNALS",
@@ -330,6 +333,7 @@ __all__ = [
     "circular_orbits",
     "code_components",
     "consider_orbits",
+    "contradiction",
     "delay_links",
     "draw_truth",
     "estimate_station_day",

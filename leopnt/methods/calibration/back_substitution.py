@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -20,6 +21,7 @@ from leopnt.methods.calibration.assembly import (
 from leopnt.methods.calibration.settings import CalibrationSettings
 from leopnt.methods.calibration.solution import Calibration
 from leopnt.methods.calibration.station_day import StationDay
+from leopnt.methods.calibration.undetermined import owner_of
 
 
 class LinkResiduals(NamedTuple):
@@ -138,7 +140,7 @@ def recovered_of(day: StationDay, of: Calibration, settings: CalibrationSettings
     Raises:
         LeopntError: a satellite of this day that the calibration has no estimate of.
     """
-    found = assemble(day, of.layout, settings)
+    found = assemble(determined_part(day, of), of.layout, settings)
     kept = found.unknowns.global_place
     known = of.estimate[kept]
     if not np.all(np.isfinite(known)):
@@ -153,6 +155,15 @@ def recovered_of(day: StationDay, of: Calibration, settings: CalibrationSettings
 
     part = eliminate_last(found.matrix, found.vector, found.square, len(kept), name_of)
     return found, part, np.concatenate([known, part.recovered(known)])
+
+
+def determined_part(day: StationDay, of: Calibration) -> StationDay:
+    """The station-day without observations of what a calibration left out; links stay in place."""
+    code, phase = day.leo.has_code, day.leo.has_phase
+    for sat, station in (owner_of(of.layout, place) for place in of.left_out):
+        away = (day.leo.satellite == sat) if station is None else np.zeros(len(code), bool)
+        code, phase = code & ~away & (day.station != station), phase & ~away
+    return replace(day, leo=day.leo._replace(has_code=code, has_phase=phase))
 
 
 def residual_statistics(residuals: list[LinkResiduals]) -> ResidualStatistics:

@@ -40,6 +40,6 @@ def block_bootstrap(
     draws = []
     for _ in range(num_draws):
         chosen = np.sort(rng.integers(0, len(blocks), len(blocks)))
-        total = stacked(blocks[i] for i in chosen)
+        total = stacked(blocks[i].as_drawn() for i in chosen)
         draws.append(solve_calibration(total, datum).estimate)
     return np.std(np.array(draws), axis=0, ddof=1)

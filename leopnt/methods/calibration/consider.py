@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from jaxtyping import Float
 
@@ -21,24 +23,17 @@ def offsets_only(normals: ReducedNormals) -> ReducedNormals:
     kept, _ = _split(normals.layout)
     layout = normals.layout
     own = _own_columns(layout)
-    return ReducedNormals(
-        Layout(
+    return replace(
+        normals,
+        layout=Layout(
             layout.num_satellites,
             layout.num_stations,
             tuple(layout.column_names[k] for k in own),
             tuple(layout.prior_sigma_m[k] for k in own if layout.prior_sigma_m),
             has_delays=layout.has_delays,
         ),
-        normals.matrix[np.ix_(kept, kept)],
-        normals.vector[kept],
-        normals.square,
-        normals.num_observations,
-        normals.num_eliminated,
-        normals.local_defects,
-        normals.code_links,
-        normals.phase_links,
-        normals.num_arcs,
-        normals.shared_code,
+        matrix=normals.matrix[np.ix_(kept, kept)],
+        vector=normals.vector[kept],
     )
 
 

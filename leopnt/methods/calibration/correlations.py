@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from leopnt.methods.calibration.assembly import assemble, clock_pieces
-from leopnt.methods.calibration.back_substitution import estimate_station_day
+from leopnt.methods.calibration.back_substitution import determined_part, estimate_station_day
 from leopnt.methods.calibration.settings import CalibrationSettings
 from leopnt.methods.calibration.solution import Calibration
 from leopnt.methods.calibration.station_day import StationDay
@@ -24,7 +24,7 @@ def arc_correlations(
     all station-days for a table.
     """
     local = estimate_station_day(day, of, settings)
-    found = assemble(day, of.layout, settings)
+    found = assemble(determined_part(day, of), of.layout, settings)
     u, q = local.unknowns, local.covariance
     clock_row = _clock_rows(found, day.epoch_s, u.size)
     matrices = []

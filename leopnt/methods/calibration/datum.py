@@ -68,6 +68,14 @@ class IsbReference:
 
     isb_m: dict[int, float]
 
+    def __post_init__(self):
+        for station, value in self.isb_m.items():
+            if not np.isfinite(value):
+                raise LeopntError(
+                    f"isb_m = {self.isb_m!r}: station {station} has the bias {value}; expected a "
+                    "finite number of metres."
+                )
+
     def condition(self, satellites, stations):
         """One b = its value.
 

@@ -28,6 +28,8 @@ from leopnt.methods.calibration.passes import epochs_of_day, passes_of, rounded_
 from leopnt.methods.calibration.reduction import (
     ReducedNormals,
     link_counts,
+    members_of,
+    phase_spans,
     reduce_station_day,
     stacked,
 )
@@ -277,6 +279,7 @@ def _finished(front: _Front, pieces, layout: Layout, coded, num_loose: int) -> R
     receiver_clocks = sum(c.receiver_clocks for _, _, c in pieces)
     arcs = sum(n for _, n, _ in pieces)
     counts = sum(link_counts(s.day, layout, s.part.rows[0]) for s in front.stations)
+    spans = np.array([phase_spans(s.day, layout, s.part.rows[0]) for s in front.stations])
     observations = sum(s.part.num_observations for s in front.stations)
     floating = sum(s.part.unknowns.floating for s in front.stations)
     return ReducedNormals(
@@ -289,4 +292,6 @@ def _finished(front: _Front, pieces, layout: Layout, coded, num_loose: int) -> R
         floating + num_loose,
         *np.asarray(counts),
         shared_code=coded.T.astype(np.int64) @ coded.astype(np.int64),
+        span_s=np.stack([np.min(spans[..., 0], axis=0), np.max(spans[..., 1], axis=0)], axis=1),
+        members={k: v for s in front.stations for k, v in members_of(s.day).items()},
     )

@@ -51,6 +51,10 @@ class DelayModel(Protocol):
 class SharedLevel:
     """d(t) = d_0 + w(t), one prior on d_0 for all epochs, w white: the honest default.
 
+    Honest where that prior is independent of the links: a level from other days. Step 2's level
+    from the same days holds the same code, and is counted twice: in 56 simulated cases RMS errors
+    of 48 mm beside formal sigmas of 38 mm. There, take `delays.FREE_LEVEL_SIGMA_M` as its sigma.
+
     Attributes:
         sigma_m: of w.
     """

@@ -36,6 +36,11 @@ from leopnt.methods.calibration.station_day import StationDay
 from leopnt.methods.calibration.zenith_delay import mapping_factor, node_weights
 
 AMBIGUITY_VARIANCE_M2 = 1e4
+"""Of the prior about 0, which is why `delay_links` takes most of each ambiguity off."""
+
+FREE_LEVEL_SIGMA_M = 1e4
+"""Sigma of a level that says nothing: for delays of days that step 2 had its level from."""
+
 _TILE = 16
 
 
@@ -73,6 +78,10 @@ def delay_links(
 ) -> list[DelayLinks]:
     """Residual delays of a station-day for each satellite, in the order of `offset_m`.
 
+    Counters of phase start anywhere, the prior of an ambiguity is about 0: the mean phase of each
+    arc less the satellite's mean code is taken off its phases, so that only centimetres to metres
+    of ambiguity are left for every solver.
+
     Args:
         offset_m: of step 2; isb_m: of this station.
         clock_m, zenith_delay_m: of step 2 or of the reference system alone, as
@@ -98,11 +107,22 @@ def delay_links(
     code_variance = np.where(leo.has_code & told, growth * settings.code_sigma_m**2, np.inf)
     phase_variance = np.where(leo.has_phase & told, growth * settings.leo_phase_sigma_m**2, np.inf)
     known = np.where(told, known, 0.0)
+    code = leo.code_m - known - isb_m
+    mean = _means(leo.satellite, code, code_variance)[leo.satellite]
+    phase = leo.phase_m - known
+    phase = phase - _means(leo.arc, phase - mean, phase_variance)[leo.arc]
     station = np.full(len(e), day.station)
-    table = (day.epoch_s[e], station, leo.arc, leo.code_m - known - isb_m, leo.phase_m - known)
-    table = (*table, code_variance, phase_variance)
+    table = (day.epoch_s[e], station, leo.arc, code, phase, code_variance, phase_variance)
     bounds = np.searchsorted(leo.satellite, np.arange(len(offset_m) + 1))
     return [DelayLinks(*(x[a:b] for x in table)) for a, b in pairwise(bounds)]
+
+
+def _means(group, values, variance) -> Float[np.ndarray, " group"]:
+    """Mean of each group; 0 where all is missing."""
+    weight = 1.0 / variance
+    total = np.bincount(group, weight)
+    moment = np.bincount(group, np.where(weight > 0.0, weight * values, 0.0))
+    return np.where(total > 0.0, moment / np.where(total > 0.0, total, 1.0), 0.0)
 
 
 def joined_links(parts: Sequence[DelayLinks]) -> DelayLinks:
@@ -124,7 +144,8 @@ def smooth_delays(
     """Delays of one satellite by one bordered tridiagonal solution.
 
     Args:
-        level_m, level_sigma_m: of step 2.
+        level_m, level_sigma_m: of step 2. Where these links were part of step 2 the level holds
+            their code already: give `FREE_LEVEL_SIGMA_M`, or it counts twice.
 
     Raises:
         LeopntError: no link, or a level that is not finite.
@@ -189,6 +210,7 @@ def filter_delays(
     States: those of the model and one ambiguity per station, which starts anew at each arc.
 
     Args:
+        level_m, level_sigma_m: as for `smooth_delays`.
         smoother: default `ForwardBackward()`.
     """
     stations = np.unique(np.concatenate([one.station for one in links]))

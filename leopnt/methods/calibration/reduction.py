@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from leopnt.errors import LeopntError
 from leopnt.inference.blas_threads import one_blas_thread
@@ -17,6 +17,9 @@ from leopnt.methods.calibration.assembly import Rows, assemble
 from leopnt.methods.calibration.layout import Layout
 from leopnt.methods.calibration.settings import CalibrationSettings
 from leopnt.methods.calibration.station_day import StationDay
+
+_PASS_S = 2700.0
+_NO_SUMS = ("layout", "span_s", "members")
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,9 @@ class ReducedNormals:
         num_arcs: LEO arcs that count.
         shared_code: in how many passes of a satellite both of two stations have its code; counted
             by `reduce_day` with a free clock per epoch only.
+        span_s: first and last epoch of each LEO satellite's phases over all stations.
+        members: satellites of each (station, day) that is in the sums, as bits of an integer;
+            nothing is added twice. Empty in files of before and in draws of a bootstrap.
     """
 
     layout: Layout
@@ -45,11 +51,25 @@ class ReducedNormals:
     phase_links: Int[np.ndarray, "sat station"]
     num_arcs: Int[np.ndarray, "sat station"]
     shared_code: Int[np.ndarray, "station station"] | None = None
+    span_s: Float[np.ndarray, "sat 2"] | None = None
+    members: Mapping[tuple[int, int], int] = field(default_factory=dict)
 
     def __post_init__(self):
         if self.shared_code is None:
             count = self.layout.num_stations
             object.__setattr__(self, "shared_code", np.zeros((count, count), np.int64))
+        if self.span_s is None:
+            never = np.tile([np.inf, -np.inf], (self.layout.num_satellites, 1))
+            object.__setattr__(self, "span_s", never)
+
+    @property
+    def single_pass(self) -> Bool[np.ndarray, " sat"]:
+        """Satellites whose phases are of one pass, however many stations saw it.
+
+        A pass is over in half an hour, the next comes one revolution later: 1.5 h or more.
+        """
+        length = np.diff(np.asarray(self.span_s), axis=1)[:, 0]
+        return (self.num_arcs.sum(axis=1) == 1) | ((length >= 0.0) & (length < _PASS_S))
 
     def __add__(self, other: ReducedNormals) -> ReducedNormals:
         if self.layout != other.layout:
@@ -57,8 +77,25 @@ class ReducedNormals:
                 f"normal equations of different layouts do not add: {self.layout} and "
                 f"{other.layout}."
             )
-        names = [name for name in vars(self) if name != "layout"]
-        return replace(self, **{n: getattr(self, n) + getattr(other, n) for n in names})
+        one, two = np.asarray(self.span_s), np.asarray(other.span_s)
+        span = np.stack([np.minimum(one[:, 0], two[:, 0]), np.maximum(one[:, 1], two[:, 1])], 1)
+        sums = {n: getattr(self, n) + getattr(other, n) for n in vars(self) if n not in _NO_SUMS}
+        return replace(self, **sums, span_s=span, members=_joined(self.members, other.members))
+
+    def as_drawn(self) -> ReducedNormals:
+        """The same sums without `members`, which a draw with repetition may add several times."""
+        return replace(self, members={})
+
+
+def _joined(one: Mapping, two: Mapping) -> dict[tuple[int, int], int]:
+    for key in one.keys() & two.keys():
+        if one[key] & two[key]:
+            twice = [i for i in range((one[key] & two[key]).bit_length()) if one[key] >> i & 1]
+            raise LeopntError(
+                f"normals hold station {key[0]}, day {key[1]} twice, with satellite {twice[0]} in "
+                "both; expected each station-day once, or `as_drawn()` of what is to be repeated."
+            )
+    return {**one, **two} | {k: one[k] | two[k] for k in one.keys() & two.keys()}
 
 
 @one_blas_thread()
@@ -93,7 +130,24 @@ def reduce_station_day(
         clocks + unknowns.size - kept,
         unknowns.floating,
         *link_counts(day, layout, found.rows[0]),
+        span_s=phase_spans(day, layout, found.rows[0]),
+        members=members_of(day),
     )
+
+
+def members_of(day: StationDay) -> dict[tuple[int, int], int]:
+    """A station-day and its LEO satellites, as `ReducedNormals.members`."""
+    return {(day.station, day.day): sum(1 << s for s in np.unique(day.leo.satellite).tolist())}
+
+
+def phase_spans(day: StationDay, layout: Layout, leo: Rows) -> Float[np.ndarray, "sat 2"]:
+    """First and last epoch of the phases of each LEO satellite that count [s]."""
+    span = np.tile([np.inf, -np.inf], (layout.num_satellites, 1))
+    told = leo.phase_weight > 0
+    sat, t_s = day.leo.satellite[told], day.epoch_s[day.leo.epoch[told]]
+    np.minimum.at(span[:, 0], sat, t_s)
+    np.maximum.at(span[:, 1], sat, t_s)
+    return span
 
 
 def link_counts(day: StationDay, layout: Layout, leo: Rows) -> Int[np.ndarray, "3 sat station"]:
@@ -112,7 +166,7 @@ def stacked(normals: Iterable[ReducedNormals]) -> ReducedNormals:
     """Sum of the normal equations of many station-days, in their order.
 
     Raises:
-        LeopntError: none at all, or of different layouts.
+        LeopntError: none at all, of different layouts, or a station-day twice.
     """
     total = None
     for one in normals:
@@ -125,7 +179,10 @@ def stacked(normals: Iterable[ReducedNormals]) -> ReducedNormals:
 def save_normals(path: str | Path, normals: ReducedNormals) -> None:
     """Write to an .npz file, whole or not at all."""
     path = Path(path)
-    held = {n: v for n, v in vars(normals).items() if n != "layout"}
+    held = {n: v for n, v in vars(normals).items() if n not in ("layout", "members")}
+    bits = [
+        (*k, s) for k, v in normals.members.items() for s in range(v.bit_length()) if v >> s & 1
+    ]
     layout = normals.layout
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     with part.open("wb") as file:
@@ -136,6 +193,7 @@ def save_normals(path: str | Path, normals: ReducedNormals) -> None:
             column_names=np.array(layout.column_names),
             prior_sigma_m=np.array(layout.prior_sigma_m),
             has_delays=layout.has_delays,
+            members=np.array(bits, np.int64).reshape(-1, 3),
             **held,
         )
     part.replace(path)
@@ -157,8 +215,11 @@ def load_normals(path: str | Path) -> ReducedNormals:
             tuple(float(x) for x in found.pop("prior_sigma_m")),
             bool(found.pop("has_delays", True)),
         )
+        members: dict[tuple[int, int], int] = {}
+        for station, day, sat in found.pop("members", np.zeros((0, 3), int)).tolist():
+            members[station, day] = members.get((station, day), 0) | 1 << sat
         numbers = {n: found[n].item() for n in found if found[n].ndim == 0}
-        return ReducedNormals(layout=layout, **(found | numbers))
+        return ReducedNormals(layout=layout, members=members, **(found | numbers))
     except FileNotFoundError:
         raise
     except Exception as error:

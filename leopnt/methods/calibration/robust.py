@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -11,13 +12,14 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from leopnt.errors import LeopntError
+from leopnt.errors import LeopntError, LeopntWarning
 from leopnt.inference.losses import AbstractLoss, Huber
 from leopnt.methods.calibration.assembly import gathered
 from leopnt.methods.calibration.back_substitution import values_of_station_day
 from leopnt.methods.calibration.datum import Datum
 from leopnt.methods.calibration.layout import Layout
 from leopnt.methods.calibration.pipeline import Load, reduce_all
+from leopnt.methods.calibration.reduction import ReducedNormals
 from leopnt.methods.calibration.redundancy import redundancy_numbers
 from leopnt.methods.calibration.settings import CalibrationSettings
 from leopnt.methods.calibration.solution import Calibration, solve_calibration
@@ -170,15 +172,22 @@ def robust_calibration(
     if max_rounds < 1:
         raise LeopntError(f"max_rounds = {max_rounds}: expected 1 or more.")
     chosen, jobs = loss or IggThree(), list(loads)
-    found = solve_calibration(reduce_all(jobs, layout, settings, threads=threads), datum)
+    found = _solved(reduce_all(jobs, layout, settings, threads=threads), datum)
     number, settled, counts = 0, False, []
     while not settled and number < max_rounds:
         counts, before, number = [], found, number + 1
         again = [_Weighed(load, found, settings, chosen, counts) for load in jobs]
-        found = solve_calibration(reduce_all(again, layout, settings, threads=threads), datum)
+        found = _solved(reduce_all(again, layout, settings, threads=threads), datum)
         settled = _moved(before, found) < _SETTLED
     sums = [sum(part) for part in zip(*counts, strict=True)]
     return RobustCalibration(found, number, settled, *sums)
+
+
+def _solved(normals: ReducedNormals, datum: Datum | None) -> Calibration:
+    """Without the warning of large residuals, which are what the weights are for."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"s0\^2 = ", LeopntWarning)
+        return solve_calibration(normals, datum)
 
 
 class _Weighed(NamedTuple):
