@@ -22,6 +22,9 @@ from leopnt.studies.variants import with_variant
 NAMES = [one.name for one in catalog() if one.method == "calibration"]
 CONSIDERED = '[estimate]\norbit = "considered"\n'
 
+# Errors of products are simulated that the sigmas do not know of.
+pytestmark = pytest.mark.filterwarnings(r"ignore:s0\^2 = :leopnt.errors.LeopntWarning")
+
 
 def settings_of(folder, text):
     return load_text(folder, CALIBRATION + text).points[0].settings
