@@ -162,6 +162,7 @@ WORTH = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:s0.2 = :leopnt.errors.LeopntWarning")  # rightly
 @pytest.mark.parametrize("name", WORTH)
 def test_leaving_out_one_correction_shifts_the_solution_by_the_published_amount(
     name, quiet, evidence
