@@ -224,7 +224,7 @@ def test_dop_of_random_skies_is_that_of_geometry(evidence):
     expected = jax.vmap(dop_pseudorange)(az, el, np.ones((50, 9), bool))
     found = dop_of_sums(jnp.stack([sums_of_directions(one) for one in unit]))
     evidence(
-        "methods.coverage",
+        "methods.coverage.bound",
         "DOP of random skies, relative",
         "leopnt.geometry.dop, orthogonalized columns",
         "own",
@@ -322,9 +322,9 @@ def test_bounds_of_users_are_those_of_the_generic_engine(engine, evidence):
         for cell in (0, 85, 120):
             expected = fisher_bounds(chunk, cell, sigmas, free)
             worst = max(worst, np.max(np.abs(values[6:, cell] - expected) / (expected + 1e-300)))
-    name = "methods.coverage.knowledge" if isinstance(engine, TiledEngine) else "methods.coverage"
+    part = "knowledge" if isinstance(engine, TiledEngine) else "engine"
     evidence(
-        name,
+        f"methods.coverage.{part}",
         "CRB of position, clock, velocity and drift, pseudorange and rate, relative",
         "leopnt.inference.fisher, automatic differentiation",
         "own",

@@ -511,7 +511,7 @@ def test_clock_errors_are_those_in_the_simulated_observations(tmp_path, evidence
 NO_CLOCK = "[simulation.errors]\nclock_m = 0.0\nclock_white_m = 0.0"
 
 
-def test_jobs_are_ordered_by_day_and_travel_by_pickle(tmp_path):
+def test_jobs_are_ordered_by_day_and_travel_by_pickle(tmp_path, evidence):
     import pickle
 
     source = source_of(load_calibration(written(tmp_path)))
@@ -519,7 +519,28 @@ def test_jobs_are_ordered_by_day_and_travel_by_pickle(tmp_path):
     assert keys == [(0, 0), (0, 1), (1, 0), (1, 1)]
     assert source.network.stations == ("SHAO", "HKSL")
     again = pickle.loads(pickle.dumps(source.network.jobs[2]))
-    np.testing.assert_array_equal(again.load().leo.code_m, source.network.jobs[2].load().leo.code_m)
+    here, there = source.network.jobs[2].load().leo, again.load().leo
+    evidence(
+        "methods.calibration.network",
+        "codes and phases of a job that was sent elsewhere, largest difference",
+        "the job that stayed",
+        "invariance",
+        achieved=max(
+            np.max(np.abs(there.code_m - here.code_m)), np.max(np.abs(there.phase_m - here.phase_m))
+        ),
+        tolerance=0.0,
+        unit="m",
+    )
+
+
+def test_networks_that_cannot_be_are_refused(tmp_path):
+    network = source_of(load_calibration(written(tmp_path))).network
+    with pytest.raises(LeopntError, match="stations is empty; expected one or more"):
+        replace(network, stations=())
+    with pytest.raises(LeopntError, match="jobs holds station SHAO, day 0 twice"):
+        replace(network, jobs=(network.jobs[0], network.jobs[0]))
+    with pytest.raises(LeopntError, match="jobs holds station 2, day 0; expected stations 0 to 1"):
+        replace(network, jobs=(replace(network.jobs[0], station=2),))
 
 
 # The second look
