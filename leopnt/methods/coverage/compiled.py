@@ -165,6 +165,25 @@ def _add_motion(cell, weight, e, n, u, a_e, a_n, a_u):
     cell[47] += a_u * wu
 
 
+@_jit
+@no_type_check
+def _add_rates(cell, count, weight, vel, turn, sight):
+    """Terms of range rates: `turn` to local axes at the cell, `sight` with 1 / range."""
+    cos_lat, sin_lat, cos_lon, sin_lon = turn
+    e, n, u, inverse = sight
+    v_out = vel[0] * cos_lon + vel[1] * sin_lon
+    v_e = vel[1] * cos_lon - vel[0] * sin_lon
+    v_u = cos_lat * v_out + sin_lat * vel[2]
+    v_n = cos_lat * vel[2] - sin_lat * v_out
+    along = e * v_e + n * v_n + u * v_u
+    a_e = (v_e - along * e) * inverse
+    a_n = (v_n - along * n) * inverse
+    a_u = (v_u - along * u) * inverse
+    _add_moments(cell, 20, weight, a_e, a_n, a_u)
+    if count > 30:
+        _add_motion(cell, weight, e, n, u, a_e, a_n, a_u)
+
+
 def _scatter_of(count: int):
     """A function that adds the first `count` terms of all satellites to the cells that see them.
 
@@ -211,31 +230,14 @@ def _scatter_of(count: int):
                         n *= inverse
                         u *= inverse
                         cell = sums[base + column]
-                        cell[0] += 1.0
-                        cell[1] += e
-                        cell[2] += n
-                        cell[3] += u
-                        cell[4] += e * e
-                        cell[5] += e * n
-                        cell[6] += e * u
-                        cell[7] += n * n
-                        cell[8] += n * u
-                        cell[9] += u * u
+                        _add_moments(cell, 0, 1.0, e, n, u)
                         if count > 10:
                             _add_moments(cell, 10, range_weight[sat], e, n, u)
                         if count > 20:
-                            weight = rate_weight[sat]
-                            v_out = vel[sat, 0] * cos_lon + vel[sat, 1] * sin_lon
-                            v_e = vel[sat, 1] * cos_lon - vel[sat, 0] * sin_lon
-                            v_u = cos_lat * v_out + sin_lat * vel[sat, 2]
-                            v_n = cos_lat * vel[sat, 2] - sin_lat * v_out
-                            along = e * v_e + n * v_n + u * v_u
-                            a_e = (v_e - along * e) * inverse
-                            a_n = (v_n - along * n) * inverse
-                            a_u = (v_u - along * u) * inverse
-                            _add_moments(cell, 20, weight, a_e, a_n, a_u)
-                            if count > 30:
-                                _add_motion(cell, weight, e, n, u, a_e, a_n, a_u)
+                            v = vel[sat, 0], vel[sat, 1], vel[sat, 2]
+                            turn = cos_lat, sin_lat, cos_lon, sin_lon
+                            sight = e, n, u, inverse
+                            _add_rates(cell, count, rate_weight[sat], v, turn, sight)
                         done += 1
                         column += step
                         if column == num_columns:
