@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import abc
+from collections.abc import Mapping
+from typing import ClassVar
+
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from leopnt.inference.status import Status
-from leopnt.studies.method import AbstractStatistics, Column
+from leopnt.studies.method import AbstractStatistics, Column, Quantity
 
 QUANTILES = np.arange(1, 100) / 100.0
 NOT_FINITE = "the result is not finite"
@@ -31,6 +35,54 @@ def nees_of(error: Float[Array, "3"], covariance: Float[Array, "3 3"]) -> Float[
 def scalar(value: float | np.generic, units: str, long_name: str) -> Column:
     """A column with one value per point."""
     return Column((), np.asarray(value), units, long_name)
+
+
+class ScalarStatistics(AbstractStatistics):
+    """Scalars of the good trials of one point: status 0 and finite. Others are counted.
+
+    Attributes:
+        not_solved: what the column of that name says.
+    """
+
+    not_solved: ClassVar[str] = "trials without a result"
+
+    def __init__(self, quantities: Mapping[str, Quantity], num_trials: int):
+        """`quantities`: scalars that the trials have, by name."""
+        self.quantities, self.num_trials = quantities, num_trials
+        self.count = np.zeros(len(status_sentences()), int)
+        self.values: dict[str, list[np.ndarray]] = {name: [] for name in quantities}
+
+    @abc.abstractmethod
+    def columns_of(
+        self, name: str, quantity: Quantity, values: Float[np.ndarray, " trial"]
+    ) -> dict[str, Column]:
+        """Columns of one quantity over the good trials, of which there may be none."""
+
+    def add(self, index: Int[np.ndarray, " trial"], trials: Mapping[str, np.ndarray]) -> None:
+        """Add trials with "status" and the quantities."""
+        finite = np.all([np.isfinite(trials[name]) for name in self.quantities], axis=0)
+        solved = trials["status"] == 0
+        lost = solved & ~finite
+        self.count += np.bincount(trials["status"][~lost], minlength=len(self.count))
+        self.count[-1] += np.sum(lost)
+        for name, parts in self.values.items():
+            parts.append(np.asarray(trials[name][solved & finite], float))
+
+    def columns(self) -> dict[str, Column]:
+        """All columns of the point, without the point dimension."""
+        solved, run = self.count[0], self.count.sum()
+        found = {
+            "trials": scalar(self.num_trials, "1", "trials of the point"),
+            "solved": scalar(solved, "1", "trials with a result"),
+            "not_solved": scalar(run - solved, "1", self.not_solved),
+            "missing": scalar(self.num_trials - run, "1", "trials that were not run"),
+            "not_finite": scalar(self.count[-1], "1", "trials whose result is not finite"),
+            "count": Column(("status",), self.count, "1", "trials that ended with this status"),
+        }
+        for name, quantity in self.quantities.items():
+            values = np.concatenate([np.zeros(0), *self.values[name]])
+            found |= self.columns_of(name, quantity, values)
+        return found
 
 
 class PositionStatistics(AbstractStatistics):
