@@ -30,6 +30,7 @@ from leopnt.methods.calibration.file_inputs import FileInputs, midnight_before
 from leopnt.methods.calibration.file_observations import RawLinks, raw_links
 from leopnt.methods.calibration.link_path import Correction, LinkPath, Satellites, link_path
 from leopnt.methods.calibration.network import Network, StationDayJob
+from leopnt.methods.calibration.place_offset import check_coordinates, place_offset
 from leopnt.methods.calibration.products import read_satellites
 from leopnt.methods.calibration.quality import leo_slips_of, slips_of, with_slips
 from leopnt.methods.calibration.signals import SignalPair
@@ -143,7 +144,8 @@ def load_station_day(inputs: FileInputs, file: StationFile, station: int) -> Sta
 
     Raises:
         LeopntError: malformed files, no code of the reference system, coordinates more than 1 km
-            off the header's, residuals beyond `largest_residual_m`.
+            off the header's, residuals beyond `largest_residual_m`, or coordinates that code says
+            are off by more than `largest_offset_m`.
     """
     observed = read_station_file(inputs, file)
     reference = observed_minus_computed(inputs, observed, inputs.reference, observed.reference)
@@ -249,17 +251,18 @@ def code_clock_s(
     """Receiver clock minus system time [s] by the median of the reference code at each epoch.
 
     Raises:
-        LeopntError: no code at all, or residuals beyond `largest_residual_m`.
+        LeopntError: no code at all, residuals beyond `largest_residual_m`, or coordinates off by
+            more than `largest_offset_m`.
     """
     satellites, links = reference
     corrections = inputs.model.without(WindUp).reference  # code has none
     code, _ = links.ionosphere_free_m()
-    late, off = np.zeros(len(epoch_s)), np.full(len(code), np.nan)
+    late, off, unit = np.zeros(len(epoch_s)), np.full(len(code), np.nan), np.zeros((len(code), 3))
     for _ in range(_CLOCK_STEPS):
         path = _path(
             satellites, station, place_ecef_m, links, epoch_s, np.nan_to_num(late), corrections
         )  # fmt: skip
-        seen = path.elevation_rad >= inputs.mask_rad
+        seen, unit = path.elevation_rad >= inputs.mask_rad, path.local_unit
         off = np.where(seen, code - path.code_prediction_m(), np.nan)
         late = medians(links.epoch, off, len(epoch_s)) / SPEED_OF_LIGHT_MPS
     if np.all(np.isnan(late)):
@@ -276,6 +279,8 @@ def code_clock_s(
             f"{typical:.4g} m in the median; expected below {inputs.largest_residual_m:g} m. Is "
             "the time scale, the day or frame of the products, or the station wrong?"
         )
+    place = place_offset(off, unit, links.epoch)
+    check_coordinates(place, inputs.largest_offset_m, source, station, inputs.reference.name)
     return late
 
 
