@@ -14,6 +14,7 @@ from leopnt.io.pattern_mat import read_pattern_mat
 from leopnt.io.patterns import AnglePattern, CosinePattern
 from leopnt.io.rinex_obs import RinexEvent, RinexObs, SystemObs, parse_rinex_obs, read_rinex_obs
 from leopnt.io.rinex_obs_header import PhaseShift, RinexObsHeader
+from leopnt.io.rinex_obs_splice import splice_rinex_obs
 from leopnt.io.rinex_obs_writer import write_rinex_obs
 from leopnt.io.sinex import Sinex, SinexEccentricity, SinexEquipment, SinexSite, read_sinex
 from leopnt.io.sp3 import Sp3, read_sp3
@@ -62,6 +63,7 @@ __all__ = [
     "read_tle",
     "scan_omm",
     "scan_tle",
+    "splice_rinex_obs",
     "write_antex",
     "write_clk",
     "write_rinex_obs",

@@ -288,10 +288,31 @@ def test_stations_are_checked(beidou, tmp_path):
     with pytest.raises(LeopntError, match=r"POSITION XYZ is 8.7 km off .* wrong station"):
         load(replace(inputs, station_pos_ecef_m=far))
     twice = (*inputs.observations, *inputs.observations)
-    with pytest.raises(LeopntError, match="is of the same station BJFS and day 0"):
+    with pytest.raises(LeopntError, match=r"BJFS\S* is given twice; expected every"):
         station_days_from_files(replace(inputs, observations=twice))
     with pytest.raises(LeopntError, match="begins before start = 2021-04-29T22"):
         station_days_from_files(replace(inputs, start=START + 100_000.0))
+
+
+def test_files_of_an_hour_are_one_day(beidou, tmp_path):
+    of, files = beidou
+    head, _, body = files.observations[0].read_text().partition("END OF HEADER")
+    _, *records = body.split("\n>")
+    paths = tuple(tmp_path / name for name in ("late.rnx", "early.rnx"))
+    half = len(records) // 2
+    for path, some in zip(paths, (records[half:], records[:half]), strict=True):
+        lines = [line for line in head.split("\n") if "TIME OF LAST OBS" not in line]
+        text = "\n".join(lines) + "END OF HEADER" + "".join("\n>" + one for one in some)
+        path.write_text(text.rstrip("\n") + "\n")
+    whole = load(inputs_of(files, of))
+    network = station_days_from_files(replace(inputs_of(files, of), observations=paths))
+    assert len(network.jobs) == 1
+    found = network.jobs[0].load()
+    np.testing.assert_array_equal(found.epoch_s, whole.epoch_s)
+    for system in ("leo", "reference"):
+        one, two = getattr(found, system), getattr(whole, system)
+        for field in ("satellite", "epoch", "arc", "code_m", "phase_m"):
+            np.testing.assert_array_equal(getattr(one, field), getattr(two, field))
 
 
 def test_a_station_without_reference_code_is_refused(beidou, tmp_path):

@@ -24,6 +24,7 @@ from leopnt.frames.geodetic import ecef_to_geodetic, enu_basis
 from leopnt.io.packed_rinex import read_rinex_bytes
 from leopnt.io.rinex_obs import RinexObs, read_rinex_obs
 from leopnt.io.rinex_obs_header import RinexObsHeader, parse_header
+from leopnt.io.rinex_obs_splice import splice_rinex_obs
 from leopnt.io.textfile import decode
 from leopnt.methods.calibration.antenna_corrections import WindUp
 from leopnt.methods.calibration.file_inputs import FileInputs, midnight_before
@@ -52,11 +53,29 @@ _END = b"END OF HEADER"
 
 @dataclass(frozen=True)
 class StationFile:
-    """An observation file: whose, of which day."""
+    """Observations of a station: whose, of which day.
+
+    Attributes:
+        path: file.
+        station: name.
+        day: from the start.
+        more: further files of the same day, such as hourly ones.
+    """
 
     path: Path
     station: str
     day: int
+    more: tuple[Path, ...] = ()
+
+    @property
+    def source(self) -> str:
+        """What messages call it."""
+        return str(self.path) + (f" and {len(self.more)} more" if self.more else "")
+
+    def read(self) -> RinexObs:
+        """All observations of the day; see `splice_rinex_obs`."""
+        paths = (self.path, *self.more)
+        return splice_rinex_obs([read_rinex_obs(path) for path in paths], [*map(str, paths)])
 
 
 def station_days_from_files(inputs: FileInputs) -> Network:
@@ -65,8 +84,8 @@ def station_days_from_files(inputs: FileInputs) -> Network:
     Headers of the observations and the orbits of the LEO satellites are read now.
 
     Raises:
-        LeopntError: files that are not there or malformed, stations without coordinates, two files
-            of one station and day, no LEO satellite.
+        LeopntError: files that are not there or malformed, stations without coordinates, a file
+            given twice, no LEO satellite.
     """
     start, files = station_files(inputs)
     stations = tuple(dict.fromkeys(one.station for one in files))
@@ -108,12 +127,12 @@ def station_files(inputs: FileInputs) -> tuple[Epoch, tuple[StationFile, ...]]:
         day = int(np.floor(float(first.since(start)) / _DAY_S))
         if day < 0:
             raise LeopntError(f"{path}: begins before start = {start.to_iso(TimeScale.GPST)}.")
-        if (name, day) in found:
-            raise LeopntError(
-                f"{path}: {found[name, day].path} is of the same station {name} and day {day}; "
-                "expected one file for each station and day."
-            )
-        found[name, day] = StationFile(path, name, day)
+        known = found.get((name, day))
+        if known and path in (known.path, *known.more):
+            raise LeopntError(f"observations: {path} is given twice; expected every file once.")
+        found[name, day] = (
+            replace(known, more=(*known.more, path)) if known else StationFile(path, name, day)
+        )
     return start, tuple(found.values())
 
 
@@ -202,7 +221,7 @@ def read_station_file(inputs: FileInputs, file: StationFile) -> ObservedStation:
     """
     if inputs.start is None:
         raise LeopntError("start = None: expected the instant from which times count.")
-    obs, source = read_rinex_obs(file.path), str(file.path)
+    obs, source = file.read(), file.source
     place = antenna_place(obs, inputs.station_pos_ecef_m[file.station], source)
     t = obs.epoch.since(inputs.start)
     systems = []
