@@ -11,7 +11,7 @@ from leopnt.errors import LeopntError
 from leopnt.frames.geodetic import ecef_to_geodetic, enu_basis
 from leopnt.io import read_bias_sinex
 from leopnt.methods.calibration.file_inputs import FileInputs, satellite_biases, standard_model
-from leopnt.methods.calibration.from_files import StationFile, read_station_file
+from leopnt.methods.calibration.observed_stations import StationFile, read_station_file
 from leopnt.methods.calibration.path_corrections import SatelliteBiases
 from leopnt.methods.calibration.place_offset import place_offset
 from leopnt.methods.calibration.signals import GALILEO_X_SIGNALS

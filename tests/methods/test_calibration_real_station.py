@@ -14,11 +14,8 @@ from leopnt.methods.calibration.file_inputs import (
     satellite_biases,
     standard_model,
 )
-from leopnt.methods.calibration.from_files import (
-    StationFile,
-    observed_minus_computed,
-    read_station_file,
-)
+from leopnt.methods.calibration.from_files import observed_minus_computed
+from leopnt.methods.calibration.observed_stations import StationFile, read_station_file
 from leopnt.methods.calibration.path_corrections import (
     EarthRotation,
     LightTime,

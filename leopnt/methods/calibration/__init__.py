@@ -86,14 +86,10 @@ from leopnt.methods.calibration.file_simulation import (
     write_truth,
 )
 from leopnt.methods.calibration.from_files import (
-    ObservedStation,
     ReducedLinks,
-    StationFile,
     load_station_day,
     observed_minus_computed,
-    read_station_file,
     station_days_from_files,
-    station_files,
 )
 from leopnt.methods.calibration.layout import Layout, layout_of
 from leopnt.methods.calibration.leo_clocks import FreeClock, KnownClock, LeoClock, WhiteClock
@@ -113,6 +109,12 @@ from leopnt.methods.calibration.link_path import (
 )
 from leopnt.methods.calibration.measured_attitude import QuaternionAttitude
 from leopnt.methods.calibration.network import Network, StationDayJob
+from leopnt.methods.calibration.observed_stations import (
+    ObservedStation,
+    StationFile,
+    read_station_file,
+    station_files,
+)
 from leopnt.methods.calibration.orbit_errors import without_orbit_errors
 from leopnt.methods.calibration.orbit_models import KnownOrbit, OncePerRevolution, OrbitModel
 from leopnt.methods.calibration.path_corrections import (
