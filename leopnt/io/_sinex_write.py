@@ -82,7 +82,7 @@ def time_fields(epoch: Epoch, scale: TimeScale, what: str) -> list[tuple[int, in
     """Year, day of year and second of day of whole seconds.
 
     Raises:
-        LeopntError: fractions of a second; leap seconds, which the format cannot tell from midnight.
+        LeopntError: fractions of a second; leap seconds, which read as the midnight after them.
     """
     year, month, day, hour, minute, second, _ = calendar_fields(epoch, scale, 0, what).T
     if np.any(second == 60):
@@ -139,20 +139,23 @@ def number_cell(
     width: int,
     what: str,
 ) -> str:
-    """The first text from which `read` gives `value` back; if none does, the one that comes closest.
+    """The first text from which `read` gives `value` back, else the one that comes closest.
 
     Args:
         value: in our unit.
         near: in the unit of the file.
         read: from the unit of the file to ours, as the reader does.
-        forms: ways to write a number, the preferred one first.
+        forms: ways to write a number; the first is that of the format, which must fit, the others
+            may have more digits.
         width, what: columns, and name of the value in errors.
 
     Raises:
-        LeopntError: not finite, or too long in every form.
+        LeopntError: not finite, or too long for the columns.
     """
     if not (math.isfinite(value) and math.isfinite(near)):
         raise LeopntError(f"{what}: {value}; expected a finite number.")
+    if len(forms[0](near)) > width:
+        raise LeopntError(f"{what}: {forms[0](near)} does not fit in {width} columns.")
     best, least = "", math.inf
     candidates = (near, math.nextafter(near, -math.inf), math.nextafter(near, math.inf))
     for form in forms:
@@ -162,8 +165,6 @@ def number_cell(
                 best, least = text, error
             if error == 0.0:
                 return f"{best:>{width}}"
-    if not best:
-        raise LeopntError(f"{what}: {value:g} does not fit in {width} columns.")
     return f"{best:>{width}}"
 
 
@@ -183,7 +184,7 @@ def exponential(width: int, digits: int) -> tuple[Form, ...]:
 
 def fixed(width: int) -> tuple[Form, ...]:
     """Four decimals, 15 digits, any other form."""
-    return "{:.4f}".format, "{:.15g}".format, *_shortest(width)
+    return "{:.4f}".format, "{:.15g}".format, *_shortest(width), exponential(width, 1)[1]
 
 
 def _fortran(value: float, digits: int, exponent_digits: int) -> str:

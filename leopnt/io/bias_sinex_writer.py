@@ -68,8 +68,8 @@ def _check(biases: BiasSinex) -> None:
     _check_lengths(biases)
     if biases.time_scale not in _TIME_SYSTEMS:
         raise LeopntError(
-            f"{_NAME}: time_scale {biases.time_scale.value} has no name in Bias-SINEX; expected one "
-            f"of {', '.join(scale.value for scale in _TIME_SYSTEMS)}."
+            f"{_NAME}: time_scale {biases.time_scale.value} has no name in Bias-SINEX; expected "
+            f"one of {', '.join(scale.value for scale in _TIME_SYSTEMS)}."
         )
     for row in range(len(biases.kind)):
         _check_names(biases, row)
@@ -107,8 +107,8 @@ def _check_names(biases: BiasSinex, row: int) -> None:
         raise LeopntError(f"{start}: kind {kind!r}; expected one of {', '.join(KINDS)}.")
     if satellite and not _SATELLITE.fullmatch(satellite):
         raise LeopntError(
-            f"{start}: satellite {satellite!r}; expected a letter and two digits as 'G01', a letter "
-            "for all of a system, or ''."
+            f"{start}: satellite {satellite!r}; expected a letter and two digits as 'G01', a "
+            "letter for all of a system, or ''."
         )
     if not (satellite or station):
         raise LeopntError(f"{start}: satellite '' and station ''; expected one of them.")

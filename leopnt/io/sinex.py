@@ -204,7 +204,7 @@ def read_sinex(path: str | Path) -> Sinex:
 
 
 def _estimates(path: str | Path, rows: list[Row]):
-    """Stations, constraints, reference epochs, (station, 4, 3): position, sigma, velocity, sigma."""
+    """Stations, constraints, epochs, and (station, 4, 3): position, sigma, velocity, sigma."""
     at: dict[tuple[str, str, str], int] = {}
     constraint: list[str] = []
     times: list[tuple[int, int]] = []

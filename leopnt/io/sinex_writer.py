@@ -41,10 +41,10 @@ _ESTIMATE, _SIGMA, _ECCENTRICITY = exponential(21, 15), exponential(11, 6), fixe
 def write_sinex(path: str | Path, sinex: Sinex) -> Path:
     """Write station coordinates; what `read_sinex` gave comes back exactly.
 
-    Numbers have the 15 (estimates) and 6 digits (standard deviations) of the format, and more, up to
-    what fits in the columns, where these do not give the same number back. Nothing is made up:
-    dashes and zeros stand for what is not known, and the mandatory blocks are empty where there is
-    nothing to say. Longitude, latitude and height of a site are those of its coordinates (WGS 84).
+    Estimates have the 15 digits of the format and standard deviations its 6, and more, up to what
+    fits in the columns, where these do not give the same number back. Nothing is made up: dashes
+    and zeros stand for what is not known, and mandatory blocks are empty where there is nothing to
+    say. Longitude, latitude and height of a site are those of its coordinates (WGS 84).
 
     Args:
         path: file to write.
@@ -74,6 +74,11 @@ def _check(sinex: Sinex) -> None:
         )
     _refuse_twice("code, point, solution", keys)
     _refuse_twice("sites", [(one.code, one.point) for one in sinex.sites])
+    for code, pos_m in zip(sinex.code, sinex.pos_ecef_m, strict=True):
+        if not np.all(np.isfinite(pos_m)):
+            raise LeopntError(
+                f"{_NAME}: pos_ecef_m of {code!r} is {pos_m.tolist()}; expected finite numbers."
+            )
     _check_velocities(sinex)
     for name in ("pos_sigma_m", "vel_sigma_mps"):
         if np.any(getattr(sinex, name) < 0.0):
