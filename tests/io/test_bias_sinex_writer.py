@@ -32,7 +32,7 @@ def biases(scale=TimeScale.GPST, num=60):
     has_start, has_end = number % 4 != 3, number % 7 != 6
     start = Epoch.from_calendar(2016, 12, 31, 23, 59, 58, scale=scale) + number.astype(float)
     if scale is TimeScale.UTC:  # without the leap second
-        start = start + 2.0
+        start = start + 3.0
     far = Epoch.from_jd(2_400_000.5 + 51_544, 0.0, scale)
     days = 0.0 if scale is TimeScale.UTC else 1e6
     kinds = ("OSB", "DSB", "ISB")

@@ -80,7 +80,7 @@ def network(num=40, seed=0):
         constraint=("0", "1", "2", "")[:4] * (num // 4),
         spans=(
             SinexSpan("S000", "A", "1", start, end, None),
-            SinexSpan("S001", "", "", *[None] * 3),
+            SinexSpan("S001", "", "", None, None, None),
         ),
         references=(("DESCRIPTION", "A network"), ("OUTPUT", "")),
         comments=("one", "  another, farther to the right"),
