@@ -201,4 +201,8 @@ def _shortest(width: int) -> tuple[Form, ...]:
         texts = (f"{value:.{digits}g}" for digits in range(17, 0, -1))
         return next((text for text in texts if len(text) <= width), repr(value))
 
-    return repr, fitting
+    def bare(value: float) -> str:
+        text = repr(value)
+        return text.replace("0.", ".", 1) if text.startswith(("0.", "-0.")) else text
+
+    return repr, bare, fitting

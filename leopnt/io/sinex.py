@@ -5,6 +5,7 @@ taken as UTC; a plate moves 30 nm in the seconds by which others differ.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -108,7 +109,7 @@ class Sinex:
     """Coordinates, one row per site, point and solution, in file order.
 
     Attributes:
-        code, point, solution: "BJFS", "A", "1".
+        code, point, solution: "BJFS", "A", "1"; texts are empty where the file has dashes.
         epoch: reference epochs.
         pos_ecef_m, pos_sigma_m: estimates and standard deviations of the marker.
         vel_ecef_mps, vel_sigma_mps: velocities, NaN where not estimated; a year has 365.25 days.
@@ -265,7 +266,13 @@ def _site(row: Row) -> SinexSite:
 
 def _epoch(row: Row, first: int, last: int, what: str) -> Epoch | None:
     time = row.time(first, last, what)
-    return instants([time], TimeScale.UTC)[0] if time else None
+    return _instant(*time) if time else None
+
+
+@lru_cache(maxsize=4096)
+def _instant(mjd: int, second: int) -> Epoch:
+    """Kept, because a file repeats few times in many lines."""
+    return instants([(mjd, second)], TimeScale.UTC)[0]
 
 
 def _equipment(row: Row, firmware: str) -> SinexEquipment:

@@ -222,7 +222,7 @@ def _place(pos_ecef_m: np.ndarray, site: SinexSite) -> str:
 
     lat_rad, lon_rad, height_m = (float(x) for x in ecef_to_geodetic(pos_ecef_m))
     height = f"{height_m:7.1f}"
-    if len(height) > 7:
+    if len(height) > 7 or not np.isfinite(lat_rad + lon_rad + height_m):
         raise LeopntError(
             f"{_NAME}: pos_ecef_m of {site.code!r}: its height of {height_m:.1f} m does not fit in "
             "7 columns; expected a place on Earth."

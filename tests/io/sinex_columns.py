@@ -2,8 +2,12 @@
 
 import dataclasses
 import re
+import warnings
 
 import numpy as np
+from format_mutations import mutated
+
+from leopnt.errors import LeopntError, LeopntWarning
 
 _FIELDS = {
     "A": r".*",
@@ -51,6 +55,27 @@ def blocks(text: str) -> dict[str, list[str]]:
         else:
             assert line.startswith(("*", "%")) or not line, line
     return found
+
+
+def count_damaged_that_come_back(
+    read, write, folder, data: bytes, number: int, **tolerances
+) -> int:
+    """Damaged copies that can be read are written and read back, or refused with a sentence."""
+    rng = np.random.default_rng(7)
+    damaged, out = folder / "damaged", folder / "out"
+    count = 0
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", LeopntWarning)
+        for _ in range(number):
+            damaged.write_bytes(mutated(data, rng))
+            try:
+                found = read(damaged)
+                write(out, found)
+            except LeopntError:
+                continue
+            assert_same(found, read(out), **tolerances)
+            count += 1
+    return count
 
 
 def assert_same(one, other, **tolerances):

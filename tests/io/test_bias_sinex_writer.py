@@ -3,7 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sinex_columns import assert_same, blocks, columns
+from sinex_columns import assert_same, blocks, columns, count_damaged_that_come_back
 
 from leopnt.epochs import Epoch, TimeScale
 from leopnt.errors import LeopntError
@@ -154,6 +154,13 @@ def test_any_content_comes_back(tmp_path, scale):
     assert_same(some, again, **SOME_DIGITS)
     write_bias_sinex(tmp_path / "twice.bia", again)
     assert_same(again, read_bias_sinex(tmp_path / "twice.bia"))
+
+
+def test_damaged_files_that_can_be_read_come_back_or_are_refused(tmp_path):
+    count = count_damaged_that_come_back(
+        read_bias_sinex, write_bias_sinex, tmp_path, PIECE.read_bytes(), 60
+    )
+    assert count > 10
 
 
 @pytest.mark.parametrize("decimals", [4, 5, 9])

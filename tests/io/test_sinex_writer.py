@@ -4,7 +4,7 @@ from pathlib import Path
 import erfa
 import numpy as np
 import pytest
-from sinex_columns import assert_same, blocks, columns
+from sinex_columns import assert_same, blocks, columns, count_damaged_that_come_back
 
 from leopnt.epochs import Epoch, TimeScale
 from leopnt.errors import LeopntError
@@ -173,6 +173,14 @@ def test_any_content_comes_back(tmp_path):
     assert np.max(np.abs(again.pos_ecef_m - sinex.pos_ecef_m)) == 0.0
     write_sinex(tmp_path / "twice.snx", again)
     assert_same(again, read_sinex(tmp_path / "twice.snx"))
+
+
+def test_damaged_files_that_can_be_read_come_back_or_are_refused(tmp_path):
+    data = IGS.read_bytes()
+    count = count_damaged_that_come_back(
+        read_sinex, write_sinex, tmp_path, data, 60, pos_sigma_m=5e-6
+    )
+    assert count > 5
 
 
 def test_numbers_of_the_digits_of_the_format_come_back_to_the_last_bit(tmp_path):
