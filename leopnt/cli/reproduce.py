@@ -29,11 +29,16 @@ INDEX, SUMMARY = "index.html", "summary"
 
 
 def reproduce_all(folder: Path, size: Size, quiet: bool, **how) -> int:
-    """Run every study in a folder of its own, and write the page about all; the exit code."""
+    """Run every study in a folder of its own, and write the page about all; the exit code.
+
+    Raises:
+        LeopntError: the folder cannot be made; nothing has run then.
+    """
     from leopnt.studies import Interrupted, catalog
     from leopnt.studies.reproduction import problems, reproduction
     from leopnt.studies.seeds import beyond, seeds
 
+    session.make_folder(folder)
     results: list[Reproduced] = []
     try:
         _run(catalog(), folder, size, quiet, results, **how)
@@ -91,7 +96,6 @@ def _write(found: xr.Dataset, folder: Path) -> list[Path]:
     from leopnt.io.results import write_json, write_netcdf
     from leopnt.report.reproduction_html import write_reproduction_report
 
-    session.make_folder(folder)
     return [
         write_json(found, folder / f"{SUMMARY}.json"),
         write_netcdf(found, folder / f"{SUMMARY}.nc"),

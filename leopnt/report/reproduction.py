@@ -1,7 +1,7 @@
 """All reproduced studies in words and tables: by seed, by figure, number by number."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -15,6 +15,7 @@ from leopnt.report.study_points import with_unit
 VERDICTS = {
     "held": "held",
     "fitted": "fitted",
+    "undecided": "undecided",
     "differs": "differ",
     "not reproducible": "not reproducible",
 }
@@ -24,39 +25,67 @@ _DIGITS = {"published": 9, "tolerance": 3, "ours": 5}
 
 
 def sentences(found: xr.Dataset) -> list[str]:
-    """What came out, the most important first."""
+    """What came out, the most important first: what papers print before everything else."""
     failed = [name for name in strings(found, "study_failure", "study") if name]
-    unknown = int(np.nansum(column(found, "study_unexplained", "study")))
     count = found.sizes["study"]
     studies = f"{count} {'study' if count == 1 else 'studies'}"
-    lead = f"{studies}, {words.counted(found.sizes['number'], 'published number')}: "
-    lead += f"{counted_verdicts(strings(found, 'number_verdict', 'number'))}."
-    differing = strings(found, "number_verdict", "number").count("differs")
-    verdicts, own = strings(found, "number_verdict", "number"), own_numbers(found)
-    told = [lead]
-    if own:
-        told.append(
-            f"Of these the papers print {len(own)}: "
-            f"{counted_verdicts([verdicts[i] for i in own])}. The others are an independent "
-            "implementation's, closed forms and bounds."
-        )
-    if failed:
-        told.insert(0, f"{len(failed)} of {studies} FAILED.")
-    if differing and not unknown:
-        told.append("Every number that differs does so for a reason that its study tells.")
-    elif unknown:
-        told.append(f"DIFFERENT for no known reason: {words.counted(unknown, 'number')}.")
-    reduced = int(found.attrs.get("num_reduced", 0))
-    if reduced:
-        told.append(
-            f"Reduced size: {reduced} of {studies} ran a quarter of their trials, at least 1000, "
-            "and their tolerances are wider by three standard errors of what that changes."
-        )
-    open_ones = len(undecided(found))
-    if open_ones:
-        told.append(f"Of those held {open_ones} did so by that alone: --full decides.")
+    told = [f"{len(failed)} of {studies} FAILED."] if failed else []
+    told += _counted_by_kind(found, studies)
+    told += _on_reasons(found)
+    told += _on_size(found, studies)
     seconds = float(np.nansum(column(found, "study_seconds", "study")))
     told.append(f"It took {seconds / 60.0:.1f} min this time.")
+    return told
+
+
+def _counted_by_kind(found: xr.Dataset, studies: str) -> list[str]:
+    """Printed numbers, readings and checks, each with its verdicts; printed ones once each."""
+    verdicts = distinct_verdicts(found, range(found.sizes["number"]))
+    printed, readings, checks = (verdicts[kind] for kind in ("paper", "reading", "check"))
+    told = [
+        f"{studies}, {words.counted(len(printed), 'number')} that papers print, each counted once: "
+        f"{counted_verdicts(printed)}."
+    ]
+    if checks:
+        told.append(
+            f"Checks against theory and independent implementations, {len(checks)}: "
+            f"{counted_verdicts(checks)}."
+        )
+    if readings:
+        told.append(
+            "Readings of what papers say in words or leave open, "
+            f"{len(readings)}: {counted_verdicts(readings)}."
+        )
+    return told
+
+
+def _on_reasons(found: xr.Dataset) -> list[str]:
+    unknown = int(np.nansum(column(found, "study_unexplained", "study")))
+    if unknown:
+        return [f"DIFFERENT for no known reason: {words.counted(unknown, 'number')}."]
+    if "differs" in strings(found, "number_verdict", "number"):
+        return ["Every number that differs does so for a reason that its study tells."]
+    return []
+
+
+def _on_size(found: xr.Dataset, studies: str) -> list[str]:
+    """What the reduced size leaves open."""
+    reduced = int(found.attrs.get("num_reduced", 0))
+    if not reduced:
+        return []
+    told = [
+        f"Reduced size: {reduced} of {studies} ran a quarter of their trials, at least 1000, and "
+        "their tolerances are wider by three standard errors of what that changes."
+    ]
+    open_ones = strings(found, "number_verdict", "number").count("undecided")
+    if open_ones:
+        told.append(
+            f"Undecided: {words.counted(open_ones, 'number')}, of too few trials: the tolerance "
+            "grew by more than itself, and they hold by that alone. --full decides."
+        )
+    wider = len(held_by_widening(found))
+    if wider:
+        told.append(f"Of those held {wider} did so by a wider tolerance: --full decides.")
     return told
 
 
@@ -100,17 +129,20 @@ def numbers_of(found: xr.Dataset, studies: Sequence[str]) -> list[int]:
     return [i for i, study in enumerate(of_study) if study in wanted]
 
 
-def own_numbers(found: xr.Dataset) -> list[int]:
-    """Rows of `number` that a paper prints: those whose source begins with its key."""
-    keys = {key for key in strings(found, "shown_key", "shown") if key}
-    sources = strings(found, "number_source", "number")
-    return [
-        i for i, source in enumerate(sources) if source.startswith(tuple(f"[{k}]" for k in keys))
-    ]
+def distinct_verdicts(found: xr.Dataset, chosen: Iterable[int]) -> dict[str, list[str]]:
+    """Verdicts by kind: one for each number that a paper prints, however many rows it has."""
+    kinds = strings(found, "number_kind", "number")
+    verdicts = strings(found, "number_joint_verdict", "number")
+    counted = column(found, "number_counted", "number") > 0
+    told: dict[str, list[str]] = {kind: [] for kind in ("paper", "reading", "check")}
+    for i in chosen:
+        if counted[i]:
+            told.setdefault(kinds[i], []).append(verdicts[i])
+    return told
 
 
-def undecided(found: xr.Dataset) -> list[int]:
-    """Rows of `number` that held at reduced size by their wider tolerance alone."""
+def held_by_widening(found: xr.Dataset) -> list[int]:
+    """Rows of `number` that held at reduced size by a tolerance that is wider by less than itself."""
     names = ("ours", "published", "tolerance", "widening")
     ours, published, tolerance, widening = (
         column(found, f"number_{name}", "number") for name in names
@@ -121,35 +153,42 @@ def undecided(found: xr.Dataset) -> list[int]:
 
 
 def by_subject(found: xr.Dataset) -> Table:
-    """One row per seed and per subject beyond them: studies, figures covered, verdicts."""
+    """One row per seed and per subject beyond them: figures covered, verdicts, checks."""
     ran = set(strings(found, "study_name", "study"))
     every = [tuple(name for name in studies if name in ran) for studies in studies_of(found)]
     rows = []
-    own, verdicts = set(own_numbers(found)), strings(found, "number_verdict", "number")
     keys = strings(found, "shown_key", "shown")
     for title, members in subjects(found).items():
         studies = tuple(dict.fromkeys(name for i in members for name in every[i]))
         is_seed = bool(keys[members[0]])
         covered = f"{sum(bool(every[i]) for i in members)} of {len(members)}" if is_seed else ""
-        printed = [verdicts[i] for i in numbers_of(found, studies) if i in own]
-        counts = _counts(verdicts_of(found, studies))
-        told = counted_verdicts(printed) if is_seed else ""
-        rows.append((title, covered, str(len(studies)), *counts, told))
-    columns = ("System", "Covered", "Studies", "Numbers", *map(str.capitalize, VERDICTS),
-               "Printed in the paper")  # fmt: skip
-    note = "Covered: figures and tables that have a study, of all that the paper has."
-    numeric = (False, *[True] * (len(columns) - 2), False)
-    return Table("By system", columns, tuple(rows), numeric, note)
+        verdicts = distinct_verdicts(found, numbers_of(found, studies))
+        held = [_share_held(verdicts[kind]) for kind in ("reading", "check")]
+        rows.append((title, covered, str(len(studies)), *_counts(verdicts["paper"]), *held))
+    columns = ("System", "Covered", "Studies", "Printed", *map(str.capitalize, VERDICTS),
+               "Readings", "Checks")  # fmt: skip
+    note = (
+        "Covered: figures and tables that have a study, of all that the paper has. Printed: "
+        "numbers that the paper prints, each once, and their verdicts. Readings, checks: those "
+        "that held, of all."
+    )
+    return Table("By system", columns, tuple(rows), (False, *[True] * (len(columns) - 1)), note)
 
 
 def brief(table: Table) -> Table:
-    """The same without the last column, for a terminal."""
+    """The same without covered figures and readings, for a terminal."""
+    kept = [i for i, name in enumerate(table.columns) if name not in ("Covered", "Readings")]
     return replace(
         table,
-        columns=table.columns[:-1],
-        rows=tuple(row[:-1] for row in table.rows),
-        numeric=table.numeric[:-1],
+        columns=tuple(table.columns[i] for i in kept),
+        rows=tuple(tuple(row[i] for i in kept) for row in table.rows),
+        numeric=tuple(table.numeric[i] for i in kept),
+        note="Printed: numbers that the paper prints, each once. Checks: those that held, of all.",
     )
+
+
+def _share_held(verdicts: Sequence[str]) -> str:
+    return f"{verdicts.count('held')} of {len(verdicts)}" if verdicts else ""
 
 
 def _counts(verdicts: Sequence[str]) -> list[str]:
@@ -171,7 +210,7 @@ def numbers(found: xr.Dataset, chosen: Sequence[int], title: str) -> Table:
     """Published numbers beside ours, one per row."""
     studies = strings(found, "study_name", "study")
     of_study = column(found, "number_study", "number").astype(int)
-    names = ("quantity", "at", "units", "verdict", "reason", "source")
+    names = ("quantity", "at", "units", "verdict", "reason", "source", "kind")
     text = {name: strings(found, f"number_{name}", "number") for name in names}
     value = {name: column(found, f"number_{name}", "number") for name in _DIGITS}
     rows = tuple(
@@ -182,13 +221,14 @@ def numbers(found: xr.Dataset, chosen: Sequence[int], title: str) -> Table:
             text["at"][i],
             *(_number(value[name][i], digits) for name, digits in _DIGITS.items()),
             text["reason"][i],
+            text["kind"][i],
             text["source"][i],
         )
         for i in chosen
     )
     columns = ("Verdict", "Study", "Quantity", "At", "Published", "Tolerance", "Ours", "Reason",
-               "Source")  # fmt: skip
-    return Table(title, columns, rows, (*[False] * 4, *[True] * 3, False, False))
+               "Kind", "Source")  # fmt: skip
+    return Table(title, columns, rows, (*[False] * 4, *[True] * 3, *[False] * 3))
 
 
 def _number(value: float, digits: int) -> str:

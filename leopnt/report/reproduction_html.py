@@ -34,8 +34,10 @@ def reproduction_html(found: xr.Dataset) -> str:
         ("Numbers that differ", [_listed(found, chosen.get("differs", []), "Why they differ")]),
         ("Numbers that agree because something was fitted",
          [_listed(found, chosen.get("fitted", []), "What was fitted")]),
-        ("Numbers that held by a wider tolerance alone",
-         [_listed(found, content.undecided(found), "For a run in full to decide")]),
+        ("Numbers that are undecided: too few trials",
+         [_listed(found, chosen.get("undecided", []), "For a run in full to decide")]),
+        ("Numbers that held by a wider tolerance",
+         [_listed(found, content.held_by_widening(found), "For a run in full to confirm")]),
         ("Numbers that cannot be reproduced",
          [_listed(found, chosen.get("not reproducible", []), "Why not")]),
     ]  # fmt: skip

@@ -1,6 +1,7 @@
 """A study in words: how many trials, what became of them, how large the errors are."""
 
 import math
+from collections import Counter
 
 import numpy as np
 import xarray as xr
@@ -14,6 +15,14 @@ from leopnt.report.study_points import (
     point_phrase,
     swept_parameters,
 )
+
+_KINDS = {
+    "": ("published number", ""),
+    "paper": ("published number", ""),
+    "reading": ("reading", " of what a paper says in words"),
+    "check": ("check", " against theory or another implementation"),
+}
+"""What each kind of comparison is called; results of older versions do not tell it."""
 
 FEW_TRIALS = 30
 """Statistics of fewer solved trials get a warning in words."""
@@ -216,10 +225,11 @@ def few_trials_sentence(study: xr.Dataset) -> str:
 
 
 def verdict_sentence(study: xr.Dataset) -> str:
-    """How many published numbers held; empty without a comparison."""
-    verdicts = strings(study, "verdict", "published")
-    if not verdicts:
-        return ""
-    counts = {verdict: verdicts.count(verdict) for verdict in dict.fromkeys(verdicts)}
-    parts = ", ".join(f"{count} {lower_first(verdict)}" for verdict, count in counts.items())
-    return f"Of {words.counted(len(verdicts), 'published number')}: {parts}."
+    """How many published numbers held, and how many checks; empty without a comparison."""
+    verdicts, kinds = (strings(study, name, "published") for name in ("verdict", "published_kind"))
+    told = []
+    for kind, (noun, more) in _KINDS.items():
+        counts = Counter(one for one, of in zip(verdicts, kinds, strict=True) if of == kind)
+        parts = ", ".join(f"{count} {lower_first(verdict)}" for verdict, count in counts.items())
+        told += [f"Of {words.counted(counts.total(), noun)}{more}: {parts}."] if parts else []
+    return " ".join(told)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
-from typing import Any
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Literal, get_args
 
 import numpy as np
 import xarray as xr
@@ -14,9 +15,16 @@ from leopnt.scenes.settings import SettingsTable, shown, table_of
 from leopnt.studies.sweep import points_of
 
 Value = bool | int | float | str
-HELD, FITTED, DIFFERS, NOT_REPRODUCIBLE = "held", "fitted", "differs", "not reproducible"
+HELD, FITTED, UNDECIDED = "held", "fitted", "undecided"
+DIFFERS, NOT_REPRODUCIBLE = "differs", "not reproducible"
+VERDICTS = (HELD, FITTED, UNDECIDED, DIFFERS, NOT_REPRODUCIBLE)
+Kind = Literal["paper", "reading", "check"]
+"""Printed in a paper; read from its words; or of theory or another implementation."""
+KINDS: tuple[Kind, ...] = get_args(Kind)
 _NO_REASON = "no reason is known"
 _MOST_SHOWN = 8
+_KEY = re.compile(r"\[[^\]]+\]")
+"""A key of the bibliography, at the begin of a source."""
 
 
 class PublishedTable(SettingsTable):
@@ -40,16 +48,49 @@ class PublishedTable(SettingsTable):
     fitted: str = Field(
         default="", description="text: what of ours was chosen so that it agrees, where that is so"
     )
-    why: str = Field(default="", description="text: why ours differs, where it is known to")
+    why: str = Field(
+        default="", description="text: why ours differs, where it does; goes with `ours`"
+    )
+    ours: float | None = Field(
+        default=None,
+        description="our number at full size, in the same unit, where it differs; goes with `why`",
+    )
+    ours_within: float | None = Field(
+        default=None,
+        gt=0,
+        description="how far from `ours` the reason `why` still counts, in the same unit, above 0",
+    )
     not_reproducible: str = Field(
         default="", description="text: why it cannot be reproduced, where that is so"
     )
+    kind: Kind | None = Field(
+        default=None,
+        description="'paper' (it prints the number), 'reading' (of words of a paper) or 'check' "
+        "(theory, another implementation); without it paper if the source begins with a [key]",
+    )
+    printed: str = Field(
+        default="",
+        description="text: the number that the paper prints, the same in all rows about that "
+        "number; without it source, quantity and value are",
+    )
+
+    @property
+    def told_kind(self) -> Kind:
+        """The kind; where the file does not tell it, from the source."""
+        return self.kind or ("paper" if _KEY.match(self.source) else "check")
+
+    @property
+    def told_printed(self) -> str:
+        """What rows about one and the same number of a paper share."""
+        named = "; ".join((self.source, _named(self), f"{self.value:g}"))
+        return self.printed or named
 
 
 def published_problems(raw: dict[str, Any]) -> Iterator[str]:
-    """Sentences on published numbers that name no point of the sweep."""
+    """Sentences on published numbers at no point of the sweep, and on reasons that excuse all."""
     points, listed = points_of(raw.get("sweep")), raw.get("published")
     for i, one in enumerate(listed if isinstance(listed, list) else []):
+        yield from _reason_problems(f"published[{i}]", one if isinstance(one, dict) else {})
         at = table_of(one, "at") if isinstance(one, dict) else {}
         start = table_of(one, "slope_from") if isinstance(one, dict) else {}
         if points is None or not all(isinstance(v, Value) for v in (*at.values(), *start.values())):
@@ -58,6 +99,37 @@ def published_problems(raw: dict[str, Any]) -> Iterator[str]:
         yield from found
         if start and not found:
             yield from _slope_problems(f"published[{i}].slope_from", start, at, points)
+
+
+def _reason_problems(where: str, one: dict[str, Any]) -> Iterator[str]:
+    """Of a reason without the number that it is for, and of one that is not needed."""
+    names = ("why", "ours", "ours_within")
+    told = [name for name in names if one.get(name) not in (None, "")]
+    if told and len(told) < len(names):
+        missing = " and ".join(name for name in names if name not in told)
+        yield (
+            f"{where}.{told[0]} = {shown(one[told[0]])}: a reason counts for one number of ours; "
+            f"expected {missing}, too."
+        )
+    ours, value, tolerance = (one.get(name) for name in ("ours", "value", "tolerance"))
+    if not (_is_number(ours) and _is_number(value) and _is_number(tolerance)):
+        return
+    if abs(ours - value) <= tolerance:
+        yield (
+            f"{where}.ours = {shown(ours)}: is within {shown(tolerance)} of the published "
+            f"{shown(value)} and needs no reason; expected a number that differs, or none of why, "
+            "ours and ours_within."
+        )
+
+
+def _is_number(value: Any) -> bool:
+    """A finite number whose distance to another one can be told."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # integers of a TOML file have any length
+        return False
 
 
 def _point_problems(
@@ -107,16 +179,25 @@ def _are_same(stored: Any, value: Value) -> bool:
     return math.isclose(*numbers, rel_tol=1e-9) if len(numbers) == 2 else str(stored) == str(value)
 
 
-def with_verdicts(dataset: xr.Dataset, published: list[PublishedTable]) -> xr.Dataset:
+def with_verdicts(
+    dataset: xr.Dataset, published: list[PublishedTable], widening: Sequence[float] | None = None
+) -> xr.Dataset:
     """The result with one row per published number: ours, and whether it held.
 
     held: within the tolerance; fitted: so it is, and the file says what was chosen for that;
-    differs: it is not, with the reason that the file knows; not reproducible: the file says why. A
-    number that the result does not have differs.
+    undecided: within the widened tolerance only, and the widening is larger than the tolerance;
+    differs: it is not, with the reason that the file knows for this number of ours; not
+    reproducible: the file says why. A number that the result does not have differs.
+
+    Args:
+        dataset: a result.
+        published: numbers to compare with.
+        widening: of each tolerance, for a run of too few trials; default: none.
     """
     if not published:
         return dataset
-    rows = [_row(dataset, one) for one in published]
+    wider = [0.0] * len(published) if widening is None else widening
+    rows = [_row(dataset, one, more) for one, more in zip(published, wider, strict=True)]
     columns = {name: [row[name] for row in rows] for name in rows[0]}
     return dataset.assign(
         {
@@ -127,16 +208,15 @@ def with_verdicts(dataset: xr.Dataset, published: list[PublishedTable]) -> xr.Da
 
 
 def unexplained(dataset: xr.Dataset) -> list[str]:
-    """A sentence for each published number that differs without a known reason."""
+    """A sentence for each published number that differs and has no reason, or no longer has it."""
     if "verdict" not in dataset:
         return []
-    names = ("published_quantity", "published_at", "ours", "published_value", "published_tolerance")
-    rows = zip(*(dataset[name].values.tolist() for name in names), strict=True)
-    verdicts, reasons = dataset["verdict"].values, dataset["verdict_reason"].values
+    names = ("published_quantity", "published_at", "ours", "published_value", "published_tolerance",
+             "verdict", "verdict_reason", "verdict_explained")  # fmt: skip
     sentences = []
-    for row, verdict, reason in zip(rows, verdicts, reasons, strict=True):
-        quantity, at, ours, value, tolerance = row
-        if verdict == DIFFERS and (reason == _NO_REASON or not math.isfinite(ours)):
+    for row in zip(*(dataset[name].values.tolist() for name in names), strict=True):
+        quantity, at, ours, value, tolerance, verdict, reason, is_explained = row
+        if verdict == DIFFERS and not is_explained:
             where = f" at {at}" if at else ""
             sentences.append(
                 f"{quantity}{where}: ours is {ours:.6g}, published {value:.6g} +- {tolerance:.3g}; "
@@ -145,29 +225,58 @@ def unexplained(dataset: xr.Dataset) -> list[str]:
     return sentences
 
 
-def _row(dataset: xr.Dataset, one: PublishedTable) -> dict[str, Any]:
+def joint_verdict(verdicts: Sequence[str]) -> str:
+    """The verdict on one printed number from the rows about it: the least favorable one.
+
+    In the order differs, undecided, not reproducible, fitted, held.
+    """
+    order = (DIFFERS, UNDECIDED, NOT_REPRODUCIBLE, FITTED, HELD)
+    return next(verdict for verdict in order if verdict in verdicts)
+
+
+def _row(dataset: xr.Dataset, one: PublishedTable, widening: float) -> dict[str, Any]:
     ours, is_slope = _ours(dataset, one), bool(one.slope_from)
-    if one.not_reproducible:
-        verdict, reason = NOT_REPRODUCIBLE, one.not_reproducible
-    elif math.isfinite(ours) and abs(ours - one.value) <= one.tolerance:
-        verdict, reason = (FITTED, one.fitted) if one.fitted else (HELD, "")
-    elif math.isfinite(ours):
-        verdict, reason = DIFFERS, one.why or _NO_REASON
-    else:
-        verdict, reason = DIFFERS, f"the result has no {one.quantity} there"
+    verdict, reason, is_explained = _verdict(ours, one, widening)
     return {
-        "published_quantity": f"slope of {one.quantity}" if is_slope else one.quantity,
+        "published_quantity": _named(one),
         "published_at": ", ".join(_place(one, name) for name in one.at),
         "published_units": dataset[one.quantity].attrs.get("units", "1")
         if one.quantity in dataset and not is_slope
         else "1",
         "published_value": one.value,
-        "published_tolerance": one.tolerance,
+        "published_tolerance": one.tolerance + widening,
         "ours": ours,
         "verdict": verdict,
         "verdict_reason": reason,
+        "verdict_explained": int(is_explained),
         "published_source": one.source,
+        "published_kind": one.told_kind,
+        "published_printed": one.told_printed,
     }
+
+
+def _verdict(ours: float, one: PublishedTable, widening: float) -> tuple[str, str, bool]:
+    """Verdict, its reason, and whether nobody needs to look at it."""
+    if one.not_reproducible:
+        return NOT_REPRODUCIBLE, one.not_reproducible, True
+    if not math.isfinite(ours):
+        return DIFFERS, f"the result has no {one.quantity} there", False
+    distance = abs(ours - one.value)
+    if distance <= one.tolerance + widening:
+        if distance > one.tolerance and widening > one.tolerance:
+            few = f"too few trials: they widen the tolerance of {one.tolerance:.3g} by"
+            return UNDECIDED, f"{few} {widening:.3g}, and it holds by that alone", True
+        return (FITTED, one.fitted, True) if one.fitted else (HELD, "", True)
+    if one.ours is None or one.ours_within is None:
+        return DIFFERS, _NO_REASON, False
+    if abs(ours - one.ours) <= one.ours_within + widening:
+        return DIFFERS, one.why, True
+    then = f"ours was {one.ours:.6g} +- {one.ours_within:.3g} when the reason was written"
+    return DIFFERS, f"{then}: {one.why}", False
+
+
+def _named(one: PublishedTable) -> str:
+    return f"slope of {one.quantity}" if one.slope_from else one.quantity
 
 
 def _place(one: PublishedTable, name: str) -> str:

@@ -19,14 +19,13 @@ import xarray as xr
 import leopnt
 from leopnt.errors import LeopntError
 from leopnt.studies.library import Entry
-from leopnt.studies.published import unexplained
+from leopnt.studies.published import KINDS, VERDICTS, joint_verdict, unexplained
 from leopnt.studies.reduction import Size, widened
 from leopnt.studies.run import run_study
 from leopnt.studies.runner import AbstractWorkers, Progress
 from leopnt.studies.seeds import Beyond, Seed
 from leopnt.studies.study_file import load_study, versions
 
-VERDICTS = ("held", "fitted", "differs", "not reproducible")
 _NUMBERS = {
     "quantity": "published_quantity",
     "at": "published_at",
@@ -38,6 +37,8 @@ _NUMBERS = {
     "verdict": "verdict",
     "reason": "verdict_reason",
     "source": "published_source",
+    "kind": "published_kind",
+    "printed": "published_printed",
 }
 """Variables of a study with one row per published number, by what they are called here."""
 _SECONDS = {
@@ -123,9 +124,11 @@ def reproduction(
     """All verdicts as one result (kind "reproduction").
 
     Variables over `study` (name, counts of verdicts, seconds, failure), `number` (every published
-    number beside ours) and `shown` (figures and tables of the seeds, with their studies).
+    number beside ours), `kind` (counts of verdicts, each printed number once) and `shown` (figures
+    and tables of the seeds, with their studies).
     """
-    variables = _studies(results) | _numbers(results) | _shown(seeds, beyond)
+    numbers = _numbers(results)
+    variables = _studies(results) | numbers | _kinds(numbers) | _shown(seeds, beyond)
     return xr.Dataset(variables, attrs=_attributes(results, seeds))
 
 
@@ -185,6 +188,41 @@ def _numbers(results: Sequence[Reproduced]) -> dict[str, xr.Variable]:
         ]
         values = [value for part in parts for value in part]
         columns[f"number_{name}"] = _variable("number", values, "1", name)
+    counted, joint = _joint(*(columns[f"number_{name}"].values.tolist()
+                              for name in ("kind", "printed", "verdict")))  # fmt: skip
+    about = "first row of what a paper prints once; 1 for every check"
+    columns["number_counted"] = _variable("number", counted, "1", about)
+    about = "verdict from all rows of the printed number"
+    columns["number_joint_verdict"] = _variable("number", joint, "1", about)
+    return columns
+
+
+def _joint(
+    kinds: Sequence[str], printed: Sequence[str], verdicts: Sequence[str]
+) -> tuple[list[int], list[str]]:
+    """Which row stands for a printed number, and the verdict of all rows about it."""
+    rows: dict[tuple[str, str], list[int]] = {}
+    for i, (kind, name) in enumerate(zip(kinds, printed, strict=True)):
+        rows.setdefault((kind, str(i) if kind == "check" else name), []).append(i)
+    counted, joint = [0] * len(kinds), [""] * len(kinds)
+    for members in rows.values():
+        counted[members[0]] = 1
+        found = joint_verdict([verdicts[i] for i in members])
+        for i in members:
+            joint[i] = found
+    return counted, joint
+
+
+def _kinds(numbers: dict[str, xr.Variable]) -> dict[str, xr.Variable]:
+    """Counts of verdicts by kind: each number that a paper prints counts once."""
+    names = ("kind", "joint_verdict", "counted")
+    rows = list(zip(*(numbers[f"number_{name}"].values.tolist() for name in names), strict=True))
+    found = [(kind, verdict) for kind, verdict, counted in rows if counted]
+    columns = {"kind_name": _variable("kind", KINDS, "1", "kind of number")}
+    for verdict in VERDICTS:
+        counts = [found.count((kind, verdict)) for kind in KINDS]
+        name = f"kind_{verdict.replace(' ', '_')}"
+        columns[name] = _variable("kind", counts, "1", f"distinct numbers: {verdict}")
     return columns
 
 
