@@ -324,7 +324,8 @@ def test_the_list_has_a_line_for_each_study(capsys):
 
 NUMBER = '[[published]]\nquantity = "{}"\nvalue = {}\ntolerance = {}\nsource = "a paper"\n{}\n'
 HELD = NUMBER.format("rmse_3d", 2 * math.sqrt(3), 0.2, 'at = { "noise.sigma_m" = 2 }')
-EXPLAINED = NUMBER.format("mean_nees", 9.0, 0.2, 'why = "they count axes"')
+WHY = 'why = "they count axes"\nours = 3.0\nours_within = 0.3'
+EXPLAINED = NUMBER.format("mean_nees", 9.0, 0.2, WHY)
 NO_DATA = NUMBER.format("rmse_3d", 9.0, 0.2, 'not_reproducible = "their data is not public"')
 UNKNOWN = NUMBER.format("bound_3d", 9.0, 0.2, 'at = { "noise.sigma_m" = 4.0 }')
 ABSENT = NUMBER.format("fame", 9.0, 0.2, "")

@@ -124,11 +124,11 @@ def reproduction(
     """All verdicts as one result (kind "reproduction").
 
     Variables over `study` (name, counts of verdicts, seconds, failure), `number` (every published
-    number beside ours), `kind` (counts of verdicts, each printed number once) and `shown` (figures
+    number beside ours), `total` (counts of verdicts by kind, each printed number once) and `shown` (figures
     and tables of the seeds, with their studies).
     """
     numbers = _numbers(results)
-    variables = _studies(results) | numbers | _kinds(numbers) | _shown(seeds, beyond)
+    variables = _studies(results) | numbers | _totals(numbers) | _shown(seeds, beyond)
     return xr.Dataset(variables, attrs=_attributes(results, seeds))
 
 
@@ -213,16 +213,16 @@ def _joint(
     return counted, joint
 
 
-def _kinds(numbers: dict[str, xr.Variable]) -> dict[str, xr.Variable]:
+def _totals(numbers: dict[str, xr.Variable]) -> dict[str, xr.Variable]:
     """Counts of verdicts by kind: each number that a paper prints counts once."""
     names = ("kind", "joint_verdict", "counted")
     rows = list(zip(*(numbers[f"number_{name}"].values.tolist() for name in names), strict=True))
     found = [(kind, verdict) for kind, verdict, counted in rows if counted]
-    columns = {"kind_name": _variable("kind", KINDS, "1", "kind of number")}
+    columns = {"total_kind": _variable("total", KINDS, "1", "kind of number")}
     for verdict in VERDICTS:
         counts = [found.count((kind, verdict)) for kind in KINDS]
-        name = f"kind_{verdict.replace(' ', '_')}"
-        columns[name] = _variable("kind", counts, "1", f"distinct numbers: {verdict}")
+        name = f"total_{verdict.replace(' ', '_')}"
+        columns[name] = _variable("total", counts, "1", f"distinct numbers: {verdict}")
     return columns
 
 

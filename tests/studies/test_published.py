@@ -6,7 +6,13 @@ import xarray as xr
 from study_texts import PVT, load_text
 
 from leopnt.errors import LeopntError
-from leopnt.studies.published import PublishedTable, published_problems, unexplained, with_verdicts
+from leopnt.studies.published import (
+    PublishedTable,
+    joint_verdict,
+    published_problems,
+    unexplained,
+    with_verdicts,
+)
 
 DATASET = xr.Dataset(
     {
@@ -23,8 +29,12 @@ def published(quantity="rmse_3d", value=1.0, tolerance=0.1, **more):
     return PublishedTable.model_validate(number | more)
 
 
-def judged(*numbers):
-    return with_verdicts(DATASET, list(numbers))
+def judged(*numbers, widening=None):
+    return with_verdicts(DATASET, list(numbers), widening)
+
+
+def reason(text, ours=1.0, ours_within=0.05):
+    return {"why": text, "ours": ours, "ours_within": ours_within}
 
 
 def test_a_result_without_published_numbers_stays_as_it_is():
@@ -33,14 +43,14 @@ def test_a_result_without_published_numbers_stays_as_it_is():
 
 
 @pytest.mark.parametrize(
-    ("more", "ours", "verdict", "reason"),
+    ("more", "ours", "verdict", "text"),
     [
         ({"value": 1.05}, 1.0, "held", ""),
         ({"value": 1.125, "tolerance": 0.125}, 1.0, "held", ""),
-        ({"value": 1.2, "why": "their noise"}, 1.0, "differs", "their noise"),
+        ({"value": 1.2} | reason("their noise"), 1.0, "differs", "their noise"),
         ({"value": 1.2}, 1.0, "differs", "no reason is known"),
         ({"value": 1.05, "fitted": "noise"}, 1.0, "fitted", "noise"),
-        ({"value": 1.2, "fitted": "noise", "why": "axes"}, 1.0, "differs", "axes"),
+        ({"value": 1.2, "fitted": "noise"} | reason("axes"), 1.0, "differs", "axes"),
         ({"value": 9.0, "not_reproducible": "no data"}, 1.0, "not reproducible", "no data"),
         ({"quantity": "rmse_2d"}, np.nan, "differs", "the result has no rmse_2d there"),
         (
@@ -51,13 +61,97 @@ def test_a_result_without_published_numbers_stays_as_it_is():
         ),
     ],
 )
-def test_each_number_gets_its_verdict_and_reason(more, ours, verdict, reason):
+def test_each_number_gets_its_verdict_and_reason(more, ours, verdict, text):
     found = judged(published(**more))
     np.testing.assert_equal(found["ours"].item(), ours)
     assert found["verdict"].item() == verdict
-    assert found["verdict_reason"].item() == reason
+    assert found["verdict_reason"].item() == text
     assert found["published_source"].item() == "a paper"
     assert bool(unexplained(found)) == (verdict == "differs" and not more.get("why"))
+
+
+@pytest.mark.parametrize(
+    ("then", "within", "widening", "is_explained"),
+    [
+        (1.0, 0.05, 0.0, True),
+        (1.04, 0.05, 0.0, True),
+        (1.06, 0.05, 0.0, False),
+        (1e9, 0.05, 0.0, False),
+        (1.06, 0.05, 0.02, True),
+        (1.06, 0.05, 0.005, False),
+    ],
+)
+def test_a_reason_counts_for_the_number_it_was_written_for(then, within, widening, is_explained):
+    one = published(value=2.0, **reason("axes", ours=then, ours_within=within))
+    found = judged(one, widening=[widening])
+    assert found["verdict"].item() == "differs"
+    assert bool(unexplained(found)) != is_explained
+    text = f"ours was {then:g} +- {within:g} when the reason was written: axes"
+    assert found["verdict_reason"].item() == ("axes" if is_explained else text)
+
+
+def test_no_value_of_ours_however_wrong_is_excused(evidence):
+    one = published(value=2.0, **reason("axes"))
+    wrong = [-1e9, -1.0, 0.9, 1.1, 2.2, 1e9]
+    passed = [bool(unexplained(with_verdicts(DATASET.assign(rmse_3d=("point", [value] * 4)), [one])))
+              for value in wrong]  # fmt: skip
+    evidence(
+        "studies.published",
+        "numbers that are neither ours nor published, and pass by a reason",
+        "6 wrong numbers",
+        "own",
+        achieved=passed.count(False),
+        tolerance=0,
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "tolerance", "widening", "verdict"),
+    [
+        (1.05, 0.1, 0.3, "held"),  # without widening
+        (1.15, 0.1, 0.09, "held"),  # the tolerance still says more
+        (1.15, 0.1, 0.11, "undecided"),
+        (1.6, 0.1, 0.6, "undecided"),
+        (1.6, 0.1, 0.4, "differs"),
+    ],
+)
+def test_a_number_that_holds_by_a_large_widening_alone_is_undecided(
+    value, tolerance, widening, verdict
+):
+    for more in ({}, {"fitted": "noise"}):
+        one = published(value=value, tolerance=tolerance, **more)
+        found = judged(one, widening=[widening])
+        assert found["verdict"].item() == ("fitted" if more and verdict == "held" else verdict)
+        assert bool(unexplained(found)) == (verdict == "differs")
+        is_told = "too few trials" in found["verdict_reason"].item()
+        assert is_told == (verdict == "undecided")
+
+
+@pytest.mark.parametrize(
+    ("more", "kind"),
+    [
+        ({}, "check"),
+        ({"source": "[a-key], Table 2"}, "paper"),
+        ({"source": "Cramer-Rao bound [kay-1993]"}, "check"),
+        ({"source": "[a-key]: 'slow'", "kind": "reading"}, "reading"),
+        ({"source": "a paper, p. 2", "kind": "paper"}, "paper"),
+    ],
+)
+def test_a_source_that_begins_with_a_key_is_a_paper(more, kind):
+    assert judged(published(**more))["published_kind"].item() == kind
+
+
+def test_rows_of_one_printed_number_are_told_alike():
+    rows = [published(), published(at={"errors.code_sigma_m": 2}), published(value=2.0),
+            published("rmse_2d"), published(printed="n"), published(value=2.0, printed="n")]  # fmt: skip
+    names = judged(*rows)["published_printed"].values.tolist()
+    assert [names.index(one) for one in names] == [0, 0, 2, 3, 4, 4]
+
+
+def test_the_least_favorable_verdict_counts_for_a_printed_number():
+    order = ["differs", "undecided", "not reproducible", "fitted", "held"]
+    for i in range(len(order)):
+        assert joint_verdict(order[i:][::-1]) == order[i]
 
 
 def test_the_point_is_found_by_numbers_and_texts(evidence):
@@ -90,7 +184,9 @@ def test_the_point_is_found_by_numbers_and_texts(evidence):
 
 def test_a_number_that_differs_without_a_reason_is_said_with_both_values():
     at = {"errors.code_sigma_m": 2}
-    found = judged(published(), published(value=5.0, at=at), published("x", value=5.0, why="w"))
+    found = judged(
+        published(), published(value=5.0, at=at), published("x", value=5.0, **reason("w"))
+    )
     assert unexplained(found) == [
         "rmse_3d at errors.code_sigma_m = 2: ours is 2, published 5 +- 0.1; no reason is known",
         "x: ours is nan, published 5 +- 0.1; the result has no x there",
@@ -159,6 +255,38 @@ def test_what_pydantic_or_the_sweep_refuse_is_left_to_them():
     assert problems({"a": 2}, values={"a": []}) == []
     for listed in (3, "x", [3], {}):
         assert list(published_problems({"published": listed})) == []
+
+
+@pytest.mark.parametrize(
+    ("more", "sentence"),
+    [
+        (
+            {"why": "axes"},
+            "published[0].why = 'axes': a reason counts for one number of ours; expected ours and "
+            "ours_within, too.",
+        ),
+        ({"why": "axes", "ours": 3.0}, "published[0].why = 'axes': a reason counts for one number "
+         "of ours; expected ours_within, too."),
+        ({"ours": 3.0}, "published[0].ours = 3.0: a reason counts for one number of ours; expected "
+         "why and ours_within, too."),
+        ({"ours_within": 3.0}, "expected why and ours, too."),
+        (
+            reason("axes", ours=1.05),
+            "published[0].ours = 1.05: is within 0.1 of the published 1.0 and needs no reason; "
+            "expected a number that differs, or none of why, ours and ours_within.",
+        ),
+    ],
+)  # fmt: skip
+def test_a_reason_without_its_number_or_without_need_is_refused(more, sentence):
+    (found,) = published_problems({"published": [{"value": 1.0, "tolerance": 0.1} | more]})
+    assert sentence in found
+
+
+def test_a_reason_with_its_number_is_accepted_and_other_types_are_left_to_pydantic():
+    base = {"value": 1.0, "tolerance": 0.1}
+    rows = [base, base | reason("axes", ours=1.2), base | reason("axes", ours="x"),
+            base | reason("axes", ours=10**400), base | reason("axes", ours=True), base | {"why": ""}]  # fmt: skip
+    assert list(published_problems({"published": rows})) == []
 
 
 def test_mistakes_of_published_numbers_are_refused_with_the_file(tmp_path):
