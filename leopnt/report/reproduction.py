@@ -142,7 +142,7 @@ def distinct_verdicts(found: xr.Dataset, chosen: Iterable[int]) -> dict[str, lis
 
 
 def held_by_widening(found: xr.Dataset) -> list[int]:
-    """Rows of `number` that held at reduced size by a tolerance that is wider by less than itself."""
+    """Rows of `number` that held at reduced size by a widening below their tolerance."""
     names = ("ours", "published", "tolerance", "widening")
     ours, published, tolerance, widening = (
         column(found, f"number_{name}", "number") for name in names

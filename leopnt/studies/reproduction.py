@@ -124,8 +124,8 @@ def reproduction(
     """All verdicts as one result (kind "reproduction").
 
     Variables over `study` (name, counts of verdicts, seconds, failure), `number` (every published
-    number beside ours), `total` (counts of verdicts by kind, each printed number once) and `shown` (figures
-    and tables of the seeds, with their studies).
+    number beside ours), `total` (counts of verdicts by kind, each printed number once) and `shown`
+    (figures and tables of the seeds, with their studies).
     """
     numbers = _numbers(results)
     variables = _studies(results) | numbers | _totals(numbers) | _shown(seeds, beyond)

@@ -4,6 +4,7 @@ import json
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 import tiny_study
 import xarray as xr
@@ -148,7 +149,7 @@ def test_what_holds_by_a_wider_tolerance_alone_is_told_and_undecided_if_it_grew_
 ):
     # The error is 3.46 m; 2500 of 10000 trials of 2 cases: 0.4 % of it are a standard error.
     undecided = NUMBER.format("rmse_3d", 3.47, 1e-9, "")
-    catalogue(near=undecided + HELD + NUMBER.format("rmse_3d", 3.47 + 0.05, 0.04, ""))
+    catalogue(near=undecided + HELD + NUMBER.format("rmse_3d", 3.58, 0.08, ""))
     path = Path("near.toml")
     path.write_text(path.read_text().replace("trials = 500", "trials = 10000"))
     code, out, err = run(capsys, "reproduce", "--all", "--format", "json", "--format", "html")
@@ -185,15 +186,14 @@ def test_a_number_that_papers_print_counts_once_and_apart_from_checks(capsys, ca
     assert "Checks against theory and independent implementations, 1: 1 held." in told
     assert "Readings of what papers say in words or leave open, 1: 1 held." in told
     found = xr.load_dataset("out/reproduce-full/summary.nc")
-    counts = [found[f"total_{one}"].values.tolist() for one in ("held", "fitted", "differs")]
+    names = ("total_held", "total_fitted", "total_differs")
+    counts = np.array([found[name].values for name in names])
     evidence(
         "studies.reproduction",
-        "printed numbers, readings and checks of nine rows that are counted wrong",
+        "printed numbers, readings and checks of eight rows that are counted wrong",
         "the numbers' files",
         "own",
-        achieved=sum(
-            abs(a - b) for a, b in zip(sum(counts, []), (1, 1, 1, 1, 0, 0, 1, 0, 0), strict=True)
-        ),
+        achieved=np.abs(counts - [[1, 1, 1], [1, 0, 0], [1, 0, 0]]).sum(),
         tolerance=0,
     )
     assert found["total_kind"].values.tolist() == ["paper", "reading", "check"]
