@@ -80,8 +80,8 @@ def _on_size(found: xr.Dataset, studies: str) -> list[str]:
     open_ones = strings(found, "number_verdict", "number").count("undecided")
     if open_ones:
         told.append(
-            f"Undecided: {words.counted(open_ones, 'number')}, of too few trials: the tolerance "
-            "grew by more than itself, and they hold by that alone. --full decides."
+            f"Undecided: {words.counted(open_ones, 'number')}, of too few trials: they hold by a "
+            "wider tolerance alone. --full decides."
         )
     wider = len(held_by_widening(found))
     if wider:

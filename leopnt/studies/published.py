@@ -185,9 +185,10 @@ def with_verdicts(
     """The result with one row per published number: ours, and whether it held.
 
     held: within the tolerance; fitted: so it is, and the file says what was chosen for that;
-    undecided: within the widened tolerance only, and the widening is larger than the tolerance;
-    differs: it is not, with the reason that the file knows for this number of ours; not
-    reproducible: the file says why. A number that the result does not have differs.
+    undecided: within the widened tolerance only, and the widening is larger than the tolerance, or
+    the file says that ours differs at full size; differs: it is not, with the reason that the file
+    knows for this number of ours; not reproducible: the file says why. A number that the result
+    does not have differs.
 
     Args:
         dataset: a result.
@@ -263,9 +264,8 @@ def _verdict(ours: float, one: PublishedTable, widening: float) -> tuple[str, st
         return DIFFERS, f"the result has no {one.quantity} there", False
     distance = abs(ours - one.value)
     if distance <= one.tolerance + widening:
-        if distance > one.tolerance and widening > one.tolerance:
-            few = f"too few trials: they widen the tolerance of {one.tolerance:.3g} by"
-            return UNDECIDED, f"{few} {widening:.3g}, and it holds by that alone", True
+        if distance > one.tolerance and (few := _too_few(one, widening)):
+            return UNDECIDED, f"too few trials: {few}", True
         return (FITTED, one.fitted, True) if one.fitted else (HELD, "", True)
     if one.ours is None or one.ours_within is None:
         return DIFFERS, _NO_REASON, False
@@ -273,6 +273,17 @@ def _verdict(ours: float, one: PublishedTable, widening: float) -> tuple[str, st
         return DIFFERS, one.why, True
     then = f"ours was {one.ours:.6g} +- {one.ours_within:.3g} when the reason was written"
     return DIFFERS, f"{then}: {one.why}", False
+
+
+def _too_few(one: PublishedTable, widening: float) -> str:
+    """Why a number that holds by its widening alone is undecided; empty if it is not."""
+    if widening > one.tolerance:
+        return (
+            f"it holds by a widening of {widening:.3g} alone, of a tolerance of {one.tolerance:.3g}"
+        )
+    if one.ours is not None:
+        return f"at full size ours is {one.ours:.6g}, and differs: {one.why}"
+    return ""
 
 
 def _named(one: PublishedTable) -> str:

@@ -97,7 +97,7 @@ def _note(trials: int, full_trials: int) -> str:
     return (
         f"Reduced size: the first {trials} of {full_trials} trials of each case. Tolerances are "
         "wider by three standard errors of what the other trials may change; a number that holds "
-        "by a widening above its tolerance alone is undecided."
+        "by a widening beyond its tolerance alone is undecided."
     )
 
 

@@ -127,6 +127,14 @@ def test_a_number_that_holds_by_a_large_widening_alone_is_undecided(
         assert is_told == (verdict == "undecided")
 
 
+def test_a_number_known_to_differ_at_full_size_does_not_hold_by_a_wider_tolerance():
+    one = published(value=1.15, fitted="noise", **reason("axes", ours=1.02))
+    found = judged(one, widening=[0.07])
+    assert found["verdict"].item() == "undecided"
+    expected = "too few trials: at full size ours is 1.02, and differs: axes"
+    assert found["verdict_reason"].item() == expected
+
+
 @pytest.mark.parametrize(
     ("more", "kind"),
     [

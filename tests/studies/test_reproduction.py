@@ -158,7 +158,7 @@ def test_what_holds_by_a_wider_tolerance_alone_is_told_and_undecided_if_it_grew_
     told = " ".join(out.split())
     assert "papers print, each counted once: none. Checks" in told
     assert "independent implementations, 3: 2 held, 1 undecided." in told
-    assert "Undecided: 1 number, of too few trials: the tolerance grew by more than itself" in told
+    assert "Undecided: 1 number, of too few trials: they hold by a wider tolerance alone." in told
     assert "Of those held 1 did so by a wider tolerance: --full decides." in told
     page = Path("out/reproduce/index.html").read_text()
     for text in ("For a run in full to decide", "For a run in full to confirm", "too few trials"):
