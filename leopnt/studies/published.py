@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeGuard, get_args
 
 import numpy as np
 import xarray as xr
@@ -122,7 +122,7 @@ def _reason_problems(where: str, one: dict[str, Any]) -> Iterator[str]:
         )
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: Any) -> TypeGuard[float]:
     """A finite number whose distance to another one can be told."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
