@@ -21,7 +21,7 @@ from PIL import Image
 
 ROOT = Path(__file__).parent.parent
 IMAGES = ROOT / "docs" / "img"
-FEW_BYTES, MOST_BYTES = 80_000, 200_000
+FEW_BYTES, MOST_BYTES = 120_000, 200_000
 
 
 @dataclass(frozen=True)

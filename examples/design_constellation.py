@@ -153,8 +153,8 @@ def draw_search(axes, runs, searched):
         ends = np.linspace(3, 3 * run.evaluations, len(run.history))
         axes.plot(ends, np.exp(run.history), marker="os"[i], markersize=3.5, color=color,
                   label=f"by gradient, start {i + 1}")  # fmt: skip
-    axes.set(title="The way there", ylabel="Bound, geometric mean [m]",
-             xlabel="Cost in values of the criterion; one with gradient counts as three")  # fmt: skip
+    axes.set(title="The way there", ylabel="Bound, geometric mean [m]")
+    axes.set_xlabel("Cost in values of the criterion; one with gradient counts as three")
     axes.legend()
 
 

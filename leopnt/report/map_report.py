@@ -26,7 +26,6 @@ from leopnt.report.reading import require_kind, text
 from leopnt.report.study_points import with_unit
 from leopnt.report.tables import summary_of
 
-
 WIDE_RATIO = 8.0
 """Values that spread over more than this get a logarithmic scale."""
 
