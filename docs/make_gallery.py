@@ -22,6 +22,8 @@ from PIL import Image
 ROOT = Path(__file__).parent.parent
 IMAGES = ROOT / "docs" / "img"
 FEW_BYTES, MOST_BYTES = 120_000, 200_000
+EXACT, SPREAD = Image.Quantize.MEDIANCUT, Image.Quantize.MAXCOVERAGE
+"""Common colors stay as they are, or rare ones (of a color bar) stay apart."""
 
 
 @dataclass(frozen=True)
@@ -167,13 +169,12 @@ def run(command: str) -> None:
 _LEOPNT = "from leopnt.cli import main; main()"
 
 
-def keep(image: Image.Image, name: str) -> None:
+def keep(image: Image.Image, name: str, method: Image.Quantize) -> None:
     """Write a picture small enough for the repository, in 256 colors if it takes that."""
     path = IMAGES / f"{name}.png"
     plain = image.convert("RGB")
     plain.save(path, optimize=True)
     if path.stat().st_size > FEW_BYTES:
-        method = Image.Quantize.MAXCOVERAGE  # a color bar keeps its steps, however small it is
         plain.quantize(256, method, dither=Image.Dither.NONE).save(path, optimize=True)
     size = path.stat().st_size
     if size > MOST_BYTES:
@@ -217,9 +218,9 @@ def main(*words: str) -> None:
         print(f"$ {source.command}", flush=True)
         run(source.command)
         for name, file in source.pictures.items():
-            keep(Image.open(ROOT / "out" / file), name)
+            keep(Image.open(ROOT / "out" / file), name, EXACT)
         for name, shot in source.shots.items():
-            keep(photograph(shot), name)
+            keep(photograph(shot), name, SPREAD)
 
 
 if __name__ == "__main__":
