@@ -47,7 +47,9 @@ from leopnt.methods.coverage import (
     TiledEngine,
     Unknown,
     UserKnowledge,
+    bounding_circle,
     cap_angle_rad,
+    compiled,
     coverage_map,
     dop_of_sums,
     each_chunk,
@@ -175,6 +177,63 @@ def test_one_satellite_serves_the_area_of_its_cap(engine, evidence):
         tolerance=2e-4,  # cells of 2 degrees at the rim
     )
     assert np.array_equal(found.total[0], found.num_available)
+
+
+def region(south, north, west, east, **options):
+    """Cells of 3 degrees between edges in degrees."""
+    latitude, longitude = (
+        tuple(np.radians(one).tolist()) for one in ((south, north), (west, east))
+    )
+    return equal_angle_grid(
+        math.radians(3.0), latitude_rad=latitude, longitude_rad=longitude, **options
+    )
+
+
+def test_the_circle_around_a_region_reaches_its_farthest_user(evidence):
+    grid = region(54.0, 66.0, -6.0, 12.0, figure=SPHERE)
+    center, radius = bounding_circle(grid)
+    lat = math.asin(center[2])
+    assert np.isclose(math.atan2(center[1], center[0]), math.radians(3.0))
+    assert math.radians(59.0) < lat < math.radians(61.0)
+    corners = [(math.radians(one), math.radians(7.5)) for one in (55.5, 64.5)]
+    haversine = max(
+        2 * math.asin(math.sqrt(math.sin((one - lat) / 2) ** 2
+                                + math.cos(one) * math.cos(lat) * math.sin(turn / 2) ** 2))
+        for one, turn in corners
+    )  # fmt: skip
+    evidence(
+        "methods.coverage.footprint",
+        "angle from the middle of a region to its farthest user",
+        "haversines",
+        "closed form",
+        achieved=abs(radius - haversine),
+        tolerance=1e-12,
+        unit="rad",
+    )
+
+
+REGIONS = {
+    "small": region(40.0, 52.0, 0.0, 15.0),
+    "pole": region(75.0, 90.0, -180.0, 180.0, figure=SPHERE),
+    "strip": region(-20.0, 20.0, 100.0, 290.0, height_m=9e3),
+    "hemisphere": region(0.0, 90.0, -180.0, 180.0),
+}
+
+
+@pytest.mark.parametrize("name", REGIONS)
+def test_satellites_out_of_view_of_a_region_are_left_out_and_nothing_else(name, monkeypatch):
+    rng = np.random.default_rng(7)
+    pos = rng.normal(size=(2, 3000, 3))
+    radius_m = rng.uniform(6.3e6, 9e6, (2, 3000))
+    radius_m[:, ::20] = 4e7
+    pos *= (radius_m / np.linalg.norm(pos, axis=2))[:, :, None]
+    weights = link_weights((Pseudorange(1.0),), 3000)
+    unknowns = unknowns_of(UserKnowledge(), weights)
+    chunk = MapChunk(REGIONS[name], pos, 0 * pos, MASK_RAD, weights, unknowns)
+    found = CompiledEngine().sums(chunk)
+    assert found[..., 0].min() > 20
+    monkeypatch.setattr(compiled, "_region", lambda grid, mask: (False, 0.0, 0.0, 0.0, 0.0, 0.0))
+    assert found.tobytes() == CompiledEngine().sums(chunk).tobytes()
 
 
 # DOP
