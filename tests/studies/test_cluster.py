@@ -187,6 +187,12 @@ def test_a_worker_of_another_version_is_refused(two_processes):
             workers._client.run(tiny_study.claim_version, version, workers=one)
 
 
+def test_a_machine_without_numba_differs_from_one_with_it(monkeypatch):
+    assert cluster.cluster_versions()["numba"][0].isdigit()
+    monkeypatch.setattr(cluster, "find_spec", lambda name: None)
+    assert cluster.cluster_versions()["numba"] == "not installed"
+
+
 def die(item, shared):
     os._exit(9)
 

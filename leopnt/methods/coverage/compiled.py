@@ -279,8 +279,9 @@ _scatters = {count: _scatter_of(count) for count in (DOP_SUMS, RANGE_SUMS, RATE_
 
 def _scatter(pos, vel, weights, tables, sums):
     range_weight, rate_weight = weights
+    rows, columns, edges, region = tables
     scatter = _scatters[sums.shape[1]]
-    scatter(pos, vel, range_weight, rate_weight, *tables, sums)
+    scatter(pos, vel, range_weight, rate_weight, rows, columns, edges, region, sums)
 
 
 @_jit
