@@ -1,18 +1,28 @@
 """`leopnt map`: the words, the files, going on after an interruption, and mistakes."""
 
 import json
+import re
+from typing import get_args
 
 import numpy as np
 import pytest
 import xarray as xr
 
 from leopnt.cli import main
-from leopnt.methods.coverage import TiledEngine, coverage_map, equal_angle_grid
+from leopnt.methods.coverage import (
+    DOP_QUANTITIES,
+    QUANTITIES,
+    TiledEngine,
+    coverage_map,
+    equal_angle_grid,
+)
 from leopnt.methods.coverage import engine as engine_module
+from leopnt.methods.coverage.dataset import MEANINGS
 from leopnt.methods.coverage.from_scene import chunks_of
 from leopnt.report.globe import globe_data, write_globe
 from leopnt.report.map_report import map_figures, map_summary, write_map_report
 from leopnt.report.tables import plain_text
+from leopnt.scenes import map_settings
 from leopnt.scenes.map_scene import load_map
 
 FILE = """
@@ -170,6 +180,14 @@ def test_mistakes_of_a_file_end_with_exit_code_two(tmp_path, capsys):
     assert "2 mistakes" in error
     assert "[map] step_deg = 0" in error
     assert "'drift': needs [measurements]" in error
+
+
+def test_files_name_the_quantities_that_maps_have():
+    assert get_args(map_settings.Quantity) == QUANTITIES
+    assert map_settings.BOUNDS == tuple(one for one in QUANTITIES if one not in DOP_QUANTITIES)
+    assert set(MEANINGS) == set(QUANTITIES)
+    described = map_settings.MapTable.model_fields["quantity"].description
+    assert re.findall(r"'(\w+)'", described) == list(QUANTITIES)
 
 
 def test_without_numba_a_map_is_computed_by_jax(folder, result, tmp_path, monkeypatch):
