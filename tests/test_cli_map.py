@@ -12,6 +12,7 @@ from leopnt.cli import main
 from leopnt.methods.coverage import (
     DOP_QUANTITIES,
     QUANTITIES,
+    CompiledEngine,
     TiledEngine,
     coverage_map,
     equal_angle_grid,
@@ -184,10 +185,25 @@ def test_mistakes_of_a_file_end_with_exit_code_two(tmp_path, capsys):
 
 def test_files_name_the_quantities_that_maps_have():
     assert get_args(map_settings.Quantity) == QUANTITIES
-    assert map_settings.BOUNDS == tuple(one for one in QUANTITIES if one not in DOP_QUANTITIES)
+    assert tuple(one for one in QUANTITIES if one not in DOP_QUANTITIES) == map_settings.BOUNDS
     assert set(MEANINGS) == set(QUANTITIES)
     described = map_settings.MapTable.model_fields["quantity"].description
     assert re.findall(r"'(\w+)'", described) == list(QUANTITIES)
+
+
+@pytest.mark.parametrize("quantity", ["pdop", "num_visible", "position_m"])
+def test_without_a_limit_a_map_tells_where_its_quantity_is_known(quantity, tmp_path):
+    text = FILE.replace("limit = 10\n", "").replace('"horizontal_m"', f'"{quantity}"')
+    file = tmp_path / "sixty.toml"
+    file.write_text(text.replace("doppler_hz = 1", "[user]\nclock = 'known'"))
+    chunk = chunks_of(load_map(file))[0]()
+    values = CompiledEngine().values(chunk)
+    least = {"pdop": 4, "num_visible": 1, "position_m": 3}[quantity]
+    enough = np.sum(values[:, 0] >= least, axis=0)
+    found = CompiledEngine().statistics(chunk).num_available
+    assert np.all((found == enough) | (found == enough - 1))  # once, four stand on a cone
+    assert np.mean(found == enough) > 0.95
+    assert np.all(np.isnan(values[:, QUANTITIES.index("drift")]))
 
 
 def test_without_numba_a_map_is_computed_by_jax(folder, result, tmp_path, monkeypatch):
