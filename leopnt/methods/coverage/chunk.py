@@ -33,7 +33,7 @@ QUANTITIES = (
 
 DOP_QUANTITIES = QUANTITIES[:6]
 
-_FIRST_PARAMETER = dict(zip(QUANTITIES[6:], (0, 0, 2, 3, 4, 7), strict=True))
+_FIRST_PARAMETER: dict[str, int] = dict(zip(QUANTITIES[6:], (0, 0, 2, 3, 4, 7), strict=True))
 
 
 @dataclasses.dataclass(frozen=True)
