@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 from typing import get_args
 
 import numpy as np
@@ -189,6 +190,37 @@ def test_files_name_the_quantities_that_maps_have():
     assert set(MEANINGS) == set(QUANTITIES)
     described = map_settings.MapTable.model_fields["quantity"].description
     assert re.findall(r"'(\w+)'", described) == list(QUANTITIES)
+
+
+DATA = Path(__file__).parent.parent / "examples" / "data"
+FILES = {
+    "TLE": ("tle_2025/gps.tle", "2025-12-28T12:00:00Z"),
+    "OMM": ("tle_2025/omm_sample.json", "2025-12-28T12:00:00Z"),
+    "SP3": ("sp3/COD0MGXFIN_20211180000_01D_05M_ORB.SP3", "2021-04-28T19:00:00Z"),
+}
+
+
+@pytest.mark.parametrize("kind", FILES)
+def test_satellites_come_from_any_file(kind, tmp_path):
+    name, start = FILES[kind]
+    file = tmp_path / "sky.toml"
+    file.write_text(
+        f'[constellation]\nfile = "{DATA / name}"\nmax_age_days = 30\n[time]\nstart = "{start}"\n'
+        "duration_s = 1800\nstep_s = 900\n[map]\nstep_deg = 60\nquantity = 'num_visible'\n"
+    )
+    assert run(file, "--out", tmp_path / "out", "--format", "globe", "--quiet") == 0
+    with xr.open_dataset(tmp_path / "out" / "map.nc", engine="h5netcdf") as opened:
+        found = opened["num_visible_mean"].values
+    scene = load_map(file)
+    pos_m, _ = scene.orbits.states(scene.time_s)
+    lat, lon = np.meshgrid(np.radians([-60, 0, 60]), np.radians(np.arange(-150, 151, 60)),
+                           indexing="ij")  # fmt: skip
+    up = np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)], axis=-1)
+    user_m = equal_angle_grid(np.radians(60.0)).pos_ecef_m.reshape(3, 6, 3)
+    line_m = pos_m[:, :, None, None] - user_m[None, None]
+    sine = np.einsum("esijx,ijx->esij", line_m, up) / np.linalg.norm(line_m, axis=-1)
+    seen = np.sum(sine >= np.sin(np.radians(10.0)), axis=1)
+    np.testing.assert_allclose(found, seen.mean(axis=0), rtol=1e-12)
 
 
 @pytest.mark.parametrize("quantity", ["pdop", "num_visible", "position_m"])
