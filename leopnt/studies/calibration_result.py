@@ -29,6 +29,7 @@ from leopnt.studies.calibration_estimates import (
 )
 from leopnt.studies.calibration_network import Source, with_names
 from leopnt.studies.calibration_review import EDGES_DEG, KINDS, StationDayReview
+from leopnt.studies.calibration_rounds import Refined
 from leopnt.studies.calibration_settings import CalibrationStudy
 from leopnt.studies.study_file import versions
 
@@ -58,7 +59,7 @@ class Findings(NamedTuple):
     units: what was reduced at a time. trends: over days, and over stations. counts: observations
     of each reduced one; failures: why others have none. reviews: of station-days, without links;
     review_failures: why some could not be looked at again. bootstrap_problem: why days redrawn have
-    no sigma, if they were asked for.
+    no sigma, if they were asked for. refined: what rounds did, if they were asked for.
     """
 
     units: tuple[Key, ...]
@@ -72,6 +73,7 @@ class Findings(NamedTuple):
     review_failures: Mapping[Key, str]
     delays: Delays | None
     bootstrap_problem: str = ""
+    refined: Refined | None = None
 
 
 def calibration_dataset(study: CalibrationStudy, source: Source, found: Findings) -> xr.Dataset:

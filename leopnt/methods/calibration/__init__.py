@@ -167,6 +167,7 @@ from leopnt.methods.calibration.robust import (
     largest_move,
     reweighted,
     robust_calibration,
+    with_factors,
 )
 from leopnt.methods.calibration.settings import SEED_SETTINGS, CalibrationSettings
 from leopnt.methods.calibration.signals import (
@@ -402,6 +403,7 @@ __all__ = [
     "values_of_station_day",
     "variance_components",
     "variance_sums",
+    "with_factors",
     "with_slips",
     "without_orbit_errors",
     "without_outliers",
