@@ -236,8 +236,8 @@ class Rounds:
         is_settled = False
         while not is_settled and len(rounds) < self.refinement.max_rounds:
             number = len(rounds) + 1
-            settings, components = self._sigmas(number, now)
-            is_steady, moved = settings == now.settings, 0.0
+            settings, components, is_steady = self._sigmas(number, now)
+            moved = 0.0
             if not is_steady or self.refinement.loss is not None:
                 before, now = now, self._next(number, now, settings)
                 now, counts = self._reduced(now)
@@ -267,10 +267,16 @@ class Rounds:
 
     def _sigmas(
         self, number: int, now: _State
-    ) -> tuple[CalibrationSettings, VarianceComponents | None]:
-        """Settings with the sigmas that residuals tell, the same if they hardly change; factors."""
+    ) -> tuple[CalibrationSettings, VarianceComponents | None, bool]:
+        """Settings with the sigmas that residuals tell, by which factors, and if they are steady.
+
+        Steady ones stay as they are. Where there are robust weights too, the first round has only
+        those: gross errors are in all residuals before.
+        """
         if not self.refinement.groups:
-            return now.settings, None
+            return now.settings, None, True
+        if number == 1 and self.refinement.loss is not None:
+            return now.settings, None, False
         settings = viewed(now.settings, now.found, self.layout)
         weights = weights_of(self.refinement, now.found, settings)
         how = weights and (weights.loss, weights.least_redundancy)
@@ -291,7 +297,8 @@ class Rounds:
         found = components_of(np.sum(told, axis=0), set(GROUPS) - set(self.refinement.groups))
         changes = [abs(part.factor**0.5 - 1.0) for part in found]
         is_steady = max(changes) < SETTLED_SHARE
-        return (now.settings if is_steady else rescaled(now.settings, found)), found
+        settings = now.settings if is_steady else rescaled(now.settings, found)
+        return settings, found, is_steady
 
     def _reduced(self, now: _State) -> tuple[_State, dict[Key, Counts]]:
         """Estimates of a round, and what its weights did to each station-day."""
