@@ -64,7 +64,7 @@ class VarianceTable(SettingsTable):
     """`[estimate.variance_components]`: sigmas as the residuals tell them."""
 
     groups: Annotated[list[Literal["code", "phase", "leo_phase"]], Field(min_length=1)] = Field(
-        default=list(GROUPS),
+        default=["code", "phase", "leo_phase"],
         description="a list of 'code', 'phase' (of the reference system) and 'leo_phase': whose "
         "sigma is estimated",
     )

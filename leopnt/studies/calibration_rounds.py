@@ -53,7 +53,6 @@ Key = tuple[int, int]
 """Station and day."""
 
 _MARK, _SUMS, _COUNTS, _UNTESTED = "mark", "sums", "counts", "untested"
-_NONE = np.zeros(4, int)
 _NAME = re.compile(r"(round|variances)(\d+)(-.*)?\.npz")
 
 
@@ -407,20 +406,24 @@ def _digest_of(now: _State) -> str:
 
 def _total(counts: dict[Key, Counts]) -> Counts:
     every = list(counts.values())
-    kinds = [np.sum([one[i] for one in every], axis=0) for i in range(3)] if every else [_NONE] * 3
-    return Counts(*kinds, sum(one.untested for one in every))
+    kinds = np.sum([_by_kind(one) for one in every], axis=0) if every else np.zeros((3, 4), int)
+    return Counts(kinds[0], kinds[1], kinds[2], sum(one.untested for one in every))
+
+
+def _by_kind(counts: Counts) -> Int[np.ndarray, "3 4"]:
+    return np.stack([counts.observed, counts.reduced, counts.left_out])
 
 
 def _notes(counts: dict[Key, Counts]) -> dict[str, np.ndarray]:
     """Counts of station-days, in their order, as `_counts_of` reads them."""
     every = list(counts.values())
-    kinds = np.array([one[:3] for one in every])
+    kinds = np.array([_by_kind(one) for one in every])
     return {_COUNTS: kinds, _UNTESTED: np.array([one.untested for one in every])}
 
 
 def _counts_of(notes: dict[str, np.ndarray], keys: list[Key]) -> dict[Key, Counts]:
     parts = zip(keys, notes[_COUNTS], notes[_UNTESTED].tolist(), strict=True)
-    return {key: Counts(*kinds, untested) for key, kinds, untested in parts}
+    return {key: Counts(kinds[0], kinds[1], kinds[2], untested) for key, kinds, untested in parts}
 
 
 def _save_sums(path: Path, sums: np.ndarray, mark: str) -> None:

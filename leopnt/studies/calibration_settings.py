@@ -58,6 +58,7 @@ from leopnt.studies.calibration_refinement import (
     RobustTable,
     VarianceTable,
     refinement_of,
+    refinement_problems,
 )
 from leopnt.studies.study_file import versions
 
@@ -569,6 +570,7 @@ def _estimate_problems(raw: dict[str, Any]) -> Iterator[str]:
             f"[estimate.pattern] to_deg = {shown(last)}: expected 3 times step_deg = {shown(step)} "
             "or more: four nodes."
         )
+    yield from refinement_problems(raw)
 
 
 def _free_clock_problems(raw: dict[str, Any]) -> Iterator[str]:

@@ -101,7 +101,8 @@ def _rounds(how: Refinement, found: Refined) -> dict[str, xr.Variable]:
 
 def _weights(found: Refined, units: Sequence[Key]) -> dict[str, xr.Variable]:
     last = found.rounds[-1].counts
-    none = Counts(*[np.zeros(4, int)] * 3, 0)
+    nothing = np.zeros(4, int)
+    none = Counts(nothing, nothing, nothing, 0)
     of_days = [found.counts.get(key, none) for key in units]
     words = "codes and phases that {}, those that do not count among them"
     return {

@@ -193,6 +193,7 @@ def save_normals(path: str | Path, normals: ReducedNormals, **notes: np.ndarray 
     with part.open("wb") as file:
         np.savez(
             file,
+            allow_pickle=False,
             num_satellites=layout.num_satellites,
             num_stations=layout.num_stations,
             column_names=np.array(layout.column_names),
@@ -200,7 +201,7 @@ def save_normals(path: str | Path, normals: ReducedNormals, **notes: np.ndarray 
             has_delays=layout.has_delays,
             members=np.array(bits, np.int64).reshape(-1, 3),
             **held,
-            **{f"{_NOTE}{name}": value for name, value in notes.items()},
+            **{f"{_NOTE}{name}": np.asarray(value) for name, value in notes.items()},
         )
     part.replace(path)
 

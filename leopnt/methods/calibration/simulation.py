@@ -243,8 +243,8 @@ def _observed(key, system: int, noise: SimulatedNoise, sat, epoch, elevation, co
         cycles = rng.integers(-100, 101, number[-1] + 1)
         phase[first:stop] += noise.phase_m * draws[1] + noise.wavelength_m * cycles[number]
         if noise.gross_share > 0.0:
-            own = np.random.default_rng([*key, 6 + system, int(sat[first])])
-            gross = _gross_errors(own, noise.gross_share, stop - first)
+            rng = np.random.default_rng([*key, 6 + system, int(sat[first])])
+            gross = _gross_errors(rng, noise.gross_share, int(stop - first))
             code[first:stop] += noise.gross_code_m * gross[0]
             phase[first:stop] += noise.gross_phase_m * gross[1]
     every = np.ones(len(sat), bool)
