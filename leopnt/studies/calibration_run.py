@@ -376,6 +376,7 @@ class _Run:
         self.stage(text)
         self.total = self.done + passes * jobs + self.num_reviews
         self.done += there
+        self.progress(self.done, self.total)
 
     def _file(self, key: Key) -> Path:
         if key[0] == ALL_STATIONS:
