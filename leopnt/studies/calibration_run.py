@@ -100,6 +100,7 @@ MOST_STEPS = 10
 
 _OUTPUTS = ("nc", "json", "csv", "atx")
 _POLL_S = 0.2
+_ROUND_FACTOR = 10.0  # of a station-day's time, where the first alone has no solution
 
 
 def run_calibration(
@@ -254,10 +255,6 @@ def cost_of(study: CalibrationStudy, workers: AbstractWorkers) -> CalibrationCos
         num_rounds,
         round_s,
     )
-
-
-_ROUND_FACTOR = 10.0
-"""A round against a plain reduction, where the first station-day alone has no solution."""
 
 
 def _round_s(

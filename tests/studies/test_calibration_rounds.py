@@ -1,6 +1,7 @@
 """Rounds of a calibration: robust weights and variances through a study, kept, killed, resumed."""
 
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -79,8 +80,8 @@ def study_of(folder, noise="", estimate="", residuals="false", sampling=240.0):
     return load_calibration(path)
 
 
-def run(study, out, **how):
-    return run_calibration(study, out, **{"workers": Threads(1)} | how)
+def run(study, out, workers=None, **how):
+    return run_calibration(study, out, workers=workers or Threads(1), **how)
 
 
 def same(one, other):
@@ -282,6 +283,33 @@ def test_a_run_stopped_in_any_round_goes_on_to_the_same_bits(both, tmp_path, job
         assert not path.is_file() or path.stat().st_mtime_ns == written
 
 
+def test_a_datum_may_change_without_another_round(both, tmp_path):
+    study, folder, whole, _, _ = both
+    shutil.copytree(folder / "out", tmp_path / "out")
+    text = study.text + '[datum]\nhold = "isb_reference"\nisb_m = { HKSL = 2.5 }\n'
+    (tmp_path / "other.toml").write_text(text)
+    files = {
+        path: path.stat().st_mtime_ns for path in (tmp_path / "out/chunks").glob("[rv]*[0-9]*")
+    }
+    moved = run(load_calibration(tmp_path / "other.toml"), tmp_path / "out")
+    for path, written in files.items():
+        assert path.name.startswith("review") or path.stat().st_mtime_ns == written
+    np.testing.assert_allclose(moved["offset_m"].values, whole["offset_m"].values, atol=1e-9)
+    shift = moved["delay_m"].values - whole["delay_m"].values
+    np.testing.assert_allclose(shift, shift[0], atol=1e-9)
+
+
+def test_considered_orbits_give_the_weights_of_known_ones(tmp_path):
+    # Orbit columns are reduced along with the rest and dropped from the estimates in each round.
+    more = "[estimate.robust]\nmax_rounds = 1\n"
+    known = study_of(tmp_path, GROSS, more)
+    exact = run(known, tmp_path / "known")
+    (tmp_path / "steady.toml").write_text(known.text.replace('"known"', '"considered"'))
+    found = run(load_calibration(tmp_path / "steady.toml"), tmp_path / "considered")
+    assert int(found["num_reduced"]) == int(exact["num_reduced"]) > 0
+    np.testing.assert_allclose(satellite_m(found), satellite_m(exact), rtol=0, atol=1e-8)
+
+
 def test_processes_give_the_same_bits(both, tmp_path):
     study, _, whole, _, _ = both
     assert same(run(study, tmp_path, workers=Processes(1)), whole)
@@ -356,7 +384,9 @@ def test_tables_of_a_file_are_objects_of_the_library():
     found = tables(robust=chosen, variance_components={"groups": ["phase", "code"]})
     words = "IGG III, full weight to 2 sigma, none from 5"
     assert found == Refinement(IggThree(2.0, 5.0), 0.1, ("code", "phase"), 8, words)
-    assert tables(robust={"loss": "huber"}).loss == Huber()
+    huber = tables(robust={"loss": "huber"})
+    assert huber is not None
+    assert huber.loss == Huber()
     assert tables(variance_components={"max_rounds": 4}) == Refinement(
         None, 0.0, ("code", "phase", "leo_phase"), 4
     )
