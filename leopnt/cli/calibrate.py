@@ -180,7 +180,7 @@ def _write_tables(dataset: xr.Dataset, folder: Path, formats: tuple[str, ...]) -
 
 
 def _show_cost(study: CalibrationStudy, quiet: bool, how: dict) -> None:
-    from leopnt.studies.calibration_run import cost_of
+    from leopnt.studies.calibration_cost import cost_of
 
     with workers_of(how, quiet) as workers:
         cost, number = cost_of(study, workers), workers.num_workers

@@ -12,7 +12,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import time
 from collections.abc import Callable, Generator, Hashable, Iterator, Sequence
 from concurrent.futures import (
     FIRST_COMPLETED,
@@ -78,11 +77,8 @@ from leopnt.studies.calibration_rounds import (
     Refined,
     Rounds,
     round_file,
-    round_job,
-    variance_job,
     viewed,
     weighed,
-    weights_of,
 )
 from leopnt.studies.calibration_settings import CalibrationStudy
 from leopnt.studies.cluster import ClusterError
@@ -100,7 +96,6 @@ MOST_STEPS = 10
 
 _OUTPUTS = ("nc", "json", "csv", "atx")
 _POLL_S = 0.2
-_ROUND_FACTOR = 10.0  # of a station-day's time, where the first alone has no solution
 
 
 def run_calibration(
@@ -182,7 +177,8 @@ def units_of(network: Network, settings: CalibrationSettings) -> dict[Key, Any]:
     }
 
 
-def _reduction(settings: CalibrationSettings) -> Callable:
+def reduction_of(settings: CalibrationSettings) -> Callable:
+    """What reduces one of `units_of`."""
     return reduce_job if settings.leo_clock.epoch_sigma_m == 0.0 else reduce_jobs
 
 
@@ -201,80 +197,6 @@ class StoredNormals(Sequence[ReducedNormals]):
             self.last = None  # not two at a time
             self.last = int(place), load_normals(self.paths[place])
         return self.last[1]
-
-
-class CalibrationCost(NamedTuple):
-    """What a run will cost: one station-day was read or simulated, and reduced.
-
-    num_rounds: of new weights at most; all of them are in seconds.
-    """
-
-    num_satellites: int
-    num_stations: int
-    num_days: int
-    num_jobs: int
-    num_unknowns: int
-    seconds: float
-    seconds_per_job: float
-    disk_bytes: float
-    num_rounds: int = 0
-    seconds_per_round_job: float = 0.0
-
-
-def cost_of(study: CalibrationStudy, workers: AbstractWorkers) -> CalibrationCost:
-    """Size of a run, and its time from its first station-day on one core; nothing is kept.
-
-    A second look at station-days (residuals, delays) is counted like the first, and with weights by
-    residuals like a round; of rounds as many as there may be.
-    """
-    network = source_of(study).network
-    estimate = study.settings.estimate
-    settings, refinement = estimate.calibration(), estimate.refinement()
-    layout = layout_of(settings, len(network.satellites), len(network.stations))
-    units = list(units_of(network, settings).values())
-    with one_blas_thread():
-        begin = time.perf_counter()
-        normals = _reduction(settings)(units[0], layout, settings)
-        each_s = time.perf_counter() - begin
-        round_s = _round_s(study, units[0], normals, each_s) if refinement else 0.0
-    output, delays = study.settings.output, study.settings.delays
-    has_review = output.residuals or delays.model != "off"
-    review_s = max(each_s, round_s if refinement and refinement.loss else 0.0)
-    number, num_rounds = len(units), refinement.max_rounds if refinement else 0
-    job_s = each_s + review_s * has_review + num_rounds * round_s
-    kept = 1 + 2 * bool(refinement)
-    return CalibrationCost(
-        len(network.satellites),
-        len(network.stations),
-        len({job.day for job in network.jobs}),
-        number,
-        layout.size,
-        number * job_s / min(workers.num_workers, number),
-        each_s,
-        8.0 * (kept * number + num_rounds) * layout.size**2,
-        num_rounds,
-        round_s,
-    )
-
-
-def _round_s(
-    study: CalibrationStudy, job: StationDayJob, normals: ReducedNormals, each_s: float
-) -> float:
-    """Time of a station-day in a round, about the solution that it has alone."""
-    estimate = study.settings.estimate
-    refinement, settings = estimate.refinement(), estimate.calibration()
-    assert refinement is not None
-    try:
-        found = solution_of(normals, estimate.orbit_model)
-        own = viewed(settings, found, normals.layout)
-        weights = weights_of(refinement, found, own)
-        begin = time.perf_counter()
-        if refinement.groups:
-            variance_job(job, found, own, weights)
-        round_job(job, weights, normals.layout, settings)
-    except LeopntError:
-        return refinement.passes * _ROUND_FACTOR * each_s
-    return time.perf_counter() - begin
 
 
 class _Group(NamedTuple):
@@ -440,7 +362,7 @@ class _Run:
     def _reduced(self) -> dict[Key, str]:
         """Reduce what is missing; why station-days failed."""
         missing = {key: jobs for key, jobs in self.units.items() if not self._is_there(key)}
-        task = partial(_reduction(self.settings), layout=self.layout, settings=self.settings)
+        task = partial(reduction_of(self.settings), layout=self.layout, settings=self.settings)
         self.done = len(self.units) - len(missing)
         return self._ended(task, missing, lambda key, found: save_normals(self._file(key), found))
 

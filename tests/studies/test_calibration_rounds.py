@@ -33,9 +33,10 @@ from leopnt.report import write_calibration_report
 from leopnt.report.calibration_words import calibration_sentences
 from leopnt.studies import Processes, Threads
 from leopnt.studies import calibration_rounds as rounds_module
+from leopnt.studies.calibration_cost import cost_of
 from leopnt.studies.calibration_network import source_of
 from leopnt.studies.calibration_refinement import Refinement, refinement_of
-from leopnt.studies.calibration_run import cost_of, run_calibration
+from leopnt.studies.calibration_run import run_calibration
 from leopnt.studies.calibration_settings import CalibrationFile, load_calibration
 from leopnt.studies.runner import Interrupted
 
