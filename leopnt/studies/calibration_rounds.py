@@ -293,7 +293,11 @@ class Rounds:
         self.failures |= self.ended(task, missing, keep)
         told = [one for one in sums.values() if one is not None]
         self._need(told, number)
-        found = components_of(np.sum(told, axis=0), set(GROUPS) - set(self.refinement.groups))
+        held = set(GROUPS) - set(self.refinement.groups)
+        try:
+            found = components_of(np.sum(told, axis=0), held)
+        except LeopntError as error:
+            raise LeopntError(f"[estimate.variance_components] groups: {error}") from error
         changes = [abs(part.factor**0.5 - 1.0) for part in found]
         is_steady = max(changes) < SETTLED_SHARE
         settings = now.settings if is_steady else rescaled(now.settings, found)

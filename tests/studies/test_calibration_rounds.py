@@ -17,6 +17,8 @@ from leopnt.methods.calibration import (
     STATIONS_ECEF_M,
     FileScene,
     IggThree,
+    Weights,
+    delay_links,
     draw_truth,
     layout_of,
     polar_star,
@@ -26,7 +28,9 @@ from leopnt.methods.calibration import (
     robust_calibration,
     solve_calibration,
     standard_model,
+    values_of_station_day,
     variance_components,
+    with_factors,
     write_simulated_files,
 )
 from leopnt.report import write_calibration_report
@@ -34,6 +38,7 @@ from leopnt.report.calibration_words import calibration_sentences
 from leopnt.studies import Processes, Threads
 from leopnt.studies import calibration_rounds as rounds_module
 from leopnt.studies.calibration_cost import cost_of
+from leopnt.studies.calibration_estimates import solution_of
 from leopnt.studies.calibration_network import source_of
 from leopnt.studies.calibration_refinement import Refinement, refinement_of
 from leopnt.studies.calibration_run import run_calibration
@@ -283,6 +288,24 @@ def test_a_run_stopped_in_any_round_goes_on_to_the_same_bits(both, tmp_path, job
         assert not path.is_file() or path.stat().st_mtime_ns == written
 
 
+def test_delays_of_epochs_are_weighted_as_the_offsets_are(both):
+    study, _, _, _, _ = both
+    job = source_of(study).network.jobs[0]
+    loads, layout, settings = library(study)
+    of = solution_of(reduce_all(loads, layout, settings, threads=1), "known")
+    day = rounds_module.weighed(job, Weights(of, settings, Huber())).load()
+    place = {"offset_m": of.offset_m, "isb_m": float(of.isb_m[0])}
+    local = values_of_station_day(day, of, settings)
+    place |= {"clock_m": local.clock_m, "zenith_delay_m": local.zenith_delay_m}
+    found, plain = (
+        np.concatenate([part.code_variance_m2 for part in delay_links(one, settings, **place)])
+        for one in (day, with_factors(day, None))
+    )
+    assert day.leo.code_factor is not None
+    assert np.min(day.leo.code_factor) < 0.9
+    np.testing.assert_allclose(plain / found, day.leo.code_factor, rtol=1e-12)
+
+
 def test_a_datum_may_change_without_another_round(both, tmp_path):
     study, folder, whole, _, _ = both
     shutil.copytree(folder / "out", tmp_path / "out")
@@ -440,7 +463,9 @@ def test_mistakes_in_simulated_gross_errors_get_their_sentence(tmp_path, key, va
 def test_residuals_without_any_noise_tell_no_sigma(tmp_path):
     noise = "code_m = 0.0\nphase_m = 0.0\nclock_walk_m = 0.0\n"
     study = study_of(tmp_path, noise, VARIANCES)
-    with pytest.raises(LeopntError, match=r"code has residuals of .* sigma; expected observations"):
+    with pytest.raises(
+        LeopntError, match=r"^\[estimate.variance_components\] groups: code has resid"
+    ):
         run(study, tmp_path / "out")
 
 
