@@ -463,9 +463,7 @@ def test_mistakes_in_simulated_gross_errors_get_their_sentence(tmp_path, key, va
 def test_residuals_without_any_noise_tell_no_sigma(tmp_path):
     noise = "code_m = 0.0\nphase_m = 0.0\nclock_walk_m = 0.0\n"
     study = study_of(tmp_path, noise, VARIANCES)
-    with pytest.raises(
-        LeopntError, match=r"^\[estimate.v\w+\] groups: code has residuals of"
-    ):
+    with pytest.raises(LeopntError, match=r"^\[estimate.v\w+\] groups: code has residuals of"):
         run(study, tmp_path / "out")
 
 
