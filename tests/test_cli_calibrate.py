@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from leopnt.cli import calibrate as command
-from leopnt.cli import main
+from leopnt.cli import main, progress
 from leopnt.errors import LeopntError
 from leopnt.io.antex import read_antex
 from leopnt.io.results import read_netcdf
@@ -245,23 +245,29 @@ def test_ctrl_c_ends_with_130_and_says_how_to_go_on(tmp_path, capsys, monkeypatc
     assert "run the same command again" in err
 
 
-def test_progress_in_a_log_file_tells_the_time_left(capsys, monkeypatch):
-    clock = iter([0.0, 0.0, 20.0])
-    monkeypatch.setattr(command.time, "monotonic", lambda: next(clock))
-    lines = command._LogLines()
+def test_progress_in_a_log_file_tells_rate_and_time_left(capsys, monkeypatch):
+    clock = iter([0.0, 0.0, 0.0, 20.0, 20.0])
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
+    lines = progress.LogLines()
     lines(0, 12)
     lines(4, 12)
-    assert capsys.readouterr().err == " 33%  4 of 12 jobs, 40 s left\n"
+    assert capsys.readouterr().err == " 33%  4 of 12 jobs, 0.2/s, 40 s left\n"
 
 
-def test_progress_in_a_log_file_tells_when_a_round_begins(capsys, monkeypatch):
-    clock = iter([0.0, 0.0, 2.0, 3.0])
-    monkeypatch.setattr(command.time, "monotonic", lambda: next(clock))
-    lines = command._LogLines()
-    lines(0, 12)
-    lines(4, 12, "round 1 of at most 2")
-    lines(5, 12, "round 1 of at most 2")
-    assert capsys.readouterr().err == " 33%  4 of 12 jobs, 4 s left, round 1 of at most 2\n"
+def test_progress_in_a_log_file_tells_when_a_round_begins_and_counts_from_there(
+    capsys, monkeypatch
+):
+    clock = iter([0.0, 0.0, 0.0, 5.0, 5.0, 6.0, 6.0, 18.0, 18.0])
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
+    lines = progress.LogLines("trials")
+    lines(8, 12)
+    lines(1, 12, "round 1 of at most 2")
+    lines(2, 12, "round 1 of at most 2")
+    lines(8, 12, "round 1 of at most 2")
+    assert capsys.readouterr().err == (
+        "  8%  1 of 12 trials, round 1 of at most 2\n"
+        " 67%  8 of 12 trials, 0.538/s, 7.4 s left, round 1 of at most 2\n"
+    )
 
 
 def test_help_loads_nothing_heavy():

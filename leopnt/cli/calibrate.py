@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from leopnt.cli import session
-from leopnt.cli.run import duration, signals_as_interrupt
+from leopnt.cli.progress import duration, job_progress
+from leopnt.cli.run import signals_as_interrupt
 from leopnt.cli.workers import worker_options, workers_of
 from leopnt.errors import LeopntError
 
@@ -24,8 +21,6 @@ if TYPE_CHECKING:
 
 FORMATS = ("json", "csv", "atx", "png", "html")
 """Beside calibration.nc, which is always written."""
-
-_LOG_EVERY_S = 10.0
 
 
 @click.command(short_help="Estimate antenna offsets and equipment delays of LEO satellites.")
@@ -206,58 +201,3 @@ def _show_cost(study: CalibrationStudy, quiet: bool, how: dict) -> None:
         f"({cost.seconds_per_job:.2g} s per station-day and core), "
         f"about {cost.disk_bytes / 1e6:.3g} MB on disk"
     )
-
-
-@contextmanager
-def job_progress(title: str, *, quiet: bool) -> Iterator[Callable[..., None]]:
-    """A bar with station-days and the time left; without a terminal, a line now and then.
-
-    What it gives is called with jobs done, all jobs, and the round if there are rounds.
-    """
-    if quiet:
-        yield lambda done, total, stage="": None
-        return
-    if not sys.stderr.isatty():
-        yield _LogLines()
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-    from rich.progress import TimeRemainingColumn as TimeLeft
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("jobs"),
-        TimeLeft(),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(title, total=None)
-
-        def show(done: int, total: int, stage: str = "") -> None:
-            name = f"{title}, {stage}" if stage else title
-            bar.update(task, completed=done, total=total, description=name)
-
-        yield show
-
-
-class _LogLines:
-    """Progress as lines for log files."""
-
-    def __init__(self):
-        self.first: tuple[float, int] | None = None
-        self.last_s = time.monotonic()
-        self.stage = ""
-
-    def __call__(self, done: int, total: int, stage: str = "") -> None:
-        now = time.monotonic()
-        began, before = self.first = self.first or (now, done)
-        is_new = stage != self.stage
-        self.stage = stage
-        if now - self.last_s < _LOG_EVERY_S and not is_new:
-            return
-        self.last_s = now
-        rate = (done - before) / (now - began) if now > began else 0.0
-        left = f", {duration((total - done) / rate)} left" if rate else ""
-        of = f", {stage}" if stage else ""
-        click.echo(f"{done / total:4.0%}  {done} of {total} jobs{left}{of}", err=True)
