@@ -3,6 +3,7 @@
 from benchmarks import (
     astars_fixes,
     calibration,
+    earth_map_costs,
     earth_maps,
     lambda_search,
     nine_d_bounds,
@@ -31,6 +32,7 @@ for module in (
     lambda_search,
     astars_fixes,
     earth_maps,
+    earth_map_costs,
     rinex_reading,
     tables_and_frames,
 ):

@@ -11,7 +11,7 @@ import pytest
 import xarray as xr
 
 from leopnt.cli import main
-from leopnt.cli.run import duration
+from leopnt.cli.progress import duration
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "studies"))

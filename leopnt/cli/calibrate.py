@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from leopnt.cli import session
-from leopnt.cli.run import duration, signals_as_interrupt
+from leopnt.cli.progress import duration, job_progress
+from leopnt.cli.run import signals_as_interrupt
 from leopnt.cli.workers import worker_options, workers_of
 from leopnt.errors import LeopntError
 
@@ -24,8 +21,6 @@ if TYPE_CHECKING:
 
 FORMATS = ("json", "csv", "atx", "png", "html")
 """Beside calibration.nc, which is always written."""
-
-_LOG_EVERY_S = 10.0
 
 
 @click.command(short_help="Estimate antenna offsets and equipment delays of LEO satellites.")
@@ -102,13 +97,19 @@ def _run(study: CalibrationStudy, folder: Path, quiet: bool, how: dict) -> int:
             signals_as_interrupt() as request,
             job_progress(study.title, quiet=quiet) as show,
         ):
+            rounds: list[str] = []
 
             def progress(done: int, total: int) -> None:
                 request()
-                show(done, total)
+                show(done, total, *rounds[-1:])
 
             dataset = run_calibration(
-                study, folder, workers=workers, restart=how["restart"], progress=progress
+                study,
+                folder,
+                workers=workers,
+                restart=how["restart"],
+                progress=progress,
+                stage=rounds.append,
             )
     except Interrupted as stop:
         click.echo(
@@ -174,7 +175,7 @@ def _write_tables(dataset: xr.Dataset, folder: Path, formats: tuple[str, ...]) -
 
 
 def _show_cost(study: CalibrationStudy, quiet: bool, how: dict) -> None:
-    from leopnt.studies.calibration_run import cost_of
+    from leopnt.studies.calibration_cost import cost_of
 
     with workers_of(how, quiet) as workers:
         cost, number = cost_of(study, workers), workers.num_workers
@@ -184,55 +185,19 @@ def _show_cost(study: CalibrationStudy, quiet: bool, how: dict) -> None:
         return
     from leopnt.report.words import counted
 
+    rounds = ""
+    if cost.num_rounds:
+        rounds = (
+            f"with {counted(cost.num_rounds, 'round')} of new weights, as many as there may be "
+            f"({cost.seconds_per_round_job:.2g} s per station-day, round and core)\n"
+        )
     click.echo(
         f"{study.path}: no mistakes.\n"
         f"{counted(cost.num_satellites, 'satellite')}, {counted(cost.num_stations, 'station')}, "
         f"{counted(cost.num_days, 'day')}: {counted(cost.num_jobs, 'station-day')}, "
         f"{cost.num_unknowns:,} unknowns of satellites and stations\n"
+        f"{rounds}"
         f"about {duration(cost.seconds)} on {counted(number, 'worker')} "
         f"({cost.seconds_per_job:.2g} s per station-day and core), "
         f"about {cost.disk_bytes / 1e6:.3g} MB on disk"
     )
-
-
-@contextmanager
-def job_progress(title: str, *, quiet: bool) -> Iterator[Callable[[int, int], None]]:
-    """A bar with station-days and the time left; without a terminal, a line now and then."""
-    if quiet:
-        yield lambda done, total: None
-        return
-    if not sys.stderr.isatty():
-        yield _LogLines()
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-    from rich.progress import TimeRemainingColumn as TimeLeft
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("jobs"),
-        TimeLeft(),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(title, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
-
-
-class _LogLines:
-    """Progress as lines for log files."""
-
-    def __init__(self):
-        self.first: tuple[float, int] | None = None
-        self.last_s = time.monotonic()
-
-    def __call__(self, done: int, total: int) -> None:
-        now = time.monotonic()
-        began, before = self.first = self.first or (now, done)
-        if now - self.last_s < _LOG_EVERY_S:
-            return
-        self.last_s = now
-        rate = (done - before) / (now - began) if now > began else 0.0
-        left = f", {duration((total - done) / rate)} left" if rate else ""
-        click.echo(f"{done / total:4.0%}  {done} of {total} jobs{left}", err=True)

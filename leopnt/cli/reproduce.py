@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import click
 
 from leopnt.cli import session
-from leopnt.cli.run import duration, signals_as_interrupt
+from leopnt.cli.progress import duration
+from leopnt.cli.run import signals_as_interrupt
 from leopnt.cli.workers import workers_of
 
 if TYPE_CHECKING:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from leopnt.cli import session
+from leopnt.cli.progress import duration, job_progress
 from leopnt.cli.workers import worker_options, workers_of
 
 if TYPE_CHECKING:
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
 
 FORMATS = ("json", "png", "html")
 """Beside study.nc, which is always written."""
-
-_LOG_EVERY_S = 10.0
 
 
 def study_options(command: Callable) -> Callable:
@@ -93,7 +90,7 @@ def run_in(study: Study, folder: Path, quiet: bool, **how) -> int:
         with (
             signals_as_interrupt() as request,
             workers_of(how, quiet) as workers,
-            trial_progress(study.title, quiet=quiet) as show,
+            job_progress(study.title, quiet=quiet, unit="trials") as show,
         ):
 
             def progress(done: int, total: int) -> None:
@@ -156,18 +153,6 @@ def _show_cost(study: Study, workers: AbstractWorkers, quiet: bool, as_json: boo
     )
 
 
-def duration(seconds: float) -> str:
-    """A time as a person says it."""
-    for limit, unit, size in ((120.0, "s", 1.0), (7200.0, "min", 60.0), (172800.0, "h", 3600.0)):
-        if seconds < limit:
-            return (
-                f"{seconds / size:.2g} {unit}"
-                if seconds / size < 10
-                else f"{seconds / size:.0f} {unit}"
-            )
-    return f"{seconds / 86400.0:.0f} days"
-
-
 class StopRequest:
     """Whether a signal asked to stop; calling it raises `KeyboardInterrupt` if one did."""
 
@@ -195,64 +180,3 @@ def signals_as_interrupt() -> Iterator[StopRequest]:
     finally:
         for one, handler in before.items():
             signal.signal(one, handler)
-
-
-@contextmanager
-def trial_progress(title: str, *, quiet: bool) -> Iterator[Callable[[int, int], None]]:
-    """A bar with trials per second and the time left; without a terminal, a line now and then."""
-    if quiet:
-        yield lambda done, total: None
-        return
-    if not sys.stderr.isatty():
-        yield _LogLines()
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.percentage:>3.0f} %  {task.completed:.0f} trials  {task.fields[rate]}"),
-        TimeRemainingColumn(),
-    )
-    rate = _Rate()
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(title, total=None, rate="")
-
-        def update(done: int, total: int) -> None:
-            bar.update(task, completed=done, total=total, rate=rate.text(done))
-
-        yield update
-
-
-class _Rate:
-    """Trials per second since the first call."""
-
-    def __init__(self):
-        self.first: tuple[float, int] | None = None
-
-    def per_second(self, done: int) -> float:
-        now = time.monotonic()
-        if self.first is None:
-            self.first = (now, done)
-        began, before = self.first
-        return (done - before) / (now - began) if now > began else 0.0
-
-    def text(self, done: int) -> str:
-        rate = self.per_second(done)
-        return f"{rate:.3g}/s" if rate else ""
-
-
-class _LogLines:
-    """Progress as lines for log files."""
-
-    def __init__(self):
-        self.rate, self.last_s = _Rate(), time.monotonic()
-
-    def __call__(self, done: int, total: int) -> None:
-        rate, now = self.rate.per_second(done), time.monotonic()
-        if now - self.last_s < _LOG_EVERY_S:
-            return
-        self.last_s = now
-        left = f", {duration((total - done) / rate)} left" if rate else ""
-        click.echo(f"{done / total:4.0%}  {done} of {total} trials, {rate:.3g}/s{left}", err=True)

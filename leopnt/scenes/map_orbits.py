@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 
 import jax
 import jax.numpy as jnp
@@ -52,33 +53,70 @@ def circular_states(
         u = M + omega + (M' + omega') t,    W = raan + (raan' - omega_earth) t
         r = a (cos W cos u - sin W cos i sin u, sin W cos u + cos W cos i sin u, sin i sin u)
 
-    as `kepler.ecef_state` with eccentricity 0, without its solution of Kepler's equation.
+    as `kepler.ecef_state` with eccentricity 0, without its solution of Kepler's equation. Quick
+    where neighbors share their rates, as those of a shell do: their states are products of six
+    functions of time and six vectors of each satellite.
     """
     rates = _rates(elements)
-    a_m, inclination, raan, argument, anomaly, node_rate, u_rate = (
-        np.asarray(one)[None, :]
+    node_rate = np.asarray(rates.raan_radps) - EARTH_ROTATION_ERA_RADPS
+    u_rate = np.asarray(rates.arg_perigee_radps + rates.mean_anomaly_radps)
+    vectors, t = _vectors(elements), np.asarray(t_s)
+    pos, vel = (np.empty((len(t), len(u_rate), 3)) for _ in range(2))
+    for shell in _runs(u_rate, node_rate):
+        turns, change = _turns(u_rate[shell][0], node_rate[shell][0], t)
+        np.einsum("et,tsx->esx", turns, vectors[:, shell], out=pos[:, shell])
+        np.einsum("et,tsx->esx", change, vectors[:, shell], out=vel[:, shell])
+    return pos, vel
+
+
+def _runs(*columns: Float[np.ndarray, " sat"]) -> Iterator[slice]:
+    """Neighbors that are alike in all columns."""
+    differs = np.any([np.diff(one) != 0.0 for one in columns], axis=0)
+    edges = [0, *(np.flatnonzero(differs) + 1).tolist(), len(columns[0])]
+    yield from map(slice, edges[:-1], edges[1:])
+
+
+def _vectors(elements: KeplerElements) -> Float[np.ndarray, "6 sat 3"]:
+    """Positions P at t = 0 and Q a quarter of a turn ahead, in parts that a turn mixes.
+
+    P and Q across the Earth's axis, the same turned by a right angle, and P and Q along the axis.
+    """
+    inclination, raan, argument, anomaly = (
+        np.asarray(one)
         for one in (
-            elements.semi_major_axis_m,
             elements.inclination_rad,
             elements.raan_rad,
             elements.arg_perigee_rad,
             elements.mean_anomaly_rad,
-            rates.raan_radps - EARTH_ROTATION_ERA_RADPS,
-            rates.arg_perigee_radps + rates.mean_anomaly_radps,
         )
     )
-    t = np.asarray(t_s)[:, None]
-    u, w = argument + anomaly + u_rate * t, raan + node_rate * t
-    cos_i, sin_i = np.cos(inclination), np.sin(inclination)
-    cos_u, sin_u, cos_w, sin_w = a_m * np.cos(u), a_m * np.sin(u), np.cos(w), np.sin(w)
-    pos, vel = (np.empty((*u.shape, 3)) for _ in range(2))
-    across, along = cos_i * sin_u, cos_i * cos_u
-    x, y = cos_w * cos_u - sin_w * across, sin_w * cos_u + cos_w * across
-    pos[..., 0], pos[..., 1], pos[..., 2] = x, y, sin_i * sin_u
-    vel[..., 0] = -u_rate * (cos_w * sin_u + sin_w * along) - node_rate * y
-    vel[..., 1] = u_rate * (cos_w * along - sin_w * sin_u) + node_rate * x
-    vel[..., 2] = u_rate * sin_i * cos_u
-    return pos, vel
+    cos_u, sin_u = np.cos(argument + anomaly), np.sin(argument + anomaly)
+    cos_w, sin_w, cos_i = np.cos(raan), np.sin(raan), np.cos(inclination)
+    found = np.zeros((6, len(raan), 3))
+    for number, (along, across) in enumerate(((cos_u, sin_u), (-sin_u, cos_u))):
+        x, y = cos_w * along - sin_w * cos_i * across, sin_w * along + cos_w * cos_i * across
+        found[number, :, 0], found[number, :, 1] = x, y
+        found[2 + number, :, 0], found[2 + number, :, 1] = -y, x
+        found[4 + number, :, 2] = np.sin(inclination) * across
+    return np.asarray(elements.semi_major_axis_m)[None, :, None] * found
+
+
+def _turns(
+    u_rate: float, node_rate: float, t: Float[np.ndarray, " epoch"]
+) -> tuple[Float[np.ndarray, "epoch 6"], Float[np.ndarray, "epoch 6"]]:
+    """Factors of the six vectors at each epoch, and their change with time."""
+    c, s, cw, sw = (f(rate * t) for rate in (u_rate, node_rate) for f in (np.cos, np.sin))
+    n, w = u_rate, node_rate
+    turns = c * cw, s * cw, c * sw, s * sw, c, s
+    change = (
+        -n * s * cw - w * c * sw,
+        n * c * cw - w * s * sw,
+        w * c * cw - n * s * sw,
+        n * c * sw + w * s * cw,
+        -n * s,
+        n * c,
+    )
+    return np.stack(turns, axis=1), np.stack(change, axis=1)
 
 
 _rates = jax.jit(secular_rates)

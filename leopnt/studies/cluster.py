@@ -25,6 +25,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -355,8 +356,12 @@ def _await_workers(cluster: Cluster, wait_s: float, say: Callable[[str], None]) 
 
 
 def cluster_versions() -> dict[str, str]:
-    """Versions that must be the same all over a cluster, and the kind of machine."""
-    return {**versions(), "distributed": version("distributed")}
+    """Versions that must be the same all over a cluster, and the kind of machine.
+
+    Where Numba is not installed, maps are computed by JAX: their last bits differ.
+    """
+    numba = version("numba") if find_spec("numba") else "not installed"
+    return {**versions(), "distributed": version("distributed"), "numba": numba}
 
 
 def circumstances() -> dict[str, str]:

@@ -6,7 +6,7 @@ import numpy as np
 
 from leopnt.epochs import Epoch
 from leopnt.orbits import kepler
-from leopnt.orbits.constellations import ONEWEB
+from leopnt.orbits.constellations import IRIDIUM, ONEWEB
 from leopnt.orbits.ephemeris import Ephemeris
 from leopnt.scenes.map_orbits import CircularOrbits, InterpolatedOrbits
 
@@ -14,7 +14,12 @@ T_S = np.array([0.0, 1_000.0, 7_000.0])
 
 
 def test_circular_orbits_are_kepler_orbits_without_eccentricity(evidence):
-    elements = jax.tree.map(lambda column: column[::40], ONEWEB.elements())
+    # Runs of one, two and many satellites with the same rates.
+    elements = jax.tree.map(
+        lambda one, two: jnp.concatenate([one[:1], two[:2], one[1::50], two[9::30]]),
+        ONEWEB.elements(),
+        IRIDIUM.elements(),
+    )
     pos_m, vel_mps = CircularOrbits(elements).states(T_S)
     exact = jax.vmap(jax.vmap(kepler.ecef_state, (0, None, None)), (None, 0, None))
     expected = exact(elements, jnp.asarray(T_S), jnp.asarray(0.0))

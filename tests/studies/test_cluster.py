@@ -5,6 +5,7 @@ import json
 import math
 import os
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -12,9 +13,13 @@ import jax
 import numpy as np
 import pytest
 import tiny_study
+import xarray as xr
 from calibration_texts import written
 
+from leopnt.cli import main
 from leopnt.errors import LeopntError
+from leopnt.methods.coverage import coverage_map, evaluate_chunk, from_scene, merged
+from leopnt.scenes.map_scene import load_map
 from leopnt.studies import (
     ClusterError,
     Threads,
@@ -144,8 +149,6 @@ def test_a_worker_killed_in_mid_run_loses_nothing(
 
 
 def test_the_command_line_takes_the_scheduler_file(two_processes, tmp_path, monkeypatch, capsys):
-    from leopnt.cli import main
-
     monkeypatch.setitem(MODULES, "tiny", "tiny_study")
     monkeypatch.chdir(tmp_path)
     Path("noise.toml").write_text(tiny_study.study_text(300))
@@ -184,6 +187,12 @@ def test_a_worker_of_another_version_is_refused(two_processes):
             workers._client.run(tiny_study.claim_version, version, workers=one)
 
 
+def test_a_machine_without_numba_differs_from_one_with_it(monkeypatch):
+    assert cluster.cluster_versions()["numba"][0].isdigit()
+    monkeypatch.setattr(cluster, "find_spec", lambda name: None)
+    assert cluster.cluster_versions()["numba"] == "not installed"
+
+
 def die(item, shared):
     os._exit(9)
 
@@ -195,6 +204,135 @@ def test_an_item_that_kills_its_workers_is_given_up(two_processes, monkeypatch):
         pytest.raises(LeopntError, match="every worker that tried died"),
     ):
         list(workers.map(die, [0]))
+
+
+# Maps
+
+MAP = """
+[constellation.walker]
+pattern = "delta"
+satellites = 60
+planes = 6
+phasing = 1
+inclination_deg = 60
+altitude_km = 1500
+[time]
+duration_s = 30600
+step_s = 120
+[map]
+step_deg = 30
+limit = 8
+"""  # four chunks
+
+
+def hold_map_chunks(folder):
+    """In a cluster's worker: all chunks but the first of all wait until the folder holds `go`."""
+    evaluate = from_scene.evaluate_chunk
+
+    def held(chunk):
+        try:
+            (folder / "first").touch(exist_ok=False)
+        except FileExistsError:
+            (folder / f"started-{os.getpid()}").touch()
+            while not (folder / "go").exists():
+                time.sleep(0.01)
+        return evaluate(chunk)
+
+    from_scene.evaluate_chunk = held
+
+
+def kill_one_in_mid_run(folder, out, killed):
+    """Kill a worker that holds a chunk, once another chunk is kept in `out`."""
+    until_s = time.monotonic() + 60.0
+    while time.monotonic() < until_s:
+        holders = list(folder.glob("started-*"))
+        kept = list(out.glob("chunks/*.npz"))
+        if holders and kept:
+            killed.append((int(holders[0].name.rpartition("-")[2]), len(kept)))
+            os.kill(killed[0][0], 9)
+            break
+        time.sleep(0.01)
+    (folder / "go").touch()
+
+
+def mapped(*words):
+    """The dataset that `leopnt map` leaves, without the time of its making."""
+    with pytest.raises(SystemExit) as ended:
+        main(["map", "map.toml", "--format", "globe", "-q", *words])
+    assert ended.value.code == 0
+    with xr.open_dataset(Path(words[1], "map.nc"), engine="h5netcdf") as opened:
+        found = opened.load()
+    del found.attrs["created"]
+    return found
+
+
+def arrays_of(dataset):
+    return {name: one.values for name, one in dataset.variables.items()}
+
+
+def test_a_map_loses_nothing_when_one_of_two_workers_is_killed(
+    two_processes, tmp_path, monkeypatch, capsys, evidence
+):
+    monkeypatch.chdir(tmp_path)
+    Path("map.toml").write_text(MAP)
+    here, address = mapped("--out", "here"), two_processes.scheduler_address
+    with cluster_at(address) as workers:
+        before = workers._client.run(os.getpid)
+        workers._client.run(hold_map_chunks, tmp_path)
+    killed = []
+    killer = threading.Thread(target=kill_one_in_mid_run, args=(tmp_path, Path("out"), killed))
+    killer.start()
+    there = mapped("--out", "out", "--cluster", address)
+    killer.join()
+    assert capsys.readouterr() == ("", "")
+    ((pid, num_kept),) = killed
+    assert pid in before.values()
+    assert num_kept == 1
+    with cluster_at(address) as workers:
+        workers._client.wait_for_workers(2, timeout=30)
+        assert pid not in workers._client.run(os.getpid).values()
+    evidence(
+        "studies.cluster",
+        "variables of a map that differ in any bit, one of two workers killed in mid-run",
+        "threads of this machine",
+        "invariance",
+        achieved=num_other_bits(arrays_of(there), arrays_of(here)),
+        tolerance=0,
+    )
+    assert there.attrs == here.attrs
+
+
+def test_a_map_takes_the_scheduler_file_and_leaves_the_cluster_as_it_was(
+    two_processes, tmp_path, monkeypatch, evidence
+):
+    monkeypatch.chdir(tmp_path)
+    Path("map.toml").write_text(MAP)
+    identity = json.dumps({"type": "Scheduler", "address": two_processes.scheduler_address})
+    Path("scheduler.json").write_text(identity)
+    there = mapped("--out", "there", "--cluster", "scheduler.json")
+    with cluster_at("scheduler.json") as workers:
+        assert workers.num_workers == 2
+        assert len(workers._client.run_on_scheduler(client_names)) == 1  # that of this test
+        scene = load_map("map.toml")
+        chunks = [make() for make in from_scene.chunks_of(scene)]
+        assert len(chunks) == 4
+        with workers.executor() as pool:
+            sent = merged(pool.map(evaluate_chunk, chunks))
+    whole = coverage_map(chunks)
+    evidence(
+        "studies.cluster",
+        "statistics of map chunks that differ in any bit, computed by two workers",
+        "this process",
+        "invariance",
+        achieved=num_other_bits(sent.arrays(), whole.arrays()),
+        tolerance=0,
+    )
+    share = whole.num_available.reshape(6, 12) / 256
+    np.testing.assert_array_equal(there["available_percent"], 100.0 * share)
+
+
+def client_names(dask_scheduler):
+    return [name for name in dask_scheduler.clients if name != "fire-and-forget"]
 
 
 # One worker in this process
@@ -315,7 +453,6 @@ def test_a_missing_package_is_a_sentence(monkeypatch):
 
 @pytest.mark.parametrize("option", ["--workers=2", "--processes", "--device=cpu"])
 def test_a_cluster_has_its_own_workers_and_devices(tmp_path, monkeypatch, capsys, option):
-    from leopnt.cli import main
     from leopnt.inference import devices
 
     monkeypatch.setattr(devices, "select_device", lambda name: None)

@@ -154,17 +154,22 @@ from leopnt.methods.calibration.quality import (
 from leopnt.methods.calibration.reduction import (
     ReducedNormals,
     load_normals,
+    load_notes,
     reduce_station_day,
     save_normals,
     stacked,
 )
 from leopnt.methods.calibration.redundancy import LinkRedundancy, redundancy_numbers
 from leopnt.methods.calibration.robust import (
+    SETTLED_SIGMAS,
     IggThree,
     Reweighted,
     RobustCalibration,
+    Weights,
+    largest_move,
     reweighted,
     robust_calibration,
+    with_factors,
 )
 from leopnt.methods.calibration.settings import SEED_SETTINGS, CalibrationSettings
 from leopnt.methods.calibration.signals import (
@@ -210,8 +215,10 @@ from leopnt.methods.calibration.station_day import (
 from leopnt.methods.calibration.variance_components import (
     VarianceComponent,
     VarianceComponents,
+    components_of,
     rescaled,
     variance_components,
+    variance_sums,
 )
 from leopnt.methods.calibration.zenith_delay import (
     FreeNodes,
@@ -237,6 +244,7 @@ __all__ = [
     "QUIET",
     "QUIET_FILES",
     "SEED_SETTINGS",
+    "SETTLED_SIGMAS",
     "STATIONS_ECEF_M",
     "Attitude",
     "Calibration",
@@ -321,6 +329,7 @@ __all__ = [
     "TwoFilter",
     "VarianceComponent",
     "VarianceComponents",
+    "Weights",
     "WhiteClock",
     "WhiteDelay",
     "WideLaneJumps",
@@ -334,6 +343,7 @@ __all__ = [
     "block_bootstrap",
     "circular_orbits",
     "code_components",
+    "components_of",
     "consider_orbits",
     "contradiction",
     "delay_links",
@@ -343,6 +353,7 @@ __all__ = [
     "free_clock_defects",
     "in_datum",
     "joined_links",
+    "largest_move",
     "layout_of",
     "leo_geometry",
     "leo_partials",
@@ -350,6 +361,7 @@ __all__ = [
     "link_geometry",
     "link_path",
     "load_normals",
+    "load_notes",
     "load_station_day",
     "local_truth",
     "mapping_factor",
@@ -392,6 +404,8 @@ __all__ = [
     "truth_in_datum",
     "values_of_station_day",
     "variance_components",
+    "variance_sums",
+    "with_factors",
     "with_slips",
     "without_orbit_errors",
     "without_outliers",

@@ -26,7 +26,7 @@ from leopnt.methods.coverage.errors import (
     RangeRate,
     link_weights,
 )
-from leopnt.methods.coverage.footprint import bounding_sphere, cap_angle_rad
+from leopnt.methods.coverage.footprint import bounding_circle, bounding_sphere, cap_angle_rad
 from leopnt.methods.coverage.grid import SPHERE, WGS84, EarthFigure, EarthGrid, equal_angle_grid
 from leopnt.methods.coverage.knowledge import (
     PARAMETERS,
@@ -78,6 +78,7 @@ __all__ = [
     "UserBound",
     "UserKnowledge",
     "bound_of_sums",
+    "bounding_circle",
     "bounding_sphere",
     "cap_angle_rad",
     "coverage_map",

@@ -18,7 +18,7 @@ then spoils the fifth digit."""
 
 
 class UserBound(NamedTuple):
-    """Bounds on standard deviations; 0 where known, NaN where not estimated or not observable."""
+    """Bounds on standard deviations; 0 where known, NaN where not observable."""
 
     position_m: Float[Array, " *cell"]
     horizontal_m: Float[Array, " *cell"]
@@ -85,13 +85,12 @@ def bound_of_sums(sums: Float[Array, "*cell sum"], unknowns: Unknowns) -> UserBo
     if not needed_sums(unknowns) <= sums.shape[-1]:
         raise ValueError("sums: too few for these unknowns")
     part = [[full[i][j] + (unknowns.prior[i] if i == j else 0.0) for j in free] for i in free]
-    variance = dict(zip(free, inverse_diagonal(part), strict=True))
     zero = jnp.zeros_like(sums[..., 0])
+    variance = {i: zero + unknowns.apart[i] for i in range(8)}
+    variance |= dict(zip(free, inverse_diagonal(part), strict=True))
 
     def of(indices):
-        if not any(i in variance for i in indices):
-            return zero
-        return sum((variance.get(i, zero) for i in indices), zero)
+        return sum((variance[i] for i in indices), zero)
 
     horizontal, vertical, clock = of((0, 1)), of((2,)), of((3,))
     velocity, drift = of((4, 5, 6)), of((7,))

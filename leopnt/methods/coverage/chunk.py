@@ -33,6 +33,8 @@ QUANTITIES = (
 
 DOP_QUANTITIES = QUANTITIES[:6]
 
+_FIRST_PARAMETER: dict[str, int] = dict(zip(QUANTITIES[6:], (0, 0, 2, 3, 4, 7), strict=True))
+
 
 @dataclasses.dataclass(frozen=True)
 class Limit:
@@ -58,7 +60,8 @@ class MapChunk:
         weights: information of a link to each satellite.
         unknowns: of the bound.
         quantities: names out of `QUANTITIES`.
-        limit: for availability, its quantity among `quantities`; None: solved is available.
+        limit: for availability, its quantity among `quantities`; None: available is where the last
+            quantity that is estimated is solved.
         kept: quantities whose values stay, for percentiles and pictures.
     """
 
@@ -93,6 +96,18 @@ class MapChunk:
     def num_epochs(self) -> int:
         """Epochs in this piece."""
         return self.sat_pos_ecef_m.shape[0]
+
+    @property
+    def deciding_row(self) -> int:
+        """Place of the quantity that decides on availability."""
+        if self.limit is not None:
+            return self.quantities.index(self.limit.quantity)
+        estimated = [
+            row
+            for row, name in enumerate(self.quantities)
+            if name in DOP_QUANTITIES or _FIRST_PARAMETER[name] in self.unknowns.free
+        ]
+        return estimated[-1] if estimated else len(self.quantities) - 1
 
     @property
     def num_sums(self) -> int:

@@ -2,7 +2,8 @@
 
 An optional extra, `pip install leopnt[speed]`; importing this module needs numba. The same numbers
 as `tiles`, without ever looking at a satellite and a cell that do not see each other: rows of the
-grid that a footprint reaches, and in each row the columns between two meridians.
+grid that a footprint reaches, and in each row the columns between two meridians. Where the grid is
+a region, one product tells satellites that no cell of it sees.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from jaxtyping import Float
 from leopnt.constants import SPEED_OF_LIGHT_MPS
 from leopnt.methods.coverage.bound import INFLATION_LIMIT
 from leopnt.methods.coverage.chunk import QUANTITIES, MapChunk
-from leopnt.methods.coverage.footprint import bounding_sphere
+from leopnt.methods.coverage.footprint import bounding_circle, bounding_sphere
+from leopnt.methods.coverage.grid import EarthGrid
 from leopnt.methods.coverage.statistics import ChunkStatistics, empty_statistics
 from leopnt.methods.coverage.sums import DOP_SUMS, MOTION_SUMS, RANGE_SUMS, RATE_SUMS
 
@@ -105,7 +107,18 @@ def _tables(chunk: MapChunk):
             1.01 * grid.figure.flattening,
         )
     )
-    return rows, columns, edges
+    return rows, columns, edges, _region(grid, sphere_mask)
+
+
+def _region(grid: EarthGrid, sphere_mask: float) -> tuple[bool, float, float, float, float, float]:
+    """Whether the grid's circle tells satellites, its center, and its radius less the mask.
+
+    A satellite at the angle psi from the center serves no cell where psi > acos(R cos m / r) + w,
+    w = radius - m, as long as w < pi / 2. The last two are cos w and sin w.
+    """
+    center, radius = bounding_circle(grid)
+    beyond = radius + _SLACK_RAD - sphere_mask
+    return beyond < 0.5 * math.pi, *center.tolist(), math.cos(beyond), math.sin(beyond)
 
 
 def _wanted(chunk: MapChunk):
@@ -113,16 +126,17 @@ def _wanted(chunk: MapChunk):
     place = np.array(
         [chunk.quantities.index(name) if name in chunk.quantities else -1 for name in QUANTITIES]
     )
+    _, prior, apart = chunk.unknowns
     free = np.array(chunk.unknowns.free, int)
-    return place, free, np.asarray(chunk.unknowns.prior, float)
+    return place, free, np.asarray(prior, float), np.asarray(apart, float)
 
 
 def _limit(chunk: MapChunk) -> tuple[int, float, float]:
     """Row of the limiting quantity, the limit, and the sign that makes it an upper one."""
     if chunk.limit is None:
-        return len(chunk.quantities) - 1, np.inf, 1.0
+        return chunk.deciding_row, np.inf, 1.0
     sign = -1.0 if chunk.limit.is_floor else 1.0
-    return chunk.quantities.index(chunk.limit.quantity), sign * chunk.limit.value, sign
+    return chunk.deciding_row, sign * chunk.limit.value, sign
 
 
 @_jit
@@ -193,8 +207,9 @@ def _scatter_of(count: int):
 
     @_jit
     @no_type_check
-    def scatter(pos, vel, range_weight, rate_weight, rows, columns, edges, sums):
+    def scatter(pos, vel, range_weight, rate_weight, rows, columns, edges, region, sums):
         lat0, lat_step, lon0, lon_step, user_radius, cos_m, sin_mask, mask, tilt = edges
+        is_region, center_x, center_y, center_z, cos_beyond, sin_beyond = region
         num_rows, num_columns = rows.shape[0], columns.shape[0]
         full = 2.0 * math.pi
         least = sin_mask * sin_mask
@@ -203,8 +218,13 @@ def _scatter_of(count: int):
             radius = math.sqrt(x * x + y * y + z * z)
             if not radius > user_radius:  # also NaN
                 continue
+            cos_rim = user_radius * cos_m / radius
+            if is_region:
+                cos_limit = cos_rim * cos_beyond - math.sqrt(1.0 - cos_rim * cos_rim) * sin_beyond
+                if center_x * x + center_y * y + center_z * z < cos_limit * radius:
+                    continue
             lat = math.asin(z / radius)
-            reach = math.acos(user_radius * cos_m / radius) - mask + tilt + _SLACK_RAD
+            reach = math.acos(cos_rim) - mask + tilt + _SLACK_RAD
             first = max(0, math.ceil((lat - reach - lat0) / lat_step))
             last = min(num_rows - 1, math.floor((lat + reach - lat0) / lat_step))
             east_of_edge = math.atan2(y, x) - lon0
@@ -260,14 +280,14 @@ _scatters = {count: _scatter_of(count) for count in (DOP_SUMS, RANGE_SUMS, RATE_
 
 def _scatter(pos, vel, weights, tables, sums):
     range_weight, rate_weight = weights
-    rows, columns, edges = tables
+    rows, columns, edges, region = tables
     scatter = _scatters[sums.shape[1]]
-    scatter(pos, vel, range_weight, rate_weight, rows, columns, edges, sums)
+    scatter(pos, vel, range_weight, rate_weight, rows, columns, edges, region, sums)
 
 
 @_jit
 @no_type_check
-def _evaluate(sums, place, free, prior, values):
+def _evaluate(sums, place, free, prior, apart, values):
     """Quantities of all cells at one epoch, rows of `values` as `place` says."""
     has_dop = False
     for i in range(1, 6):
@@ -298,6 +318,7 @@ def _evaluate(sums, place, free, prior, values):
                 values[place[5], cell] = math.sqrt(qc)
         if has_bound:
             _fill_fim(s, prior, fim)
+            variance[:] = apart
             solved = _variances(fim, free, work, variance)
             v = variance
             found = (
@@ -310,10 +331,9 @@ def _evaluate(sums, place, free, prior, values):
             )
             for i in range(6):
                 if place[6 + i] >= 0:
-                    # What is known stays 0 also where the rest is not observable.
-                    is_free = _is_free(free, i)
-                    value = math.sqrt(found[i]) if solved or not is_free else nan
-                    values[place[6 + i], cell] = value if is_free else 0.0
+                    # What is known stays so also where the rest is not observable.
+                    is_told = solved or not _is_free(free, i)
+                    values[place[6 + i], cell] = math.sqrt(found[i]) if is_told else nan
 
 
 @_jit
@@ -405,7 +425,6 @@ def _fill_fim(s, prior, fim):
 def _variances(fim, free, low, variance):
     """Diagonal of the inverse of the free part; False where it is not regular."""
     size = free.shape[0]
-    variance[:] = 0.0
     for j in range(size):
         pivot = fim[free[j], free[j]]
         for k in range(j):

@@ -41,3 +41,15 @@ def bounding_sphere(grid: EarthGrid, mask_rad: float) -> tuple[float, float]:
         raise LeopntError(f"mask_rad = {mask_rad!r}: expected 0 to below pi / 2.")
     radius_m = np.hypot(grid.axis_distance_m, grid.equator_distance_m)
     return float(radius_m.min()), mask_rad - _MAX_TILT * grid.figure.flattening
+
+
+def bounding_circle(grid: EarthGrid) -> tuple[Float[np.ndarray, "3"], float]:
+    """A direction from the Earth's center, and the largest angle between it and that of any user.
+
+    The mean direction: of a whole Earth it is any.
+    """
+    pos_m = grid.pos_ecef_m
+    direction = pos_m / np.linalg.norm(pos_m, axis=1, keepdims=True)
+    center = direction.mean(axis=0)
+    center /= max(float(np.linalg.norm(center)), 1e-300)
+    return center, float(np.arccos(np.clip(direction @ center, -1.0, 1.0)).max())

@@ -53,7 +53,6 @@ def chunks_of(scene: MapScene) -> list[Callable[[], MapChunk]]:
     weights = link_weights(_observables(scene), num_satellites, _ephemeris_error(scene))
     unknowns = unknowns_of(_knowledge(scene) if has_bound else UserKnowledge(), weights)
     quantities = QUANTITIES if has_bound else DOP_QUANTITIES
-    limit = settings.map.limit
     size = epochs_at_once(scene)
 
     def make(first: int) -> MapChunk:
@@ -64,7 +63,7 @@ def chunks_of(scene: MapScene) -> list[Callable[[], MapChunk]]:
             weights,
             unknowns,
             quantities,
-            None if limit is None else Limit(settings.quantity, limit),
+            _limit(scene),
             (settings.quantity,),
         )
 
@@ -79,6 +78,13 @@ def chunk_arrays(number: int, scene: MapScene) -> dict[str, np.ndarray]:
 def epochs_at_once(scene: MapScene) -> int:
     """Epochs of a chunk: some seconds of work."""
     return int(np.clip(_CHUNK_VALUES // grid_of(scene).num_cells, 1, 64))
+
+
+def _limit(scene: MapScene) -> Limit:
+    """Without one in the file: whatever value, or a satellite."""
+    quantity, value = scene.settings.quantity, scene.settings.map.limit
+    anything = 1.0 if quantity == "num_visible" else math.inf
+    return Limit(quantity, anything if value is None else value)
 
 
 def _observables(scene: MapScene) -> tuple[Observable, ...]:

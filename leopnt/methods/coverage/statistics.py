@@ -106,9 +106,9 @@ def statistics_of(
 
 def is_available(chunk: MapChunk, values: Float[np.ndarray, "epoch quantity cell"]) -> np.ndarray:
     """(epoch, cell): within the limit, or solved where there is none."""
+    limited = values[:, chunk.deciding_row]
     if chunk.limit is None:
-        return ~np.isnan(values[:, -1])
-    limited = values[:, chunk.quantities.index(chunk.limit.quantity)]
+        return ~np.isnan(limited)
     within = limited >= chunk.limit.value if chunk.limit.is_floor else limited <= chunk.limit.value
     return within
 
