@@ -68,7 +68,7 @@ def condition(result: xr.Dataset) -> str:
     name, (scale, unit) = NAMES[quantity], scale_of(result, quantity)
     limit = scale * _fact(result, "limit")
     if not math.isfinite(limit):
-        return f"a {name}" if quantity != "num_visible" else "satellites"
+        return "a satellite in view" if quantity == "num_visible" else f"a {name}"
     if quantity == "num_visible":
         return f"{limit:g} or more satellites"
     return f"{name} up to {limit:g} {unit}".rstrip()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 
 import numpy as np
 from jaxtyping import Float
@@ -41,6 +42,11 @@ class Limit:
     quantity: str
     value: float
 
+    @staticmethod
+    def known(quantity: str) -> Limit:
+        """Available wherever this is known at all; of num_visible: where there is one or more."""
+        return Limit(quantity, 1.0 if quantity == "num_visible" else math.inf)
+
     @property
     def is_floor(self) -> bool:
         """Numbers of satellites must reach the limit; all else must stay below it."""
@@ -58,7 +64,8 @@ class MapChunk:
         weights: information of a link to each satellite.
         unknowns: of the bound.
         quantities: names out of `QUANTITIES`.
-        limit: for availability, its quantity among `quantities`; None: solved is available.
+        limit: for availability, its quantity among `quantities`; None: where the first of them is
+            known, see `judged`.
         kept: quantities whose values stay, for percentiles and pictures.
     """
 
@@ -93,6 +100,11 @@ class MapChunk:
     def num_epochs(self) -> int:
         """Epochs in this piece."""
         return self.sat_pos_ecef_m.shape[0]
+
+    @property
+    def judged(self) -> Limit:
+        """What tells whether a cell is available."""
+        return Limit.known(self.quantities[0]) if self.limit is None else self.limit
 
     @property
     def num_sums(self) -> int:

@@ -132,10 +132,9 @@ def _wanted(chunk: MapChunk):
 
 def _limit(chunk: MapChunk) -> tuple[int, float, float]:
     """Row of the limiting quantity, the limit, and the sign that makes it an upper one."""
-    if chunk.limit is None:
-        return len(chunk.quantities) - 1, np.inf, 1.0
-    sign = -1.0 if chunk.limit.is_floor else 1.0
-    return chunk.quantities.index(chunk.limit.quantity), sign * chunk.limit.value, sign
+    limit = chunk.judged
+    sign = -1.0 if limit.is_floor else 1.0
+    return chunk.quantities.index(limit.quantity), sign * limit.value, sign
 
 
 @_jit

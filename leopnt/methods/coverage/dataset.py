@@ -83,12 +83,13 @@ def _coordinates(scene: MapScene, grid: EarthGrid) -> Iterator[_Variable]:
 
 
 def _availability(scene: MapScene, found: ChunkStatistics, grid: EarthGrid) -> Iterator[_Variable]:
+    within = "within the limit, or with the quantity known where there is none"
     share = _on(grid, 100.0 * found.num_available / found.num_epochs)
-    yield "available_percent", _PLACE, share, "share of the time within the limit", "%"
+    yield "available_percent", _PLACE, share, f"share of the time {within}", "%"
     gap_s = _on(grid, scene.settings.time.step_s * found.longest.astype(float))
     yield "longest_gap_s", _PLACE, gap_s, "longest run of epochs without, times their step", "s"
     over_time = 100.0 * found.available_share
-    yield "available_area_percent", "epoch", over_time, "share of the area within the limit", "%"
+    yield "available_area_percent", "epoch", over_time, f"share of the area {within}", "%"
 
 
 def _percentiles(scene: MapScene, found: ChunkStatistics, grid: EarthGrid) -> Iterator[_Variable]:

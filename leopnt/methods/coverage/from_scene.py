@@ -53,7 +53,7 @@ def chunks_of(scene: MapScene) -> list[Callable[[], MapChunk]]:
     weights = link_weights(_observables(scene), num_satellites, _ephemeris_error(scene))
     unknowns = unknowns_of(_knowledge(scene) if has_bound else UserKnowledge(), weights)
     quantities = QUANTITIES if has_bound else DOP_QUANTITIES
-    limit = settings.map.limit
+    limit = limit_of(scene)
     size = epochs_at_once(scene)
 
     def make(first: int) -> MapChunk:
@@ -64,11 +64,17 @@ def chunks_of(scene: MapScene) -> list[Callable[[], MapChunk]]:
             weights,
             unknowns,
             quantities,
-            None if limit is None else Limit(settings.quantity, limit),
+            limit,
             (settings.quantity,),
         )
 
     return [lambda first=first: make(first) for first in range(0, len(scene.time_s), size)]
+
+
+def limit_of(scene: MapScene) -> Limit:
+    """What makes a cell available: the limit of the file, else that its quantity is known."""
+    quantity, value = scene.settings.quantity, scene.settings.map.limit
+    return Limit.known(quantity) if value is None else Limit(quantity, value)
 
 
 def chunk_arrays(number: int, scene: MapScene) -> dict[str, np.ndarray]:

@@ -105,12 +105,10 @@ def statistics_of(
 
 
 def is_available(chunk: MapChunk, values: Float[np.ndarray, "epoch quantity cell"]) -> np.ndarray:
-    """(epoch, cell): within the limit, or solved where there is none."""
-    if chunk.limit is None:
-        return ~np.isnan(values[:, -1])
-    limited = values[:, chunk.quantities.index(chunk.limit.quantity)]
-    within = limited >= chunk.limit.value if chunk.limit.is_floor else limited <= chunk.limit.value
-    return within
+    """(epoch, cell): within the limit; NaN never is."""
+    limit = chunk.judged
+    limited = values[:, chunk.quantities.index(limit.quantity)]
+    return limited >= limit.value if limit.is_floor else limited <= limit.value
 
 
 def merged(parts: Iterable[ChunkStatistics]) -> ChunkStatistics:
