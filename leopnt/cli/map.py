@@ -87,7 +87,7 @@ def _made(
         if restart:
             (folder / RESULT).unlink(missing_ok=True)
         if run.is_complete and (folder / RESULT).is_file():
-            return read_netcdf(folder / RESULT)
+            return _described_anew(read_netcdf(folder / RESULT), scene, folder / RESULT)
         run.reopen()
         try:
             with (
@@ -104,6 +104,17 @@ def _made(
         require_room(folder / RESULT, dataset.nbytes + 1_000_000)
         write_netcdf(dataset, folder / RESULT)
         run.finish()
+    return dataset
+
+
+def _described_anew(dataset: xr.Dataset, scene: MapScene, path: Path) -> xr.Dataset:
+    """A result of the same numbers under the title and text that the file has now."""
+    from leopnt.io.results import write_netcdf
+
+    now = {"title": scene.title, "input_file": scene.file_name, "input_text": scene.text}
+    if any(dataset.attrs.get(name) != one for name, one in now.items()):
+        dataset.attrs |= now
+        write_netcdf(dataset, path)
     return dataset
 
 
