@@ -81,6 +81,8 @@ def _made(
 ) -> xr.Dataset | None:
     """The result, from the folder as far as it is there; None if interrupted."""
     from leopnt.io.results import read_netcdf, write_netcdf
+    from leopnt.methods.coverage import merged
+    from leopnt.methods.coverage.dataset import map_dataset
     from leopnt.studies.store import open_run, require_room
 
     with open_run(folder, scene.fingerprint, restart=restart) as run:
@@ -94,13 +96,10 @@ def _made(
                 signals_as_interrupt() as request,
                 session.progress_bar(scene.title, quiet=quiet) as progress,
             ):
-                parts = list(_parts(scene, run, workers, progress, request))
+                found = merged(_parts(scene, run, workers, progress, request))
         except KeyboardInterrupt:
             return None
-        from leopnt.methods.coverage import merged
-        from leopnt.methods.coverage.dataset import map_dataset
-
-        dataset = map_dataset(scene, merged(parts))
+        dataset = map_dataset(scene, found)
         require_room(folder / RESULT, dataset.nbytes + 1_000_000)
         write_netcdf(dataset, folder / RESULT)
         run.finish()

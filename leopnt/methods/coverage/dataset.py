@@ -14,11 +14,8 @@ import leopnt
 from leopnt.methods.coverage.chunk import DOP_QUANTITIES, QUANTITIES
 from leopnt.methods.coverage.from_scene import grid_of
 from leopnt.methods.coverage.grid import EarthGrid
-from leopnt.methods.coverage.statistics import (
-    ChunkStatistics,
-    percentiles_over_area,
-    percentiles_over_time,
-)
+from leopnt.methods.coverage.percentiles import percentiles_over_area, percentiles_over_time
+from leopnt.methods.coverage.statistics import ChunkStatistics
 from leopnt.scenes.map_scene import MapScene
 
 MAX_FRAMES = 24
@@ -95,13 +92,13 @@ def _availability(scene: MapScene, found: ChunkStatistics, grid: EarthGrid) -> I
 def _percentiles(scene: MapScene, found: ChunkStatistics, grid: EarthGrid) -> Iterator[_Variable]:
     """Of errors the values not exceeded; of satellites those reached."""
     quantity, percent = scene.settings.quantity, np.array(scene.settings.map.percentiles)
-    (meaning, unit), kept = MEANINGS[quantity], found.kept[:, 0]
+    meaning, unit = MEANINGS[quantity]
     is_count = quantity == "num_visible"
-    rank = np.maximum(100.0 - percent, 1e-9) if is_count else percent
-    verb = "reached" if is_count else "not exceeded"
-    over_time = percentiles_over_time(kept, rank)
+    verb, sign = ("reached", -1.0) if is_count else ("not exceeded", 1.0)
+    kept = -found.kept[:, 0] if is_count else found.kept[:, 0]
+    over_time = sign * percentiles_over_time(kept, percent)
     over_time = _on(grid, np.where(np.isinf(over_time), np.nan, over_time))
-    over_area = percentiles_over_area(kept, grid.area_weight, rank)
+    over_area = sign * percentiles_over_area(kept, grid.area_weight, percent)
     yield "percent", "percent", percent, "share of the time", "%"
     text = f"{meaning}, {verb} for this share of the time"
     yield f"{quantity}_percentile", ("percent", *_PLACE), over_time, text, unit
