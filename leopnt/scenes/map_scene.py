@@ -41,7 +41,7 @@ class MapScene:
         time_s: of the epochs.
         mask_rad: lowest elevation.
         warnings: sentences that the user should read.
-        fingerprint: of all that the numbers depend on.
+        fingerprint: of the file and its input; versions and the engine count too.
     """
 
     settings: MapSettings
