@@ -149,7 +149,8 @@ def _begin(path: Path, fingerprint: str, restart: bool) -> None:
     if found and found.get(_MARK) != fingerprint:
         raise LeopntError(
             f"{str(path)!r} holds a run of another study: the file, its input, a version or "
-            "the device has changed since. Choose another --out, or drop the old run with --restart."
+            "the device has changed since. Choose another --out, or drop the old run with "
+            "--restart."
         )
     if not found.get("complete"):
         _make(path / "chunks")

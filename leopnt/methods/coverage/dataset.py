@@ -56,7 +56,7 @@ def map_dataset(scene: MapScene, found: ChunkStatistics) -> xr.Dataset:
         name: (dims, values, {"long_name": text, "units": unit})
         for name, dims, values, text, unit in variables
     }
-    return xr.Dataset(described, attrs=_attributes(scene, found, grid.area_weight))
+    return xr.Dataset(described, attrs=_attributes(scene, found, grid))
 
 
 def frame_indices(num_epochs: int, num_cells: int) -> np.ndarray:
@@ -125,10 +125,19 @@ def _means(scene: MapScene, found: ChunkStatistics, grid: EarthGrid) -> Iterator
         yield f"{name}_mean", _PLACE, mean, f"{meaning}, mean over the time it is known", unit
         text = f"{meaning}, mean over the area where it is known"
         yield f"{name}_area_mean", "epoch", found.mean_at[:, i], text, unit
+        text = f"{meaning}, mean over area and time where it is known"
+        yield f"{name}_overall_mean", (), _overall(found, i, grid.area_weight), text, unit
 
 
-def _attributes(scene: MapScene, found: ChunkStatistics, weight: np.ndarray) -> dict:
-    settings, epochs = scene.settings, found.num_epochs
+def _overall(found: ChunkStatistics, row: int, weight: np.ndarray) -> np.ndarray:
+    """Mean over area and time of a quantity where it is known; NaN where it never is."""
+    known = float(found.num_solved[row] @ weight)
+    return np.asarray(found.total[row] @ weight / known if known else math.nan)
+
+
+def _attributes(scene: MapScene, found: ChunkStatistics, grid: EarthGrid) -> dict:
+    settings, epochs, weight = scene.settings, found.num_epochs, grid.area_weight
+    side_deg = np.degrees(grid.step_rad).tolist()
     now = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
     return {
         "kind": "map",
@@ -138,7 +147,8 @@ def _attributes(scene: MapScene, found: ChunkStatistics, weight: np.ndarray) -> 
         "num_satellites": len(scene.satellites),
         "num_epochs": epochs,
         "step_s": settings.time.step_s,
-        "cell_deg": settings.map.step_deg,
+        "cell_latitude_deg": side_deg[0],
+        "cell_longitude_deg": side_deg[1],
         "mask_deg": settings.antenna.mask_deg,
         "figure": settings.map.figure,
         "available_percent": 100.0 * float(found.num_available @ weight) / epochs,
