@@ -6,7 +6,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c co
 TEST_WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test study-test browser-test lint types contract docs hygiene evidence-check evidence bench ci clean
+.PHONY: help demo test study-test browser-test gallery lint types contract docs hygiene evidence-check evidence bench ci clean
 
 help:
 	@echo "make demo        solve a receiver position from real Iridium Doppler; report in out/demo"
@@ -14,6 +14,7 @@ help:
 	@echo "make study-test  run the slow statistical studies at full size"
 	@echo "make browser-test  open reports in headless Chromium; screenshots in build/browser"
 	@echo "make bench       run the benchmarks (ratios against peers in the same run)"
+	@echo "make gallery     draw the pictures of the documentation again (an hour)"
 	@echo "make docs        build the documentation (strict)"
 	@echo "make ci          everything that CI runs"
 
@@ -52,6 +53,10 @@ types: $(VENV)/.dev-ready
 
 contract: $(VENV)/.dev-ready
 	$(BIN)/lint-imports
+
+gallery: $(VENV)/.dev-ready
+	@bash tests/browser/get_chromium.sh
+	$(BIN)/python docs/make_gallery.py
 
 docs: $(VENV)/.dev-ready
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet

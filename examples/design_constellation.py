@@ -16,11 +16,12 @@ Run (two minutes):
 """
 
 import sys
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
-import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.figure import Figure
 
 from leopnt.constants import EARTH_EQUATORIAL_RADIUS_M
 from leopnt.methods.constellation_design import (
@@ -34,7 +35,8 @@ from leopnt.methods.constellation_design import (
     service_between,
 )
 from leopnt.orbits.constellations import walker_elements
-from leopnt.report.maps import land_between_deg
+from leopnt.report import style
+from leopnt.report.maps import draw_coast
 
 DEG = np.pi / 180.0
 NUM_SATELLITES, NUM_PLANES = 120, 8  # of each shell
@@ -115,31 +117,45 @@ def told(name, design, criterion, service):
 
 def draw(before, after, runs, searched, path):
     """Maps before and after, and the way there beside random search."""
-    figure = plt.figure(figsize=(10.5, 8.4), layout="constrained")
-    grid = figure.add_gridspec(2, 2, height_ratios=[1.0, 0.8])
-    maps = [bound_map(one) for one in (before, after)]
+    with style.look():
+        figure = Figure(figsize=(8.4, 7.2), layout="constrained")
+        figure.get_layout_engine().set(h_pad=0.08)
+        grid = figure.add_gridspec(2, 1, height_ratios=[1.0, 0.95])
+        draw_maps(figure.add_subfigure(grid[0]), [bound_map(one) for one in (before, after)])
+        draw_search(figure.add_subfigure(grid[1]).subplots(), runs, searched)
+        Path(path).write_bytes(style.png_bytes(figure, dpi=120))
+
+
+def draw_maps(figure, maps):
+    """Both maps in the same colors, with the edges of the service."""
+    panels = figure.subplots(1, 2, sharey=True)
     top = float(np.quantile(maps[0][2], 0.97))
-    for i, (title, (lat, lon, bound)) in enumerate(zip(("before", "after"), maps, strict=True)):
-        axes = figure.add_subplot(grid[0, i])
-        drawn = axes.pcolormesh(lon, lat, bound, cmap="viridis_r", vmin=2.0, vmax=top)
-        for ring in land_between_deg(-180.0, 180.0):
-            axes.plot(ring[:, 0], ring[:, 1], color="white", lw=0.5)
+    for axes, title, (lat, lon, bound) in zip(panels, ("before", "after"), maps, strict=True):
+        drawn = axes.pcolormesh(
+            lon, lat, bound, cmap="viridis_r", vmin=2.0, vmax=top, rasterized=True
+        )
         axes.set(title=f"Position bound, {title}", xlim=(-180, 180), ylim=(-90, 90),
-                 xlabel="longitude [deg]", ylabel="latitude [deg]")  # fmt: skip
-        axes.axhline(-70, color="black", ls=":", lw=1)
-        axes.axhline(70, color="black", ls=":", lw=1)
-    figure.colorbar(drawn, ax=figure.axes, label="mean over a day [m]", shrink=0.7)
-    axes = figure.add_subplot(grid[1, :])
+                 xlabel="Longitude [deg]", xticks=range(-120, 121, 60),
+                 yticks=range(-90, 91, 30))  # fmt: skip
+        axes.grid(visible=False)
+        draw_coast(axes)
+        for edge_rad in (SOUTH_RAD, NORTH_RAD):
+            axes.axhline(edge_rad / DEG, color=style.INK, linestyle=":", linewidth=1.2)
+    panels[0].set_ylabel("Latitude [deg]")
+    figure.colorbar(drawn, ax=list(panels), label="Mean over a day [m]", extend="both")
+
+
+def draw_search(axes, runs, searched):
+    """The criterion over its cost: two descents and random search."""
     cost = 1 + np.arange(len(searched))
-    axes.plot(cost, np.exp(searched), color="0.5", label="random search, best so far")
-    for i, run in enumerate(runs):
+    axes.plot(cost, np.exp(searched), color=style.GRAY, label="random search, best so far")
+    for i, (run, color) in enumerate(zip(runs, (style.BLUE, style.VERMILION), strict=True)):
         ends = np.linspace(3, 3 * run.evaluations, len(run.history))
-        axes.plot(ends, np.exp(run.history), marker=".", label=f"by gradient, start {i + 1}")
-    axes.set(xlabel="cost [values of the criterion; one with gradient counts as three]",
-             ylabel="exp(criterion) [m]")  # fmt: skip
-    axes.grid(alpha=0.3)
+        axes.plot(ends, np.exp(run.history), marker="os"[i], markersize=3.5, color=color,
+                  label=f"by gradient, start {i + 1}")  # fmt: skip
+    axes.set(title="The way there", ylabel="Bound, geometric mean [m]")
+    axes.set_xlabel("Cost in values of the criterion; one with gradient counts as three")
     axes.legend()
-    figure.savefig(path, dpi=100)
 
 
 def main(path=None):

@@ -9,6 +9,7 @@ helps. Run:
 """
 
 import sys
+from pathlib import Path
 
 import equinox as eqx
 import jax
@@ -47,13 +48,20 @@ def gain_db(side, power_dbm):
 
 def draw(maps, path):
     """Contours of the maps, one panel for each power."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+
+    from leopnt.report import style
+
+    with style.look():
+        figure = Figure(figsize=(8.8, 3.9), layout="constrained")
+        draw_panels(figure, figure.subplots(1, len(maps), sharey=True), maps)
+        Path(path).write_bytes(style.png_bytes(figure, 120))
+
+
+def draw_panels(figure, axes, maps):
+    """One panel for each power, in the same colors."""
     from matplotlib.ticker import NullLocator
 
-    figure = Figure(figsize=(9.6, 3.9), layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.subplots(1, len(maps), sharey=True)
     levels, num_ant = np.arange(-30.0, 31.0, 5.0), np.square(SIDES)
     for panel, (power_dbm, values) in zip(axes, maps.items(), strict=True):
         filled = panel.contourf(
@@ -65,12 +73,12 @@ def draw(maps, path):
         panel.xaxis.set_minor_locator(NullLocator())
         panel.yaxis.set_major_formatter("{x:g}")
         if np.any(values < 0.0):
-            middle = float(np.sqrt(num_ant[-1] * num_ant[-3]))
-            panel.clabel(even, fmt="no gain", fontsize=8, manual=[(middle, 20.0)])
-        panel.set_title(f"{power_dbm:.0f} dBm from the user", fontsize=10)
+            middle = float(np.sqrt(num_ant[-2] * num_ant[-4]))
+            panel.clabel(even, fmt="no gain", fontsize=9, manual=[(middle, 20.0)])
+        panel.set_title(f"User sends {power_dbm:.0f} dBm")
+        panel.grid(visible=False)
     axes[0].set_ylabel("Error of the position [km]")
     figure.colorbar(filled, ax=axes, label="What the position gains [dB]")
-    figure.savefig(path, dpi=110)
 
 
 def main():

@@ -4,6 +4,7 @@ import importlib
 import json
 import os
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -87,6 +88,14 @@ def test_help_gives_its_example_on_a_line_of_its_own(capsys, command):
 
 def test_the_version_is_that_of_the_package(capsys):
     assert run(capsys, "--version") == (0, f"leopnt, version {leopnt.__version__}\n", "")
+
+
+def test_the_package_runs_as_the_command(capsys, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["leopnt", "--version"])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_module("leopnt", run_name="__main__")
+    assert not ended.value.code
+    assert capsys.readouterr().out == f"leopnt, version {leopnt.__version__}\n"
 
 
 def test_the_compilation_cache_goes_to_the_user_and_yields_to_the_environment(monkeypatch):

@@ -110,6 +110,51 @@ def test_a_killed_command_goes_on_to_the_same_bits(done, tmp_path, evidence):
     )
 
 
+def test_a_command_killed_in_a_round_goes_on_to_the_same_bits(tmp_path, capsys, evidence):
+    # The process ends itself when the first station-day of the last step of two rounds is kept.
+    more = "[simulation.noise]\ngross_share = 0.02\n[estimate.robust]\nmax_rounds = 2\n"
+    more += "[estimate.variance_components]\nmax_rounds = 2\n[output]\nresiduals = false\n"
+    file = written(tmp_path, days=1, more=more)
+    words = ("calibrate", file, "--workers", 1, "--format", "csv")
+    code, out, err = run(capsys, *words, "--out", tmp_path / "whole")
+    assert code == 0
+    assert "Robust weights (IGG III, full weight to 2.5 sigma, none from 6):" in out
+    assert "Weights did not settle in 2 rounds" in out + err
+    code = (
+        "import os, signal\nfrom leopnt.cli import calibrate, main\n"
+        "from contextlib import contextmanager\n"
+        "@contextmanager\n"
+        "def stop(title, *, quiet):\n"
+        "    def show(done, total, stage=''):\n"
+        "        if done == 7:\n"
+        "            assert stage == 'round 2 of at most 2'\n"
+        "            os.kill(os.getpid(), signal.SIGKILL)\n"
+        "    yield show\n"
+        "calibrate.job_progress = stop\n"
+        f"main(['calibrate', {str(file)!r}, '--workers', '1', '--out', {str(tmp_path / 'o')!r}])\n"
+    )
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    killed = subprocess.run([sys.executable, "-c", code], env=environment, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    rounds = {path.name for path in (tmp_path / "o" / "chunks").glob("round02*")}
+    assert rounds == {"round02-day000-00-SHAO.npz"}
+    assert run(capsys, *words, "--out", tmp_path / "o")[0] == 0
+    first, second = (
+        read_netcdf(tmp_path / folder / "calibration.nc").assign_attrs(created="")
+        for folder in ("whole", "o")
+    )
+    assert first.identical(second)
+    evidence(
+        "studies.calibration_rounds",
+        "offsets of a command killed in its second round, then run again",
+        "the same study in one go",
+        "invariance",
+        achieved=np.max(np.abs(first["offset_m"].values - second["offset_m"].values)),
+        tolerance=0.0,
+        unit="m",
+    )
+
+
 def test_mistakes_are_told_all_at_once(tmp_path, capsys):
     file = written(tmp_path, stations=("SHAO", "NOWHERE"), more='[datum]\nhold = "mean"\n')
     code, out, err = run(capsys, "calibrate", file)
@@ -207,6 +252,16 @@ def test_progress_in_a_log_file_tells_the_time_left(capsys, monkeypatch):
     lines(0, 12)
     lines(4, 12)
     assert capsys.readouterr().err == " 33%  4 of 12 jobs, 40 s left\n"
+
+
+def test_progress_in_a_log_file_tells_when_a_round_begins(capsys, monkeypatch):
+    clock = iter([0.0, 0.0, 2.0, 3.0])
+    monkeypatch.setattr(command.time, "monotonic", lambda: next(clock))
+    lines = command._LogLines()
+    lines(0, 12)
+    lines(4, 12, "round 1 of at most 2")
+    lines(5, 12, "round 1 of at most 2")
+    assert capsys.readouterr().err == " 33%  4 of 12 jobs, 4 s left, round 1 of at most 2\n"
 
 
 def test_help_loads_nothing_heavy():

@@ -1,18 +1,30 @@
 """`leopnt map`: the words, the files, going on after an interruption, and mistakes."""
 
 import json
+import re
+from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
 import xarray as xr
 
 from leopnt.cli import main
-from leopnt.methods.coverage import TiledEngine, coverage_map, equal_angle_grid
+from leopnt.methods.coverage import (
+    DOP_QUANTITIES,
+    QUANTITIES,
+    CompiledEngine,
+    TiledEngine,
+    coverage_map,
+    equal_angle_grid,
+)
 from leopnt.methods.coverage import engine as engine_module
+from leopnt.methods.coverage.dataset import MEANINGS
 from leopnt.methods.coverage.from_scene import chunks_of
 from leopnt.report.globe import globe_data, write_globe
 from leopnt.report.map_report import map_figures, map_summary, write_map_report
 from leopnt.report.tables import plain_text
+from leopnt.scenes import map_settings
 from leopnt.scenes.map_scene import load_map
 
 FILE = """
@@ -170,6 +182,60 @@ def test_mistakes_of_a_file_end_with_exit_code_two(tmp_path, capsys):
     assert "2 mistakes" in error
     assert "[map] step_deg = 0" in error
     assert "'drift': needs [measurements]" in error
+
+
+def test_files_name_the_quantities_that_maps_have():
+    assert get_args(map_settings.Quantity) == QUANTITIES
+    assert tuple(one for one in QUANTITIES if one not in DOP_QUANTITIES) == map_settings.BOUNDS
+    assert set(MEANINGS) == set(QUANTITIES)
+    described = map_settings.MapTable.model_fields["quantity"].description
+    assert re.findall(r"'(\w+)'", described) == list(QUANTITIES)
+
+
+DATA = Path(__file__).parent.parent / "examples" / "data"
+FILES = {
+    "TLE": ("tle_2025/gps.tle", "2025-12-28T12:00:00Z"),
+    "OMM": ("tle_2025/omm_sample.json", "2025-12-28T12:00:00Z"),
+    "SP3": ("sp3/COD0MGXFIN_20211180000_01D_05M_ORB.SP3", "2021-04-28T19:00:00Z"),
+}
+
+
+@pytest.mark.parametrize("kind", FILES)
+def test_satellites_come_from_any_file(kind, tmp_path):
+    name, start = FILES[kind]
+    file = tmp_path / "sky.toml"
+    file.write_text(
+        f'[constellation]\nfile = "{DATA / name}"\nmax_age_days = 30\n[time]\nstart = "{start}"\n'
+        "duration_s = 1800\nstep_s = 900\n[map]\nstep_deg = 60\nquantity = 'num_visible'\n"
+    )
+    assert run(file, "--out", tmp_path / "out", "--format", "globe", "--quiet") == 0
+    with xr.open_dataset(tmp_path / "out" / "map.nc", engine="h5netcdf") as opened:
+        found = opened["num_visible_mean"].values
+    scene = load_map(file)
+    pos_m, _ = scene.orbits.states(scene.time_s)
+    lat, lon = np.meshgrid(np.radians([-60, 0, 60]), np.radians(np.arange(-150, 151, 60)),
+                           indexing="ij")  # fmt: skip
+    up = np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)], axis=-1)
+    user_m = equal_angle_grid(np.radians(60.0)).pos_ecef_m.reshape(3, 6, 3)
+    line_m = pos_m[:, :, None, None] - user_m[None, None]
+    sine = np.einsum("esijx,ijx->esij", line_m, up) / np.linalg.norm(line_m, axis=-1)
+    seen = np.sum(sine >= np.sin(np.radians(10.0)), axis=1)
+    np.testing.assert_allclose(found, seen.mean(axis=0), rtol=1e-12)
+
+
+@pytest.mark.parametrize("quantity", ["pdop", "num_visible", "position_m"])
+def test_without_a_limit_a_map_tells_where_its_quantity_is_known(quantity, tmp_path):
+    text = FILE.replace("limit = 10\n", "").replace('"horizontal_m"', f'"{quantity}"')
+    file = tmp_path / "sixty.toml"
+    file.write_text(text.replace("doppler_hz = 1", "[user]\nclock = 'known'"))
+    chunk = chunks_of(load_map(file))[0]()
+    values = CompiledEngine().values(chunk)
+    least = {"pdop": 4, "num_visible": 1, "position_m": 3}[quantity]
+    enough = np.sum(values[:, 0] >= least, axis=0)
+    found = CompiledEngine().statistics(chunk).num_available
+    assert np.all((found == enough) | (found == enough - 1))  # once, four stand on a cone
+    assert np.mean(found == enough) > 0.95
+    assert np.all(np.isnan(values[:, QUANTITIES.index("drift")]))
 
 
 def test_without_numba_a_map_is_computed_by_jax(folder, result, tmp_path, monkeypatch):

@@ -102,13 +102,19 @@ def _run(study: CalibrationStudy, folder: Path, quiet: bool, how: dict) -> int:
             signals_as_interrupt() as request,
             job_progress(study.title, quiet=quiet) as show,
         ):
+            rounds: list[str] = []
 
             def progress(done: int, total: int) -> None:
                 request()
-                show(done, total)
+                show(done, total, *rounds[-1:])
 
             dataset = run_calibration(
-                study, folder, workers=workers, restart=how["restart"], progress=progress
+                study,
+                folder,
+                workers=workers,
+                restart=how["restart"],
+                progress=progress,
+                stage=rounds.append,
             )
     except Interrupted as stop:
         click.echo(
@@ -174,7 +180,7 @@ def _write_tables(dataset: xr.Dataset, folder: Path, formats: tuple[str, ...]) -
 
 
 def _show_cost(study: CalibrationStudy, quiet: bool, how: dict) -> None:
-    from leopnt.studies.calibration_run import cost_of
+    from leopnt.studies.calibration_cost import cost_of
 
     with workers_of(how, quiet) as workers:
         cost, number = cost_of(study, workers), workers.num_workers
@@ -184,11 +190,18 @@ def _show_cost(study: CalibrationStudy, quiet: bool, how: dict) -> None:
         return
     from leopnt.report.words import counted
 
+    rounds = ""
+    if cost.num_rounds:
+        rounds = (
+            f"with {counted(cost.num_rounds, 'round')} of new weights, as many as there may be "
+            f"({cost.seconds_per_round_job:.2g} s per station-day, round and core)\n"
+        )
     click.echo(
         f"{study.path}: no mistakes.\n"
         f"{counted(cost.num_satellites, 'satellite')}, {counted(cost.num_stations, 'station')}, "
         f"{counted(cost.num_days, 'day')}: {counted(cost.num_jobs, 'station-day')}, "
         f"{cost.num_unknowns:,} unknowns of satellites and stations\n"
+        f"{rounds}"
         f"about {duration(cost.seconds)} on {counted(number, 'worker')} "
         f"({cost.seconds_per_job:.2g} s per station-day and core), "
         f"about {cost.disk_bytes / 1e6:.3g} MB on disk"
@@ -196,10 +209,13 @@ def _show_cost(study: CalibrationStudy, quiet: bool, how: dict) -> None:
 
 
 @contextmanager
-def job_progress(title: str, *, quiet: bool) -> Iterator[Callable[[int, int], None]]:
-    """A bar with station-days and the time left; without a terminal, a line now and then."""
+def job_progress(title: str, *, quiet: bool) -> Iterator[Callable[..., None]]:
+    """A bar with station-days and the time left; without a terminal, a line now and then.
+
+    What it gives is called with jobs done, all jobs, and the round if there are rounds.
+    """
     if quiet:
-        yield lambda done, total: None
+        yield lambda done, total, stage="": None
         return
     if not sys.stderr.isatty():
         yield _LogLines()
@@ -217,7 +233,12 @@ def job_progress(title: str, *, quiet: bool) -> Iterator[Callable[[int, int], No
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(title, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+        def show(done: int, total: int, stage: str = "") -> None:
+            name = f"{title}, {stage}" if stage else title
+            bar.update(task, completed=done, total=total, description=name)
+
+        yield show
 
 
 class _LogLines:
@@ -226,13 +247,17 @@ class _LogLines:
     def __init__(self):
         self.first: tuple[float, int] | None = None
         self.last_s = time.monotonic()
+        self.stage = ""
 
-    def __call__(self, done: int, total: int) -> None:
+    def __call__(self, done: int, total: int, stage: str = "") -> None:
         now = time.monotonic()
         began, before = self.first = self.first or (now, done)
-        if now - self.last_s < _LOG_EVERY_S:
+        is_new = stage != self.stage
+        self.stage = stage
+        if now - self.last_s < _LOG_EVERY_S and not is_new:
             return
         self.last_s = now
         rate = (done - before) / (now - began) if now > began else 0.0
         left = f", {duration((total - done) / rate)} left" if rate else ""
-        click.echo(f"{done / total:4.0%}  {done} of {total} jobs{left}", err=True)
+        of = f", {stage}" if stage else ""
+        click.echo(f"{done / total:4.0%}  {done} of {total} jobs{left}{of}", err=True)

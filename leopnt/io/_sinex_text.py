@@ -10,7 +10,7 @@ import numpy as np
 
 from leopnt.civil import mjd_of_date
 from leopnt.epochs import Epoch, TimeScale
-from leopnt.errors import FormatError, LeopntWarning
+from leopnt.errors import FormatError, LeopntError, LeopntWarning
 from leopnt.io._rinex_text import decimal
 from leopnt.io.packed_rinex import read_rinex_bytes
 from leopnt.io.textfile import split_lines
@@ -29,6 +29,11 @@ class Row:
     def field(self, first: int, last: int) -> str:
         """Columns, from 1, without the blanks around."""
         return self.text[first - 1 : last].strip(" ")
+
+    def word(self, first: int, last: int) -> str:
+        """As `field`; empty where the file has dashes alone, which mean "not known"."""
+        text = self.field(first, last)
+        return text if text.strip("-") else ""
 
     def number_at(self, first: int, last: int, what: str) -> float:
         """A number that must be there."""
@@ -57,6 +62,25 @@ class Row:
         if not (1 <= day <= 365 + is_leap and second <= 86_400 and year):
             raise self.error(first, last, what, "a day of its year and a second up to 86400")
         return int(mjd_of_date(np.array(year), np.array(1), np.array(1))) + day - 1, second
+
+
+def head_time(head: Row, first: int, last: int, scale: TimeScale) -> Epoch | None:
+    """A time of the first line; None if it is open, or not as the format has it."""
+    try:
+        time = head.time(first, last, "time")
+        return instants([time], scale)[0] if time else None
+    except LeopntError:
+        return None
+
+
+def references(rows: list[Row]) -> tuple[tuple[str, str], ...]:
+    """(kind, text) of block FILE/REFERENCE."""
+    return tuple((row.field(2, 19), row.field(21, 80)) for row in rows)
+
+
+def comments(rows: list[Row]) -> tuple[str, ...]:
+    """Lines of block FILE/COMMENT."""
+    return tuple(row.text[1:].rstrip(" ") for row in rows)
 
 
 def instants(times: list[tuple[int, int]], scale: TimeScale) -> Epoch:

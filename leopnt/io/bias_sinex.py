@@ -13,9 +13,18 @@ from jaxtyping import Bool, Float
 
 from leopnt.epochs import Epoch, TimeScale
 from leopnt.errors import FormatError
-from leopnt.io._sinex_text import Row, blocks, instants, require_block, warn_of_other_count
+from leopnt.io._sinex_text import (
+    Row,
+    blocks,
+    comments,
+    head_time,
+    instants,
+    references,
+    require_block,
+    warn_of_other_count,
+)
 
-_KINDS = ("OSB", "DSB", "ISB")
+KINDS = ("OSB", "DSB", "ISB")
 _SCALES = {
     "G": TimeScale.GPST,
     "R": TimeScale.UTC,
@@ -46,6 +55,12 @@ class BiasSinex:
         bias_cycles, sigma_cycles: NaN where the file gives nanoseconds.
         time_scale: of the file.
         is_absolute: BIAS_MODE in the first line is A.
+        description: keywords and values that say how the biases came about, of which
+            SATELLITE_CLOCK_REFERENCE_OBSERVABLES is the datum.
+        references: what the file says of itself, ("OUTPUT", "CODE IGS 1-day MGEX bias solution").
+        comments: lines of text.
+        agency, data_agency: who wrote the file, and who made the biases.
+        created, data_start, data_end: of file and data; None where not known.
     """
 
     kind: tuple[str, ...]
@@ -64,6 +79,14 @@ class BiasSinex:
     sigma_cycles: Float[np.ndarray, " bias"]
     time_scale: TimeScale
     is_absolute: bool
+    description: tuple[tuple[str, str], ...] = ()
+    references: tuple[tuple[str, str], ...] = ()
+    comments: tuple[str, ...] = ()
+    agency: str = ""
+    data_agency: str = ""
+    created: Epoch | None = None
+    data_start: Epoch | None = None
+    data_end: Epoch | None = None
 
     def satellite_osb_s(self, satellite: str, code: str, epoch: Epoch) -> float:
         """Code bias [s] of a satellite's own signal at one epoch; NaN if the file has none."""
@@ -94,12 +117,14 @@ def read_bias_sinex(path: str | Path) -> BiasSinex:
     rows = require_block(path, found, "BIAS/SOLUTION")
     if not rows:
         raise FormatError(path, None, "block BIAS/SOLUTION is empty.")
-    scale = _time_scale(found.get("BIAS/DESCRIPTION", []))
+    description = found.get("BIAS/DESCRIPTION", [])
+    scale = _time_scale(description)
     parsed = [_bias(row) for row in rows]
     names, starts, ends, values = zip(*parsed, strict=True)
     _refuse_twice(rows, names, starts)
-    head = found[""][0].text.split()
-    warn_of_other_count(path, head[-1], len(rows), "biases")
+    head = found[""][0]
+    words = head.text.split()
+    warn_of_other_count(path, words[-1], len(rows), "biases")
     columns = list(zip(*names, strict=True))
     table = np.array(values)
     return BiasSinex(
@@ -113,7 +138,15 @@ def read_bias_sinex(path: str | Path) -> BiasSinex:
         bias_cycles=table[:, 2],
         sigma_cycles=table[:, 3],
         time_scale=scale,
-        is_absolute="A" in head[-2:],
+        is_absolute="A" in words[-2:],
+        description=_description(description),
+        references=references(found.get("FILE/REFERENCE", [])),
+        comments=comments(found.get("FILE/COMMENT", [])),
+        agency=head.word(12, 14),
+        data_agency=head.word(31, 33),
+        created=head_time(head, 16, 29, scale),
+        data_start=head_time(head, 35, 48, scale),
+        data_end=head_time(head, 50, 63, scale),
     )
 
 
@@ -132,11 +165,17 @@ def _time_scale(rows: list[Row]) -> TimeScale:
     return TimeScale.GPST
 
 
+def _description(rows: list[Row]) -> tuple[tuple[str, str], ...]:
+    """All keywords but those that have fields of their own."""
+    pairs = ((row.field(2, 40), row.field(42, 80)) for row in rows)
+    return tuple(one for one in pairs if one[0] not in ("BIAS_MODE", "TIME_SYSTEM"))
+
+
 def _bias(row: Row):
     """Names, start, end, and [bias, sigma] in ns and in cycles."""
     kind = row.field(2, 5)
-    if kind not in _KINDS:
-        raise row.error(2, 5, "kind of bias", f"one of {', '.join(_KINDS)}")
+    if kind not in KINDS:
+        raise row.error(2, 5, "kind of bias", f"one of {', '.join(KINDS)}")
     satellite, station, code = row.field(12, 14), row.field(16, 24), row.field(26, 29)
     if not code or not (satellite or station):
         raise row.error(12, 29, "satellite, station, observation", "an observation of one of them")

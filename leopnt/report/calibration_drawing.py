@@ -13,7 +13,11 @@ from leopnt.report.reading import column, require_kind, strings, text
 
 MOST_NAMED = 24
 """Satellites whose names stand at the axis; more are numbered."""
+MOST_UPRIGHT = 10
+"""Of those named, more are written upward."""
 MOST_SERIES = 3
+MOST_LETTERS = 24
+"""Steps of a trend whose names are longer together are written at a slant."""
 MOST_CORRELATED = 12
 """Satellites whose correlations are drawn; those of more would be too fine to see."""
 MOST_PASSES = 8
@@ -61,11 +65,12 @@ def errors_figure(result: xr.Dataset) -> Figure | None:
     has_truth = "offset_error_m" in result
     with style.look():
         height_in = 1.45
-        figure = style.new_figure(4 * height_in + 1.45)
+        below_in = 0.4 if len(names) <= MOST_UPRIGHT else 0.65
+        figure = style.new_figure(4 * height_in + below_in + 0.45)
         for i, name in enumerate(("X", "Y", "Z", "Delay")):
-            bottom = 0.65 + (3 - i) * height_in
+            bottom = below_in + (3 - i) * height_in
             axes = style.axes_with_margins(
-                figure, _LEFT_IN, _RIGHT_IN, bottom, 0.8 + i * height_in + 0.2
+                figure, _LEFT_IN, _RIGHT_IN, bottom, 0.45 + i * height_in + 0.2
             )
             draw = _draw_errors if has_truth else _draw_sigmas
             draw(axes, {kind: 1e3 * table[:, i] for kind, table in panels.items()})
@@ -124,7 +129,7 @@ def _satellite_ticks(axes: Axes, names: list[str], *, last: bool) -> None:
     axes.set_xlim(-0.6, len(names) - 0.4)
     axes.grid(visible=False, axis="x")
     if len(names) <= MOST_NAMED:
-        axes.set_xticks(range(len(names)), names, rotation=90 if len(names) > 10 else 0)
+        axes.set_xticks(range(len(names)), names, rotation=90 if len(names) > MOST_UPRIGHT else 0)
     else:
         axes.set_xlabel(f"Satellite, in order ({names[0]} to {names[-1]})" if last else "")
     if not last:
@@ -149,7 +154,7 @@ def arc_correlations_figure(result: xr.Dataset) -> Figure | None:
     count = int(result["num_correlated_arcs"])
     with style.look():
         figure = style.new_figure(5.6)
-        axes = style.axes_with_margins(figure, 1.25, 0.75, 1.15, 0.75)
+        axes = style.axes_with_margins(figure, 1.15, 0.35, 1.0, 0.65)
         axes.imshow(table, cmap="Blues", vmin=0.0, vmax=1.0, aspect="auto")
         for i, row in enumerate(table):
             for k, value in enumerate(row):
@@ -220,11 +225,11 @@ def delays_figure(result: xr.Dataset) -> Figure | None:
     shown = np.unique(satellite)[:MOST_SERIES]
     with style.look():
         height_in = 1.9
-        figure = style.new_figure(height_in * len(shown) + 1.55)
+        figure = style.new_figure(height_in * len(shown) + 0.95)
         for i, sat in enumerate(shown.tolist()):
             below = 0.75 + (len(shown) - 1 - i) * height_in
             axes = style.axes_with_margins(
-                figure, _LEFT_IN, _RIGHT_IN, below, 0.8 + i * height_in + 0.45
+                figure, _LEFT_IN, _RIGHT_IN, below, 0.2 + i * height_in + 0.45
             )
             _draw_series(axes, result, sat, np.flatnonzero(satellite == sat))
             if i == 0:
@@ -326,13 +331,15 @@ def trends_figure(result: xr.Dataset) -> Figure | None:
         return None
     has_truth = bool(np.any(np.isfinite(result["days_error_m"].values)))
     with style.look():
-        figure = style.new_figure(4.6)
+        is_long = any(map(_is_long, (strings(result, f"{of}_step", f"{of}_step") for of in shown)))
+        below_in = 0.8 if is_long else 0.4
+        figure = style.new_figure(3.6 + below_in)
         width_in = (style.WIDTH_IN - _LEFT_IN - _RIGHT_IN - 0.3 * (len(shown) - 1)) / len(shown)
         all_axes = []
         for i, of in enumerate(shown):
             left = _LEFT_IN + i * (width_in + 0.3)
             right = style.WIDTH_IN - left - width_in
-            axes = style.axes_with_margins(figure, left, right, 0.8, 0.8)
+            axes = style.axes_with_margins(figure, left, right, below_in, 0.65)
             _draw_trend(axes, result, of, has_truth=has_truth)
             all_axes.append(axes)
         low = min(axes.get_ylim()[0] for axes in all_axes)
@@ -345,11 +352,13 @@ def trends_figure(result: xr.Dataset) -> Figure | None:
         subtitle = "Solid: error; dashed: " if has_truth else ""
         kind = "honest" if text(result, "honest") else "formal"
         style.heading(all_axes[0], "What more data bring", f"{subtitle}{kind} 1-sigma")
-        figure.legend(
-            *all_axes[0].get_legend_handles_labels(), loc="upper right", ncols=4,
-            bbox_to_anchor=(0.97, 1.0), columnspacing=1.0,
-        )  # fmt: skip
+        _legend_above(all_axes[-1])
     return figure
+
+
+def _is_long(labels: list[str]) -> bool:
+    """Whether the names of the steps have no room side by side."""
+    return sum(map(len, labels)) > MOST_LETTERS
 
 
 def _draw_trend(axes: Axes, result: xr.Dataset, of: str, *, has_truth: bool) -> None:
@@ -369,5 +378,6 @@ def _draw_trend(axes: Axes, result: xr.Dataset, of: str, *, has_truth: bool) -> 
     axes.yaxis.set_major_formatter("{x:g}")
     axes.yaxis.set_minor_locator(NullLocator())
     labels = strings(result, f"{of}_step", f"{of}_step")
-    axes.set_xticks(at, labels, rotation=35, ha="right")
+    slanted = {"rotation": 35, "ha": "right"} if _is_long(labels) else {}
+    axes.set_xticks(at, labels, **slanted)
     axes.set_xlim(-0.3, len(at) - 0.7)

@@ -60,6 +60,13 @@ def calibration_html(result: xr.Dataset, figures: Mapping[str, Figure]) -> str:
             ],
         ),
         (
+            "Weights",
+            [
+                stack(html_table(tables.weights(result)), html_table(tables.variances(result))),
+                html_table(tables.rounds(result)),
+            ],
+        ),
+        (
             "Delays of epochs",
             [picture("delays"), html_table(tables.epoch_delays(result, MAX_ROWS))],
         ),

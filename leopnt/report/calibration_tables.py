@@ -8,7 +8,7 @@ from rich.console import Group
 
 from leopnt.constants import SPEED_OF_LIGHT_MPS
 from leopnt.report import words
-from leopnt.report.calibration_words import calibration_sentences, needs_attention
+from leopnt.report.calibration_words import calibration_sentences, group_words, needs_attention
 from leopnt.report.content import Table, cut
 from leopnt.report.reading import column, number, require_kind, strings, text
 from leopnt.report.tables import MAX_ROWS, summary_of
@@ -156,6 +156,53 @@ def residuals(result: xr.Dataset) -> Table:
     ]
     columns = ("Observation", "RMS", "RMS over sigma", "Largest over sigma")
     return Table("Residuals", columns, tuple(rows), (False, True, True, True))
+
+
+def weights(result: xr.Dataset) -> Table:
+    """Observations that robust weights let count less, by kind; no rows without."""
+    names = ("observed", "reduced", "left_out")
+    values = [column(result, f"weighted_{name}", "weighted") for name in names]
+    rows = [
+        (kind, *(f"{one[i]:,.0f}" for one in values), f"{100.0 * values[2][i] / values[0][i]:.2f}")
+        for i, kind in enumerate(strings(result, "weighted", "weighted"))
+        if values[0][i] > 0
+    ]
+    columns = ("Observation", "All", "Count less", "Not at all", "Not at all [%]")
+    title = f"Robust weights: {text(result, 'robust')}"
+    return Table(title, columns, tuple(rows), (False, True, True, True, True))
+
+
+def variances(result: xr.Dataset) -> Table:
+    """Sigmas that the residuals tell, beside those of the file; no rows without."""
+    names = ("assumed_m", "sigma_m", "sigma_sigma_m", "factor", "redundancy")
+    values = [column(result, f"group_{name}", "group") for name in names]
+    estimated = column(result, "group_estimated", "group") > 0
+    rows = []
+    for i, name in enumerate(strings(result, "group", "group")):
+        assumed, sigma, spread, factor, redundancy = (float(one[i]) for one in values)
+        cells = (words.length(sigma, 4), words.length(spread, 2)) if estimated[i] else ("kept", "")
+        more = (words.significant(factor, 4), f"{redundancy:,.0f}") if estimated[i] else ("", "")
+        rows.append((group_words(name), words.length(assumed, 4), *cells, *more))
+    columns = ("Observation", "Of the file", "Found", "1-sigma", "Variance factor", "Redundancy")
+    return Table("Sigmas by the residuals", columns, tuple(rows), (False, *[True] * 5))
+
+
+def rounds(result: xr.Dataset) -> Table:
+    """What each round moved; no rows without rounds."""
+    moved = column(result, "round_moved_sigmas", "round")
+    counts = {"Count less": "round_reduced", "Not at all": "round_left_out"}
+    used = {title: column(result, name, "round") for title, name in counts.items()}
+    used = {title: one for title, one in used.items() if np.any(np.isfinite(one))}
+    rows = [
+        (
+            f"{i + 1}",
+            words.significant(float(moved[i]), 2),
+            *(f"{v[i]:,.0f}" for v in used.values()),
+        )
+        for i in range(len(moved))
+    ]
+    columns = ("Round", "Largest move over sigma", *used)
+    return Table("Rounds", columns, tuple(rows), (False, *[True] * (1 + len(used))))
 
 
 def epoch_delays(result: xr.Dataset, max_rows: int) -> Table:

@@ -21,6 +21,8 @@ def calibration_sentences(result: xr.Dataset) -> list[str]:
         error_sentence(result),
         datum_sentence(result),
         noise_sentence(result),
+        weights_sentence(result),
+        variances_sentence(result),
         delay_sentence(result),
     ]
     return [sentence for sentence in sentences if sentence]
@@ -93,6 +95,37 @@ def noise_sentence(result: xr.Dataset) -> str:
     if s0 < SMALL_S0:
         return f"{sentence}: the sigmas of the file are too large."
     return f"{sentence}."
+
+
+def weights_sentence(result: xr.Dataset) -> str:
+    """Robust weights, and what they took out; empty without."""
+    if not text(result, "robust"):
+        return ""
+    every = int(np.sum(column(result, "weighted_observed", "weighted")))
+    reduced, out = (int(number(result, f"num_{name}")) for name in ("reduced", "left_out"))
+    return (
+        f"Robust weights ({text(result, 'robust')}): {reduced:,} of {every:,} codes and phases "
+        f"count less, {out:,} of them not at all."
+    )
+
+
+def variances_sentence(result: xr.Dataset) -> str:
+    """Sigmas that the residuals tell; empty without."""
+    if "group" not in result:
+        return ""
+    told = []
+    sigma, factor = (column(result, f"group_{name}", "group") for name in ("sigma_m", "factor"))
+    estimated = column(result, "group_estimated", "group") > 0
+    for i, name in enumerate(strings(result, "group", "group")):
+        if estimated[i]:
+            times = words.significant(math.sqrt(factor[i]), 3)
+            told.append(f"{group_words(name)} {words.length(sigma[i], 3)} ({times} times)")
+    return f"Sigmas by the residuals, and over those of the file: {', '.join(told)}."
+
+
+def group_words(name: str) -> str:
+    """A group of observations as a reader calls it."""
+    return {"phase": "reference phase", "leo_phase": "LEO phase"}.get(name, name)
 
 
 def delay_sentence(result: xr.Dataset) -> str:

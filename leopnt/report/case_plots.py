@@ -12,6 +12,7 @@ from leopnt.report.plot_parts import (
     is_wide,
     legend_keys,
     name_and_title,
+    readable,
     series_look,
     spread_text,
     thinned,
@@ -52,6 +53,7 @@ def map_plot(study: xr.Dataset, entry: Mapping[str, Any]) -> Plot | None:
     combined = _of_each_place(values, owner.ravel(), len(places), str(combine))
     if not np.any(np.isfinite(combined)):
         return None
+    label, factor = readable(axis_label(study, name), [combined])
     users = np.array(strings(study, "user", "case"), dtype=object)
     first_case = np.unique(owner.ravel(), return_index=True)[1]
     cell_deg = _grid_steps(places)
@@ -60,8 +62,8 @@ def map_plot(study: xr.Dataset, entry: Mapping[str, Any]) -> Plot | None:
         tuple(str(users[i]) for i in first_case[kept]),
         places[kept, 1],
         places[kept, 0],
-        combined[kept],
-        axis_label(study, name),
+        factor * combined[kept],
+        label,
         is_wide(combined),
         cell_deg,
         str(entry.get("missing") or "no solved trial"),

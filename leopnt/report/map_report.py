@@ -19,14 +19,18 @@ from leopnt.report.map_words import (
     map_sentences,
     map_table,
     percent_label,
+    quantity_title,
     scale_of,
 )
 from leopnt.report.maps import axes_between, draw_coast
 from leopnt.report.page import html_table, page, pictured
 from leopnt.report.reading import require_kind, text
+from leopnt.report.study_points import with_unit
 from leopnt.report.tables import summary_of
 
 _LEAST_HEIGHT = 0.3  # of a picture, in its width
+WIDE_RATIO = 8.0
+"""Values that spread over more than this get a logarithmic scale."""
 
 
 def map_summary(result: xr.Dataset) -> Group:
@@ -42,17 +46,20 @@ def map_figures(result: xr.Dataset) -> dict[str, Figure]:
     scale, unit = scale_of(result, quantity)
     available, gap_min = result["available_percent"].values, result["longest_gap_s"].values / 60.0
     figures = {
-        "available": _map(result, available, (names["available"], ""), "%", False),
-        "longest_gap": _map(result, gap_min, (names["gap"], ""), "min", True),
+        "available": _map(
+            result, available, (names["available"], ""), "Share of the time [%]", False
+        ),
+        "longest_gap": _map(result, gap_min, (names["gap"], ""), "Longest time [min]", True),
     }
+    label = with_unit(quantity_title(quantity), unit)
     for percent, values in zip(
         result["percent"].values, result[f"{quantity}_percentile"].values, strict=True
     ):
         title = names["percentile"], percent_label(percent, quantity)
         less = quantity != "num_visible"
-        figures[f"{quantity}_{percent:g}"] = _map(result, scale * values, title, unit, less)
+        figures[f"{quantity}_{percent:g}"] = _map(result, scale * values, title, label, less)
     visible = result["num_visible_mean"].values
-    figures["satellites"] = _map(result, visible, (names["visible"], ""), "", False)
+    figures["satellites"] = _map(result, visible, (names["visible"], ""), "Satellites", False)
     if result["epoch_utc"].size > 1:
         figures["over_time"] = _over_time(result)
     return figures
@@ -92,7 +99,7 @@ def _caption(result: xr.Dataset, name: str) -> tuple[str, str]:
 
 
 def _map(
-    result: xr.Dataset, values: np.ndarray, title: tuple[str, str], unit: str, less: bool
+    result: xr.Dataset, values: np.ndarray, title: tuple[str, str], label: str, less: bool
 ) -> Figure:
     """Cells in color over the Earth; dark is bad."""
     latitude, longitude = (
@@ -101,7 +108,7 @@ def _map(
     )
     known = values[np.isfinite(values)]
     low, high = np.percentile(known, [0, 98]).tolist() if known.size else (0.0, 1.0)
-    is_log = low > 0.0 and high / low > 20.0
+    is_log = low > 0.0 and high / low > WIDE_RATIO
     high = high if high > low else low + 1.0
     with style.look():
         limits = _limits_deg(longitude, latitude)
@@ -125,8 +132,9 @@ def _map(
         bar = figure.colorbar(
             mesh, cax=scale, orientation="horizontal", extend="max" if above else "neither"
         )
-        if unit:
-            bar.set_label(unit)
+        bar.set_label(label)
+        if is_log:
+            style.log_ticks(bar.ax.xaxis)
     return figure
 
 

@@ -53,11 +53,16 @@ def percent_label(percent: float, quantity: str) -> str:
     return f"not exceeded {percent:g} % of the time"
 
 
+def quantity_title(quantity: str) -> str:
+    """Name of a quantity, the first letter a capital."""
+    name = NAMES[quantity]
+    return name[:1].upper() + name[1:]
+
+
 def layer_names(result: xr.Dataset) -> dict[str, str]:
     """Headings of the layers of a map."""
     quantity = text(result, "quantity")
-    name = NAMES[quantity]
-    title = name[:1].upper() + name[1:]
+    title = quantity_title(quantity)
     return {
         "percentile": f"{title} over the time",
         "at": f"{title} at one time",

@@ -292,7 +292,12 @@ def _degree_ticks(axes: Axes) -> None:
 
 
 def _degrees(value_deg: float, form) -> str:
-    return form(value_deg, 0).replace(" ", "°") if round(value_deg) else "0°"
+    """A degree with its direction; 0 and 180 have none."""
+    if round(value_deg) == 0:
+        return "0°"
+    if abs(round(value_deg)) % 360 == 180:
+        return "180°"
+    return form(value_deg, 0).replace(" ", "°")
 
 
 def _draw_ground_tracks(axes: Axes, tracks: list[tuple[str, np.ndarray]]) -> None:

@@ -17,7 +17,7 @@ MAX_DRAWN = 5000
 """Points of one series, and places of one map, that are drawn; more are thinned evenly."""
 WIDE_RATIO = 30.0
 """Values that spread over more than this get a logarithmic axis."""
-_PREFIXED = re.compile(r"\[(s|bit/s|Hz)\]$")
+_PREFIXED = re.compile(r"\[(s|rad|bit/s|Hz)\]$")
 _SMALL = (("", 1.0), ("m", 1e3), ("u", 1e6), ("n", 1e9), ("p", 1e12))
 _LARGE = (("G", 1e-9), ("M", 1e-6), ("k", 1e-3), ("", 1.0))
 
@@ -67,7 +67,7 @@ def readable(label: str, values: Sequence[np.ndarray]) -> tuple[str, float]:
     if not found or not np.any(sizes > 0.0):
         return label, 1.0
     largest = float(sizes.max())
-    choices = _SMALL if found[1] == "s" else _LARGE
+    choices = _SMALL if found[1] in ("s", "rad") else _LARGE
     prefix, factor = next(((p, f) for p, f in choices if largest * f >= 1.0), choices[-1])
     return label[: found.start()] + f"[{prefix}{found[1]}]", factor
 

@@ -10,7 +10,7 @@ from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
-from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
+from matplotlib.ticker import MaxNLocator
 
 from leopnt.report import style
 from leopnt.report.maps import draw_coast, earth_axes
@@ -30,8 +30,6 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 DASHES = {"solid": "-", "dashed": (0, (5, 2)), "dotted": (0, (1, 1.4)), "dashdot": "-."}
 MARKED = 12
 """A long line carries about so many markers."""
-LOG_STEPS = {12.0: (1, 1.5, 2, 3, 4, 6, 8), 1e3: (1, 2, 5), math.inf: (1,)}
-"""Where a logarithmic axis has numbers, by the largest over the smallest value."""
 LONGEST = 72
 """Characters in a line of the legend."""
 LEGEND_ROW_IN = 0.22
@@ -96,16 +94,7 @@ def _scales(axes: Axes, plot: Plot) -> None:
             axis.set_ticks(range(len(described.ticks)), described.ticks)
         elif described.log:
             axis.axes.set(**{f"{axis.axis_name}scale": "log"})
-            _log_ticks(axis)
-
-
-def _log_ticks(axis) -> None:
-    """Plain numbers at 1, 2 and 5 times the powers of ten, more or fewer as there is room."""
-    low, high = axis.get_view_interval()
-    steps = next(steps for ratio, steps in LOG_STEPS.items() if high < ratio * low)
-    axis.set_major_locator(LogLocator(subs=steps))
-    axis.set_major_formatter(lambda value, _: f"{value:g}")
-    axis.set_minor_formatter(NullFormatter())
+            style.log_ticks(axis)
 
 
 def _legend_columns(names: list[str]) -> int:
@@ -226,7 +215,7 @@ def _draw_map(plot: Plot, places: MapPoints) -> Figure:
     beyond = ends[int(lowest < limits[0]), int(highest > limits[1])]
     figure.colorbar(drawn, cax=bar, orientation="horizontal", label=places.label, extend=beyond)
     if places.log:
-        _log_ticks(bar.xaxis)
+        style.log_ticks(bar.xaxis)
     bar.grid(visible=False)
     if key_in:
         axes.legend(

@@ -6,6 +6,7 @@ objects without pyplot, so making one leaves no global state behind.
 """
 
 import io
+import math
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,9 +15,11 @@ from typing import Any
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from leopnt.io.results import replacing
 
@@ -113,6 +116,19 @@ def heading(axes: Axes, title: str, subtitle: str = "") -> None:
             fontsize=10.0,
             va="bottom",
         )
+
+
+LOG_STEPS = {12.0: (1, 1.5, 2, 3, 4, 6, 8), 1e3: (1, 2, 5), math.inf: (1,)}
+"""Where a logarithmic axis has numbers, by the largest over the smallest value."""
+
+
+def log_ticks(axis: Axis) -> None:
+    """Plain numbers at 1, 2 and 5 times the powers of ten, more or fewer as there is room."""
+    low, high = axis.get_view_interval()
+    steps = next(steps for ratio, steps in LOG_STEPS.items() if high < ratio * low)
+    axis.set_major_locator(LogLocator(subs=steps))
+    axis.set_major_formatter(lambda value, _: f"{value:g}")
+    axis.set_minor_formatter(NullFormatter())
 
 
 _NO_METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))

@@ -131,7 +131,7 @@ def _frame(axes: Any, points: np.ndarray, zoom: float) -> None:
     axes.set_zlim(least[2], most[2])
     axes.set_box_aspect(most - least, zoom=zoom)
     axes.set_xlabel("East [m]", labelpad=16)
-    axes.set_ylabel("North [m]", labelpad=3)
+    axes.set_ylabel("North [m]", labelpad=8)
     axes.set_zlabel("Up [m]", labelpad=2)
     axes.tick_params(labelsize=8.5, pad=1)
     for axis in (axes.xaxis, axes.yaxis, axes.zaxis):

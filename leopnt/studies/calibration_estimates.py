@@ -64,6 +64,20 @@ def estimates_of(normals: ReducedNormals, datum: Datum, orbit_model: str) -> Est
         return _ESTIMATORS[orbit_model](normals, datum)
 
 
+def solution_of(normals: ReducedNormals, orbit_model: str) -> Calibration:
+    """The estimates that residuals are about; the level of delays does not change residuals.
+
+    Biases add up to zero in each part; no warning is given.
+
+    Raises:
+        LeopntError: an unknown that the observations do not determine, by number.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", LeopntWarning)
+        considered = orbit_model == "considered"
+        return solve_calibration(offsets_only(normals) if considered else normals)
+
+
 def _estimated(normals: ReducedNormals, datum: Datum) -> Estimates:
     """Orbit errors are unknowns; the formal sigma is that of the same data without them."""
     solution = solve_calibration(normals, datum)

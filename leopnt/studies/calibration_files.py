@@ -45,7 +45,7 @@ from leopnt.methods.calibration import (
     station_coordinates,
     station_days_from_files,
 )
-from leopnt.methods.calibration.from_files import read_header
+from leopnt.methods.calibration.observed_stations import read_header
 from leopnt.scenes.settings import SettingsTable, shown
 
 FileNames = Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1)]

@@ -29,7 +29,13 @@ from leopnt.studies.calibration_estimates import (
 )
 from leopnt.studies.calibration_network import Source, with_names
 from leopnt.studies.calibration_review import EDGES_DEG, KINDS, StationDayReview
+from leopnt.studies.calibration_rounds import Refined
 from leopnt.studies.calibration_settings import CalibrationStudy
+from leopnt.studies.calibration_weights import (
+    weight_attributes,
+    weight_columns,
+    weight_warnings,
+)
 from leopnt.studies.study_file import versions
 
 HONEST = {
@@ -58,7 +64,7 @@ class Findings(NamedTuple):
     units: what was reduced at a time. trends: over days, and over stations. counts: observations
     of each reduced one; failures: why others have none. reviews: of station-days, without links;
     review_failures: why some could not be looked at again. bootstrap_problem: why days redrawn have
-    no sigma, if they were asked for.
+    no sigma, if they were asked for. refined: what rounds did, if they were asked for.
     """
 
     units: tuple[Key, ...]
@@ -72,6 +78,7 @@ class Findings(NamedTuple):
     review_failures: Mapping[Key, str]
     delays: Delays | None
     bootstrap_problem: str = ""
+    refined: Refined | None = None
 
 
 def calibration_dataset(study: CalibrationStudy, source: Source, found: Findings) -> xr.Dataset:
@@ -92,9 +99,19 @@ def calibration_dataset(study: CalibrationStudy, source: Source, found: Findings
         _residuals(found),
         _trends(found),
         _delay_columns(source, found),
+        _weights(study, found),
     ):
         variables |= part
     return xr.Dataset(variables, attrs=_attributes(study, source, found))
+
+
+def _weights(study: CalibrationStudy, found: Findings) -> dict[str, xr.Variable]:
+    """What rounds did to weights and sigmas, where there were any."""
+    estimate = study.settings.estimate
+    how = estimate.refinement()
+    if how is None or found.refined is None:
+        return {}
+    return weight_columns(how, found.refined, estimate.calibration(), found.units)
 
 
 def delays_dataset(study: CalibrationStudy, source: Source, found: Findings) -> xr.Dataset:
@@ -387,12 +404,16 @@ def _attributes(study: CalibrationStudy, source: Source, found: Findings) -> dic
     settings, network = study.settings, source.network
     model = settings.estimate.orbit_model
     complete = not found.failures
+    how = settings.estimate.refinement()
+    weights = weight_attributes(how, found.refined)
     warnings = list(_warnings(source, found))
+    if how is not None and found.refined is not None:
+        warnings += weight_warnings(how, found.refined)
     return {
         "kind": "calibration",
         "title": study.title,
         "complete": int(complete),
-        "converged": int(complete),
+        "converged": int(complete and bool(weights["settled"])),
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "leopnt_version": leopnt.__version__,
         "start": str(network.start.to_iso()),
@@ -402,6 +423,7 @@ def _attributes(study: CalibrationStudy, source: Source, found: Findings) -> dic
         "honest": HONEST[model],
         "simulated": int(source.truth is not None),
         "delay_model": settings.delays.model,
+        **weights,
         "antex_frequencies": json.dumps(settings.output.antex_frequencies),
         "input_file": study.path.name,
         "input_text": study.text,

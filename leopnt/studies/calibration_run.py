@@ -2,6 +2,7 @@
 
 FOLDER/run.json              what is run, by fingerprint
 FOLDER/chunks/day*.npz       reduced normal equations of finished station-days
+FOLDER/chunks/round*.npz     the same with the weights of a round, see `calibration_rounds`
 FOLDER/chunks/review-*.npz   residuals, correlations and residual delays of station-days
 FOLDER/calibration.nc        the result; delays.nc: the delay of every epoch
 """
@@ -11,7 +12,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import time
 from collections.abc import Callable, Generator, Hashable, Iterator, Sequence
 from concurrent.futures import (
     FIRST_COMPLETED,
@@ -21,12 +21,11 @@ from concurrent.futures import (
 )
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 import xarray as xr
 
 from leopnt.errors import LeopntError
@@ -34,14 +33,11 @@ from leopnt.inference.blas_threads import one_blas_thread
 from leopnt.io.results import write_netcdf
 from leopnt.methods.calibration import (
     CalibrationSettings,
-    KnownClock,
-    KnownOrbit,
     Layout,
     Network,
     ReducedNormals,
     StationDay,
     StationDayJob,
-    WithPattern,
     layout_of,
     load_normals,
     reduce_day,
@@ -55,6 +51,7 @@ from leopnt.studies.calibration_estimates import (
     Trend,
     bootstrap_sigmas,
     estimates_of,
+    solution_of,
     trend_of,
 )
 from leopnt.studies.calibration_network import Source, source_of, with_names
@@ -75,6 +72,13 @@ from leopnt.studies.calibration_review import (
     review_job,
     save_review,
     without_links,
+)
+from leopnt.studies.calibration_rounds import (
+    Refined,
+    Rounds,
+    round_file,
+    viewed,
+    weighed,
 )
 from leopnt.studies.calibration_settings import CalibrationStudy
 from leopnt.studies.cluster import ClusterError
@@ -101,13 +105,14 @@ def run_calibration(
     workers: AbstractWorkers | Executor | None = None,
     restart: bool = False,
     progress: Progress = lambda done, total: None,
+    stage: Callable[[str], None] = lambda text: None,
 ) -> xr.Dataset:
     """Run a calibration, or go on with one that was stopped.
 
     A station-day is kept as soon as it is reduced; the same study goes on at the last finished one,
-    with a result that is equal to the last bit, for any workers. Datum, delays and output may be
-    changed between runs: what was reduced stays valid. A station-day that fails is named in the
-    result, and the others are kept.
+    with a result that is equal to the last bit, for any workers. Datum, delays, output and what is
+    done in rounds (robust weights, variance components) may be changed between runs: what was
+    reduced stays valid. A station-day that fails is named in the result, and the others are kept.
 
     Args:
         study: of `load_calibration`.
@@ -115,7 +120,9 @@ def run_calibration(
         workers: `Threads`, `Processes` or a `Cluster`; or any executor that runs plain functions
             elsewhere. Default: a thread for every core.
         restart: drop what an earlier run left in the folder.
-        progress: called with jobs done and all jobs, whenever a station-day was kept.
+        progress: called with jobs done and all jobs, whenever a station-day was kept; rounds that
+            may come are among all jobs until they turn out not to be needed.
+        stage: called with what begins where there are rounds, "round 2 of at most 8".
 
     Returns:
         the result (kind "calibration"); attribute "complete" is 0 where station-days failed.
@@ -136,7 +143,8 @@ def run_calibration(
         source = source_of(study)
         with _pool(workers or default_workers()) as (pool, room):
             try:
-                found = _Run(study, source, folder.chunks, pool, room, progress).findings()
+                run = _Run(study, source, folder.chunks, pool, room, progress, stage)
+                found = run.findings()
             except LeopntError as error:
                 raise LeopntError(with_names(str(error), source.network)) from error
         dataset = calibration_dataset(study, source, found)
@@ -169,7 +177,8 @@ def units_of(network: Network, settings: CalibrationSettings) -> dict[Key, Any]:
     }
 
 
-def _reduction(settings: CalibrationSettings) -> Callable:
+def reduction_of(settings: CalibrationSettings) -> Callable:
+    """What reduces one of `units_of`."""
     return reduce_job if settings.leo_clock.epoch_sigma_m == 0.0 else reduce_jobs
 
 
@@ -190,47 +199,6 @@ class StoredNormals(Sequence[ReducedNormals]):
         return self.last[1]
 
 
-class CalibrationCost(NamedTuple):
-    """What a run will cost: one station-day was read or simulated, and reduced."""
-
-    num_satellites: int
-    num_stations: int
-    num_days: int
-    num_jobs: int
-    num_unknowns: int
-    seconds: float
-    seconds_per_job: float
-    disk_bytes: float
-
-
-def cost_of(study: CalibrationStudy, workers: AbstractWorkers) -> CalibrationCost:
-    """Size of a run, and its time from its first station-day on one core; nothing is kept.
-
-    A second look at station-days (residuals, delays) is counted like the first.
-    """
-    network = source_of(study).network
-    settings = study.settings.estimate.calibration()
-    layout = layout_of(settings, len(network.satellites), len(network.stations))
-    units = list(units_of(network, settings).values())
-    begin = time.perf_counter()
-    with one_blas_thread():
-        _reduction(settings)(units[0], layout, settings)
-    each_s = time.perf_counter() - begin
-    output, delays = study.settings.output, study.settings.delays
-    passes = 2 if output.residuals or delays.model != "off" else 1
-    number = len(units)
-    return CalibrationCost(
-        len(network.satellites),
-        len(network.stations),
-        len({job.day for job in network.jobs}),
-        number,
-        layout.size,
-        passes * number * each_s / min(workers.num_workers, number),
-        each_s,
-        8.0 * number * layout.size**2,
-    )
-
-
 class _Group(NamedTuple):
     """Parts that are added together: name after they were, how many days or stations till then."""
 
@@ -249,6 +217,7 @@ class _Run:
     pool: Executor
     room: int
     progress: Progress
+    stage: Callable[[str], None]
 
     def __post_init__(self):
         settings = self.study.settings
@@ -269,7 +238,12 @@ class _Run:
         self.has_review = wanted and self.layout.has_delays
         self.counts: dict[Key, int] = {}
         self.done = 0
-        self.total = len(self.units) + (len(network.jobs) if self.has_review else 0)
+        self.num_reviews = len(network.jobs) if self.has_review else 0
+        self.refinement = settings.estimate.refinement()
+        self.refined: Refined | None = None
+        how = self.refinement
+        passes = 1 + (how.max_rounds * how.passes if how else 0)
+        self.total = passes * len(self.units) + self.num_reviews
 
     def findings(self) -> Findings:
         """Everything that the result tells."""
@@ -281,6 +255,10 @@ class _Run:
                 f"none of {len(self.units)} station-days could be reduced; the first: "
                 f"{named(self.source.network, first)}: {failures[first]}"
             )
+        if self.refinement is not None:
+            self.refined = self._rounds().refined(keys)
+            self.total = self.done + self.num_reviews
+            keys, failures = self.refined.keys, failures | self.refined.failures
         by_days, by_stations = self._groups(keys)
         blocks = self._sums("days", by_days)
         model = self.study.settings.estimate.orbit_model
@@ -294,8 +272,30 @@ class _Run:
         reviews, more, delays = self._reviews(whole, keys)
         return Findings(
             tuple(self.units), normals, whole, trends, bootstrap, self.counts,
-            reviews, failures, more, delays, why,
+            reviews, failures, more, delays, why, self.refined,
         )  # fmt: skip
+
+    def _rounds(self) -> Rounds:
+        assert self.refinement is not None
+        model = self.study.settings.estimate.orbit_model
+        return Rounds(
+            self.refinement,
+            self.units,
+            self.layout,
+            self.settings,
+            partial(solution_of, orbit_model=model),
+            self.folder,
+            lambda key: self._file(key).name,
+            self._ended,
+            self._begun,
+        )
+
+    def _begun(self, text: str, passes: int, jobs: int, there: int) -> None:
+        """A step of a round begins, with some of its station-days there already."""
+        self.stage(text)
+        self.total = self.done + passes * jobs + self.num_reviews
+        self.done += there
+        self.progress(self.done, self.total)
 
     def _file(self, key: Key) -> Path:
         if key[0] == ALL_STATIONS:
@@ -307,7 +307,10 @@ class _Run:
         return self.folder / f"review-{self._file(key).name}"
 
     def _load(self, key: Key) -> ReducedNormals:
-        found = load_normals(self._file(key))
+        file = self._file(key)
+        if self.refined is not None:
+            file = round_file(file, self.refined.number)
+        found = load_normals(file)
         self.counts[key] = found.num_observations
         return found
 
@@ -359,7 +362,7 @@ class _Run:
     def _reduced(self) -> dict[Key, str]:
         """Reduce what is missing; why station-days failed."""
         missing = {key: jobs for key, jobs in self.units.items() if not self._is_there(key)}
-        task = partial(_reduction(self.settings), layout=self.layout, settings=self.settings)
+        task = partial(reduction_of(self.settings), layout=self.layout, settings=self.settings)
         self.done = len(self.units) - len(missing)
         return self._ended(task, missing, lambda key, found: save_normals(self._file(key), found))
 
@@ -376,7 +379,8 @@ class _Run:
             return {}, {}, None
         settings, output = self._review_settings(whole), self.study.settings.output
         mark = self._mark(whole, settings)
-        jobs = {(job.station, job.day): job for job in self.source.network.jobs}
+        weights = self.refined.weights if self.refined else None
+        jobs = {(job.station, job.day): weighed(job, weights) for job in self.source.network.jobs}
         reduced = set(keys)
         jobs = {k: j for k, j in jobs.items() if {k, (ALL_STATIONS, k[1])} & reduced}
         found: dict[Key, StationDayReview | None] = {}
@@ -412,17 +416,13 @@ class _Run:
 
         A station alone cannot tell the clock of a satellite: white noise of it is in the sigma.
         """
-        settings = self.settings
-        if whole.solution.layout != self.layout:
-            pattern = getattr(settings.orbit, "pattern", None)
-            orbit = WithPattern(KnownOrbit(), pattern) if pattern else KnownOrbit()
-            settings = replace(settings, orbit=orbit)
-        noise = float(np.hypot(settings.leo_phase_sigma_m, settings.leo_clock.epoch_sigma_m))
-        return replace(settings, leo_clock=KnownClock(), leo_phase_sigma_m=noise)
+        settings = self.refined.settings if self.refined else self.settings
+        return viewed(settings, whole.solution, self.layout)
 
     def _mark(self, whole: Estimates, settings: CalibrationSettings) -> str:
         """Digest of what reviews depend on besides the station-days."""
         wanted = (self.study.settings.output.residuals, self.has_delays, repr(settings))
+        wanted += (self.refined.mark,) if self.refined else ()
         text = whole.solution.estimate.tobytes() + repr(wanted).encode()
         return hashlib.sha256(text).hexdigest()
 

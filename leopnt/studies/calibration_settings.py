@@ -53,6 +53,13 @@ from leopnt.scenes.settings import (
     table_of,
 )
 from leopnt.studies.calibration_files import FilesTable, file_problems, input_files
+from leopnt.studies.calibration_refinement import (
+    Refinement,
+    RobustTable,
+    VarianceTable,
+    refinement_of,
+    refinement_problems,
+)
 from leopnt.studies.study_file import versions
 
 Name = Annotated[str, Field(min_length=1, max_length=20)]
@@ -101,7 +108,7 @@ class ErrorsTable(SettingsTable):
 
 
 class NoiseTable(SettingsTable):
-    """`[simulation.noise]`: white noise, and what walks."""
+    """`[simulation.noise]`: white noise, what walks, and gross errors."""
 
     code_m: float = Field(
         default=0.3, ge=0, le=100, description="of ionosphere-free code in metres, 0 to 100"
@@ -123,6 +130,15 @@ class NoiseTable(SettingsTable):
     )
     wavelength_m: float = Field(
         default=0.107, gt=0, le=10, description="of which ambiguities are multiples, in metres"
+    )
+    gross_share: float = Field(
+        default=0.0, ge=0, le=0.5, description="of codes and phases with a gross error, 0 to 0.5"
+    )
+    gross_code_m: float = Field(
+        default=20.0, ge=0, le=1e6, description="the largest gross error of code, 0 to 1e6 metres"
+    )
+    gross_phase_m: float = Field(
+        default=0.5, ge=0, le=1e6, description="the largest gross error of phase, 0 to 1e6 metres"
     )
 
     def noise(self) -> SimulatedNoise:
@@ -264,6 +280,10 @@ class EstimateTable(SettingsTable):
         default=0.01, gt=0, le=100, description="of white noise in metres, above 0 to 100"
     )
     pattern: PatternTable | None = Field(default=None, description="a table of a phase pattern")
+    robust: RobustTable | None = Field(default=None, description="a table of robust weights")
+    variance_components: VarianceTable | None = Field(
+        default=None, description="a table of sigmas that residuals tell"
+    )
     full_weight_deg: float = Field(
         default=30.0, ge=0, le=90, description="an elevation in degrees, 0 to 90"
     )
@@ -276,6 +296,10 @@ class EstimateTable(SettingsTable):
         """What is done about orbit errors, the default of the settings filled in."""
         defaults = {"honest": "once_per_revolution", "seed": "considered"}
         return self.orbit or defaults[self.settings]
+
+    def refinement(self) -> Refinement | None:
+        """What is weighted anew in rounds; None for nothing."""
+        return refinement_of(self.robust, self.variance_components)
 
     def calibration(self) -> CalibrationSettings:
         """For the reduction; orbit columns are there unless the orbit is known."""
@@ -411,7 +435,8 @@ class CalibrationStudy:
         path: of the file; folder: that its paths count from; text: its content.
         settings: its tables.
         fingerprint: digest of all that the reduced normal equations depend on: input, weights,
-            nodes, orbit model, versions. Datum, delays and output may change between runs.
+            nodes, orbit model, versions. Datum, delays, output and what is done in rounds may
+            change between runs.
     """
 
     path: Path
@@ -545,6 +570,7 @@ def _estimate_problems(raw: dict[str, Any]) -> Iterator[str]:
             f"[estimate.pattern] to_deg = {shown(last)}: expected 3 times step_deg = {shown(step)} "
             "or more: four nodes."
         )
+    yield from refinement_problems(raw)
 
 
 def _free_clock_problems(raw: dict[str, Any]) -> Iterator[str]:

@@ -169,7 +169,8 @@ def test_leaving_out_one_correction_shifts_the_solution_by_the_published_amount(
 ):
     _, inputs, found = quiet
     change, full, reduced = WORTH[name]
-    untested = {"largest_step_m": np.inf, "least_leo_slip_m": np.inf, "largest_residual_m": 1e3}
+    limits = ("largest_step_m", "least_leo_slip_m", "largest_residual_m", "largest_offset_m")
+    untested = dict.fromkeys(limits, np.inf)
     wrong = cases.calibrated(replace(change(inputs), **untested))
     moved = np.column_stack([wrong.offset_m, wrong.delay_m]) - np.column_stack(
         [found.offset_m, found.delay_m]

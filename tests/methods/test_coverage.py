@@ -464,7 +464,8 @@ def test_equal_ranges_bound_positions_by_dop_times_sigma_and_known_clocks_help()
     values = CompiledEngine().values(chunk_of((Pseudorange(2.5),), quantities=QUANTITIES))
     np.testing.assert_allclose(values[:, 6], 2.5 * values[:, 2], rtol=1e-9)
     np.testing.assert_allclose(values[:, 9], 2.5 * values[:, 5] / SPEED_OF_LIGHT_MPS, rtol=1e-9)
-    assert not np.any(values[:, 10:])  # at rest, and ranges do not tell the drift
+    assert not np.any(values[:, 10])  # at rest
+    assert np.all(np.isnan(values[:, 11]))  # ranges do not tell the drift
     bounds = [
         CompiledEngine().values(
             chunk_of((Pseudorange(2.5),), UserKnowledge(clock=clock), quantities=QUANTITIES)
@@ -476,6 +477,23 @@ def test_equal_ranges_bound_positions_by_dop_times_sigma_and_known_clocks_help()
     assert np.all(bounds[0][:, 6] < bounds[2][:, 6])
     assert np.all(bounds[2][:, 6] < values[:, 6])
     assert not np.any(bounds[0][:, 9])
+
+
+@pytest.mark.parametrize("engine", [CompiledEngine(), TiledEngine()], ids=["compiled", "tiled"])
+def test_what_is_not_measured_stays_as_it_was(engine):
+    for clock, expected in ((Unknown(), np.nan), (Known(), 0.0), (Prior(30.0), 30.0)):
+        knowledge = UserKnowledge(clock=clock)
+        chunk = chunk_of((RangeRate(0.1),), knowledge, quantities=QUANTITIES)
+        chunk = dataclasses.replace(chunk, mask_rad=math.radians(35.0))
+        values = engine.values(chunk)
+        np.testing.assert_allclose(values[:, 9] * SPEED_OF_LIGHT_MPS, expected, rtol=1e-15)
+        assert 0.1 < np.mean(np.isfinite(values[:, [6, 11]])) < 0.9
+        # Without a limit, available is where what is measured last has a bound.
+        found = engine.statistics(chunk)
+        solved = np.isfinite(values[:, 11]).sum(axis=0)
+        np.testing.assert_array_equal(found.num_available, solved)
+        without = dataclasses.replace(chunk, quantities=QUANTITIES[:10])
+        np.testing.assert_array_equal(engine.statistics(without).num_available, solved)
 
 
 def test_a_user_who_knows_the_place_gets_the_time_of_an_average():

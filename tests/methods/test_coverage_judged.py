@@ -20,6 +20,14 @@ from leopnt.methods.coverage import (
 from leopnt.methods.coverage.from_scene import chunks_of
 from leopnt.scenes.map_scene import load_map
 
+WHEREVER = {
+    "num_visible": Limit("num_visible", 1.0),
+    "position_m": Limit("position_m", math.inf),
+    "pdop": Limit("pdop", math.inf),
+    "velocity_mps": Limit("velocity_mps", math.inf),
+}
+"""Limits of files that give none."""
+
 ENGINES = pytest.mark.parametrize(
     "engine", [CompiledEngine(), TiledEngine()], ids=["compiled", "tiled"]
 )
@@ -35,14 +43,16 @@ def ranging(pos_m, limit):
 
 
 @ENGINES
-def test_nothing_is_available_without_satellites_though_the_drift_is_known(engine):
+def test_nothing_is_available_without_satellites_though_the_velocity_is_known(engine):
     nowhere = np.full((2, 1, 3), np.nan)
-    for limit in (None, Limit.known("position_m"), Limit.known("num_visible")):
+    for limit in (None, WHEREVER["position_m"], WHEREVER["num_visible"]):
         found = engine.statistics(ranging(nowhere, limit))
         assert not np.any(found.available_share)
         assert np.all(found.longest == 2)
-        assert np.all(found.num_solved[QUANTITIES.index("drift")] == 2)
-    assert np.all(engine.statistics(ranging(nowhere, Limit.known("drift"))).available_share > 0.99)
+        assert np.all(found.num_solved[QUANTITIES.index("velocity_mps")] == 2)
+    assert np.all(
+        engine.statistics(ranging(nowhere, WHEREVER["velocity_mps"])).available_share > 0.99
+    )
 
 
 @ENGINES
@@ -53,7 +63,7 @@ def test_without_a_limit_a_place_with_satellites_has_them(engine, evidence):
     for name in ("num_visible", "position_m", "pdop"):
         row = QUANTITIES.index(name)
         is_there = values[:, row] >= 1 if name == "num_visible" else np.isfinite(values[:, row])
-        found = engine.statistics(ranging(pos_m, Limit.known(name)))
+        found = engine.statistics(ranging(pos_m, WHEREVER[name]))
         np.testing.assert_array_equal(found.num_available, is_there.sum(axis=0))
         assert 0.0 < is_there.mean() < 1.0
         np.testing.assert_allclose(found.available_share, is_there @ GRID.area_weight)
@@ -74,4 +84,4 @@ def test_a_file_without_a_limit_is_judged_by_its_quantity(quantity, tmp_path):
         "[constellation]\npreset = 'iridium'\n[antenna]\nmask_deg = 40\n[map]\nstep_deg = 30\n"
         f"quantity = '{quantity}'\n[measurements]\npseudorange_m = 1\n"
     )
-    assert chunks_of(load_map(path))[0]().judged == Limit.known(quantity)
+    assert chunks_of(load_map(path))[0]().limit == WHEREVER[quantity]

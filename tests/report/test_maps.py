@@ -107,7 +107,7 @@ def test_map_across_the_antimeridian_stays_small_and_has_land(fix):
     west, east = axes.get_xlim()
     assert east - west == pytest.approx(np.ptp(earth_figure(fix).axes[0].get_xlim()), rel=0.25)
     labels = [axes.xaxis.get_major_formatter()(x, 0) for x in (170.0, 180.0, 190.0, 0.2)]
-    assert labels == ["170°E", "180°W", "170°W", "0°"]
+    assert labels == ["170°E", "180°", "170°W", "0°"]
 
 
 def test_candidate_at_the_antipode_gets_the_whole_earth(fix):

@@ -74,6 +74,7 @@ def test_colors_never_tell_series_apart_alone(study):
         ("Time [s]", 2e-6, ("Time [us]", 1e6)),
         ("Time [s]", 120.0, ("Time [s]", 1.0)),
         ("Sum rate [bit/s]", 1.7e7, ("Sum rate [Mbit/s]", 1e-6)),
+        ("Orientation bound [rad]", 8e-4, ("Orientation bound [urad]", 1e6)),
         ("Doppler [Hz]", 0.5, ("Doppler [Hz]", 1.0)),
         ("Error [m]", 1e-9, ("Error [m]", 1.0)),
         ("Time [s]", 0.0, ("Time [s]", 1.0)),

@@ -182,7 +182,7 @@ def test_without_measurements_a_map_is_about_dop(tmp_path):
     chunk = chunks_of(scene)[0]()
     assert scene.settings.quantity == "pdop"
     assert chunk.quantities == DOP_QUANTITIES
-    assert chunk.limit == Limit("pdop", np.inf)
+    assert chunk.limit == Limit("pdop", np.inf)  # wherever it is known
 
 
 def test_satellites_of_a_file_are_read_once_and_change_the_fingerprint(tmp_path):

@@ -24,9 +24,10 @@ from leopnt.report import (
     write_calibration_report,
 )
 from leopnt.studies import Threads
+from leopnt.studies.calibration_cost import cost_of
 from leopnt.studies.calibration_export import antex_of, csv_of
 from leopnt.studies.calibration_network import source_of
-from leopnt.studies.calibration_run import cost_of, run_calibration
+from leopnt.studies.calibration_run import run_calibration
 from leopnt.studies.calibration_settings import CalibrationFile, load_calibration
 from leopnt.studies.runner import Interrupted
 

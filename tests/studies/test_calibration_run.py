@@ -13,10 +13,11 @@ from leopnt.io.results import read_netcdf
 from leopnt.methods.calibration import KnownOrbit, layout_of, load_normals, offsets_only, stacked
 from leopnt.studies import Processes, Threads
 from leopnt.studies import calibration_run as run_module
+from leopnt.studies.calibration_cost import cost_of
 from leopnt.studies.calibration_estimates import estimates_of
 from leopnt.studies.calibration_export import antex_of
 from leopnt.studies.calibration_network import Source, source_of
-from leopnt.studies.calibration_run import cost_of, reduce_job, run_calibration
+from leopnt.studies.calibration_run import reduce_job, run_calibration
 from leopnt.studies.calibration_settings import load_calibration
 from leopnt.studies.runner import Interrupted
 
@@ -268,10 +269,17 @@ def test_the_bootstrap_needs_three_days_and_scatters_like_the_sigma(tmp_path):
     assert "residual_rms_m" not in found
 
 
-def test_the_cost_counts_station_days_and_both_looks(small):
+def test_the_cost_counts_station_days_and_both_looks(small, evidence):
     study, _, _ = small
     cost = cost_of(study, Threads(2))
     assert (cost.num_satellites, cost.num_stations, cost.num_days, cost.num_jobs) == (4, 2, 2, 4)
-    assert cost.num_unknowns == 4 * 12 + 2
+    evidence(
+        "studies.calibration_cost",
+        "unknowns of 4 satellites and 2 stations",
+        "offset, delay, 8 orbit terms of each satellite, a bias of each station",
+        "closed form",
+        achieved=abs(cost.num_unknowns - (4 * (3 + 1 + 8) + 2)),
+        tolerance=0,
+    )
     assert cost.disk_bytes == 4 * 8 * 50**2
     np.testing.assert_allclose(cost.seconds, 4 * cost.seconds_per_job)

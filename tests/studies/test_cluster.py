@@ -243,7 +243,7 @@ def hold_map_chunks(folder):
 
 def kill_one_in_mid_run(folder, out, killed):
     """Kill a worker that holds a chunk, once another chunk is kept in `out`."""
-    until_s = time.monotonic() + 30.0
+    until_s = time.monotonic() + 60.0
     while time.monotonic() < until_s:
         holders = list(folder.glob("started-*"))
         kept = list(out.glob("chunks/*.npz"))

@@ -86,14 +86,10 @@ from leopnt.methods.calibration.file_simulation import (
     write_truth,
 )
 from leopnt.methods.calibration.from_files import (
-    ObservedStation,
     ReducedLinks,
-    StationFile,
     load_station_day,
     observed_minus_computed,
-    read_station_file,
     station_days_from_files,
-    station_files,
 )
 from leopnt.methods.calibration.layout import Layout, layout_of
 from leopnt.methods.calibration.leo_clocks import FreeClock, KnownClock, LeoClock, WhiteClock
@@ -113,6 +109,12 @@ from leopnt.methods.calibration.link_path import (
 )
 from leopnt.methods.calibration.measured_attitude import QuaternionAttitude
 from leopnt.methods.calibration.network import Network, StationDayJob
+from leopnt.methods.calibration.observed_stations import (
+    ObservedStation,
+    StationFile,
+    read_station_file,
+    station_files,
+)
 from leopnt.methods.calibration.orbit_errors import without_orbit_errors
 from leopnt.methods.calibration.orbit_models import KnownOrbit, OncePerRevolution, OrbitModel
 from leopnt.methods.calibration.path_corrections import (
@@ -152,17 +154,22 @@ from leopnt.methods.calibration.quality import (
 from leopnt.methods.calibration.reduction import (
     ReducedNormals,
     load_normals,
+    load_notes,
     reduce_station_day,
     save_normals,
     stacked,
 )
 from leopnt.methods.calibration.redundancy import LinkRedundancy, redundancy_numbers
 from leopnt.methods.calibration.robust import (
+    SETTLED_SIGMAS,
     IggThree,
     Reweighted,
     RobustCalibration,
+    Weights,
+    largest_move,
     reweighted,
     robust_calibration,
+    with_factors,
 )
 from leopnt.methods.calibration.settings import SEED_SETTINGS, CalibrationSettings
 from leopnt.methods.calibration.signals import (
@@ -208,8 +215,10 @@ from leopnt.methods.calibration.station_day import (
 from leopnt.methods.calibration.variance_components import (
     VarianceComponent,
     VarianceComponents,
+    components_of,
     rescaled,
     variance_components,
+    variance_sums,
 )
 from leopnt.methods.calibration.zenith_delay import (
     FreeNodes,
@@ -235,6 +244,7 @@ __all__ = [
     "QUIET",
     "QUIET_FILES",
     "SEED_SETTINGS",
+    "SETTLED_SIGMAS",
     "STATIONS_ECEF_M",
     "Attitude",
     "Calibration",
@@ -319,6 +329,7 @@ __all__ = [
     "TwoFilter",
     "VarianceComponent",
     "VarianceComponents",
+    "Weights",
     "WhiteClock",
     "WhiteDelay",
     "WideLaneJumps",
@@ -332,6 +343,7 @@ __all__ = [
     "block_bootstrap",
     "circular_orbits",
     "code_components",
+    "components_of",
     "consider_orbits",
     "contradiction",
     "delay_links",
@@ -341,6 +353,7 @@ __all__ = [
     "free_clock_defects",
     "in_datum",
     "joined_links",
+    "largest_move",
     "layout_of",
     "leo_geometry",
     "leo_partials",
@@ -348,6 +361,7 @@ __all__ = [
     "link_geometry",
     "link_path",
     "load_normals",
+    "load_notes",
     "load_station_day",
     "local_truth",
     "mapping_factor",
@@ -390,6 +404,8 @@ __all__ = [
     "truth_in_datum",
     "values_of_station_day",
     "variance_components",
+    "variance_sums",
+    "with_factors",
     "with_slips",
     "without_orbit_errors",
     "without_outliers",

@@ -104,8 +104,13 @@ def delay_links(
     known = known + mapping_factor(leo.elevation_rad) * zenith
     growth = sigma_growth(leo.elevation_rad, settings.full_weight_el_rad) ** 2
     told = np.isfinite(known)
-    code_variance = np.where(leo.has_code & told, growth * settings.code_sigma_m**2, np.inf)
-    phase_variance = np.where(leo.has_phase & told, growth * settings.leo_phase_sigma_m**2, np.inf)
+    code_growth, phase_growth = (
+        growth if factor is None else growth / factor
+        for factor in (leo.code_factor, leo.phase_factor)
+    )
+    code_variance = np.where(leo.has_code & told, code_growth * settings.code_sigma_m**2, np.inf)
+    phase_sigma_m = settings.leo_phase_sigma_m
+    phase_variance = np.where(leo.has_phase & told, phase_growth * phase_sigma_m**2, np.inf)
     known = np.where(told, known, 0.0)
     code = leo.code_m - known - isb_m
     mean = _means(leo.satellite, code, code_variance)[leo.satellite]

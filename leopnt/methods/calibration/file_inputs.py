@@ -67,6 +67,8 @@ class FileInputs:
             end an arc as well, see `leo_slips_of`; infinity for no such test.
         largest_residual_m: a station-day whose reference code, less its clock, is off by more, in
             the median, is refused: wrong time scale, frame, coordinates or products.
+        largest_offset_m: a station whose reference code puts it further off its coordinates is
+            refused, see `place_offset`.
         sampling_s: interval between epochs, for gaps; None for the median of each file.
         start: times count from here; None for midnight (GPST) of the first observation.
     """
@@ -86,6 +88,7 @@ class FileInputs:
     largest_step_m: float = 0.1
     least_leo_slip_m: float = 0.05
     largest_residual_m: float = 20.0
+    largest_offset_m: float = 5.0
     sampling_s: float | None = None
     start: Epoch | None = None
 
@@ -98,7 +101,12 @@ class FileInputs:
             raise LeopntError(
                 f"reference and leo both have the letter {self.leo.letter!r}; expected two systems."
             )
-        for name in ("largest_step_m", "least_leo_slip_m", "largest_residual_m"):
+        for name in (
+            "largest_step_m",
+            "least_leo_slip_m",
+            "largest_residual_m",
+            "largest_offset_m",
+        ):
             if not getattr(self, name) > 0.0:
                 raise LeopntError(f"{name} = {getattr(self, name)!r}: expected above 0 m.")
         if self.sampling_s is not None and not self.sampling_s > 0.0:

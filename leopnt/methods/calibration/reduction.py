@@ -20,6 +20,7 @@ from leopnt.methods.calibration.station_day import StationDay
 
 _PASS_S = 2700.0
 _NO_SUMS = ("layout", "span_s", "members")
+_NOTE = "note_"
 
 
 @dataclass(frozen=True)
@@ -176,8 +177,12 @@ def stacked(normals: Iterable[ReducedNormals]) -> ReducedNormals:
     return total
 
 
-def save_normals(path: str | Path, normals: ReducedNormals) -> None:
-    """Write to an .npz file, whole or not at all."""
+def save_normals(path: str | Path, normals: ReducedNormals, **notes: np.ndarray | str) -> None:
+    """Write to an .npz file, whole or not at all.
+
+    Args:
+        notes: what else is kept with them, for `load_notes`.
+    """
     path = Path(path)
     held = {n: v for n, v in vars(normals).items() if n not in ("layout", "members")}
     bits = [
@@ -188,6 +193,7 @@ def save_normals(path: str | Path, normals: ReducedNormals) -> None:
     with part.open("wb") as file:
         np.savez(
             file,
+            allow_pickle=False,
             num_satellites=layout.num_satellites,
             num_stations=layout.num_stations,
             column_names=np.array(layout.column_names),
@@ -195,6 +201,7 @@ def save_normals(path: str | Path, normals: ReducedNormals) -> None:
             has_delays=layout.has_delays,
             members=np.array(bits, np.int64).reshape(-1, 3),
             **held,
+            **{f"{_NOTE}{name}": np.asarray(value) for name, value in notes.items()},
         )
     part.replace(path)
 
@@ -207,7 +214,7 @@ def load_normals(path: str | Path) -> ReducedNormals:
     """
     try:
         with Path(path).open("rb") as opened, np.load(opened, allow_pickle=False) as file:
-            found = {name: file[name] for name in file.files}
+            found = {name: file[name] for name in file.files if not name.startswith(_NOTE)}
         layout = Layout(
             int(found.pop("num_satellites")),
             int(found.pop("num_stations")),
@@ -227,3 +234,13 @@ def load_normals(path: str | Path) -> ReducedNormals:
             f"{path} holds no reduced normal equations ({error}); expected a file that "
             "`save_normals` wrote."
         ) from error
+
+
+def load_notes(path: str | Path) -> dict[str, np.ndarray]:
+    """What `save_normals` kept beside the normal equations; empty if there is no whole file."""
+    try:
+        with Path(path).open("rb") as opened, np.load(opened, allow_pickle=False) as file:
+            names = [name for name in file.files if name.startswith(_NOTE)]
+            return {name.removeprefix(_NOTE): file[name] for name in names}
+    except Exception:  # a damaged zip raises a dozen kinds
+        return {}

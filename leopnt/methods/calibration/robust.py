@@ -28,7 +28,9 @@ from leopnt.methods.calibration.station_day import StationDay
 _LEAST_FACTOR = 1e-6
 _ROUNDS_OF_A_DAY = 4
 _START = Huber(), Huber(), Huber()
-_SETTLED = 0.05
+
+SETTLED_SIGMAS = 0.05
+"""Rounds end when no offset or delay moves by more than this part of its sigma."""
 
 
 class IggThree(AbstractLoss):
@@ -130,6 +132,26 @@ def with_factors(day: StationDay, factors: list[np.ndarray] | None) -> StationDa
 
 
 @dataclass(frozen=True)
+class Weights:
+    """What station-days are weighted by: plain data, which travels to where they are loaded.
+
+    Attributes:
+        of, settings: the calibration that residuals are about, and what it was reduced with.
+        loss, least_redundancy: see `reweighted`.
+    """
+
+    of: Calibration
+    settings: CalibrationSettings
+    loss: AbstractLoss
+    least_redundancy: float = 0.05
+
+    def applied(self, day: StationDay) -> Reweighted:
+        """See `reweighted`."""
+        least = self.least_redundancy
+        return reweighted(day, self.of, self.settings, self.loss, least_redundancy=least)
+
+
+@dataclass(frozen=True)
 class RobustCalibration:
     """A calibration by falling weights.
 
@@ -156,6 +178,7 @@ def robust_calibration(
     datum: Datum | None = None,
     *,
     max_rounds: int = 8,
+    least_redundancy: float = 0.05,
     threads: int = 1,
 ) -> RobustCalibration:
     """Offsets, delays and biases with weights that fall with the residual, in a few rounds.
@@ -165,6 +188,7 @@ def robust_calibration(
     Args:
         loss: default `IggThree()`; `Huber()` and `Cauchy()` of `leopnt.inference` keep some weight
             however large a residual is.
+        least_redundancy: see `reweighted`.
 
     Raises:
         LeopntError: no round; see `reduce_all` and `solve_calibration`.
@@ -176,9 +200,10 @@ def robust_calibration(
     number, settled, counts = 0, False, []
     while not settled and number < max_rounds:
         counts, before, number = [], found, number + 1
-        again = [_Weighed(load, found, settings, chosen, counts) for load in jobs]
+        weights = Weights(found, settings, chosen, least_redundancy)
+        again = [_Weighed(load, weights, counts) for load in jobs]
         found = _solved(reduce_all(again, layout, settings, threads=threads), datum)
-        settled = _moved(before, found) < _SETTLED
+        settled = largest_move(before, found) < SETTLED_SIGMAS
     sums = [sum(part) for part in zip(*counts, strict=True)]
     return RobustCalibration(found, number, settled, *sums)
 
@@ -194,18 +219,16 @@ class _Weighed(NamedTuple):
     """Loads a station-day with factors by its residuals, and notes how many they were."""
 
     load: Load
-    of: Calibration
-    settings: CalibrationSettings
-    loss: AbstractLoss
+    weights: Weights
     counts: list[tuple[int, int, int]]
 
     def __call__(self) -> StationDay:
-        told = reweighted(self.load(), self.of, self.settings, self.loss)
+        told = self.weights.applied(self.load())
         self.counts.append(told[1:])
         return told.day
 
 
-def _moved(before: Calibration, after: Calibration) -> float:
+def largest_move(before: Calibration, after: Calibration) -> float:
     """Largest change of an offset or delay over its sigma."""
     places = np.concatenate([after.layout.offsets.ravel(), after.layout.delays])
     moved = np.abs(after.estimate - before.estimate) / np.maximum(after.sigma_m, 1e-12)

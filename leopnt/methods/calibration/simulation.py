@@ -108,6 +108,9 @@ class SimulatedNoise:
         zenith_walk_m_per_sqrt_h: of the zenith wet delay; its level is drawn for each day.
         clock_walk_m: of the receiver clock from epoch to epoch.
         wavelength_m: ambiguities are integer multiples of it.
+        gross_share: of codes and of phases that have a gross error, drawn for each.
+        gross_code_m, gross_phase_m: the largest gross errors, of either sign; the smallest are a
+            quarter of it.
     """
 
     code_m: float = 0.3
@@ -116,6 +119,9 @@ class SimulatedNoise:
     zenith_level_m: float = 0.05
     clock_walk_m: float = 0.1
     wavelength_m: float = 0.107
+    gross_share: float = 0.0
+    gross_code_m: float = 20.0
+    gross_phase_m: float = 0.5
 
 
 QUIET = SimulatedNoise(0.0, 0.0, 0.0)
@@ -236,8 +242,22 @@ def _observed(key, system: int, noise: SimulatedNoise, sat, epoch, elevation, co
         number = arc[first:stop] - arc[first]
         cycles = rng.integers(-100, 101, number[-1] + 1)
         phase[first:stop] += noise.phase_m * draws[1] + noise.wavelength_m * cycles[number]
+        if noise.gross_share > 0.0:
+            rng = np.random.default_rng([*key, 6 + system, int(sat[first])])
+            gross = _gross_errors(rng, noise.gross_share, int(stop - first))
+            code[first:stop] += noise.gross_code_m * gross[0]
+            phase[first:stop] += noise.gross_phase_m * gross[1]
     every = np.ones(len(sat), bool)
     return Links(sat, epoch, code, phase, elevation, arc, every, every)
+
+
+def _gross_errors(
+    rng: np.random.Generator, share: float, number: int
+) -> Float[np.ndarray, "2 link"]:
+    """0 for most, else 1/4 to 1 with either sign: of code, of phase."""
+    size = (2, number)
+    there = rng.uniform(size=size) < share
+    return np.where(there, rng.choice([-1.0, 1.0], size) * rng.uniform(0.25, 1.0, size), 0.0)
 
 
 def _visible(

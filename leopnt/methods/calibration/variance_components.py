@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Float
 
 from leopnt.errors import LeopntError
 from leopnt.methods.calibration.back_substitution import values_of_station_day
@@ -14,6 +15,9 @@ from leopnt.methods.calibration.pipeline import Load
 from leopnt.methods.calibration.redundancy import redundancy_numbers
 from leopnt.methods.calibration.settings import CalibrationSettings
 from leopnt.methods.calibration.solution import Calibration
+from leopnt.methods.calibration.station_day import StationDay
+
+_LEAST_FACTOR = 1e-12
 
 
 class VarianceComponent(NamedTuple):
@@ -48,24 +52,54 @@ def variance_components(
         loads: the station-days that `of` rests on.
 
     Raises:
-        LeopntError: a kind without redundancy.
+        LeopntError: a kind without redundancy, or whose residuals are all zero.
     """
     sums = np.zeros((3, 2))
     for load in loads:
-        day = load()
-        local = values_of_station_day(day, of, settings)
-        residuals = local.leo_residuals, local.reference_residuals
-        numbers = redundancy_numbers(day, of, settings)
-        for system, (v, r) in enumerate(zip(residuals, numbers, strict=True)):
-            sums[0] += np.nansum(v.code_sigmas**2), np.nansum(r.code)
-            sums[2 - system] += np.nansum(v.phase_sigmas**2), np.nansum(r.phase)
-    for name, (_, redundancy) in zip(VarianceComponents._fields, sums, strict=True):
+        sums += variance_sums(load(), of, settings)
+    return components_of(sums)
+
+
+def variance_sums(
+    day: StationDay, of: Calibration, settings: CalibrationSettings
+) -> Float[np.ndarray, "3 2"]:
+    """What a station-day adds to sum w v^2 and sum r of code, reference phase and LEO phase."""
+    sums = np.zeros((3, 2))
+    local = values_of_station_day(day, of, settings)
+    residuals = local.leo_residuals, local.reference_residuals
+    numbers = redundancy_numbers(day, of, settings)
+    for system, (v, r) in enumerate(zip(residuals, numbers, strict=True)):
+        sums[0] += np.nansum(v.code_sigmas**2), np.nansum(r.code)
+        sums[2 - system] += np.nansum(v.phase_sigmas**2), np.nansum(r.phase)
+    return sums
+
+
+def components_of(sums: Float[np.ndarray, "3 2"], held: Collection[str] = ()) -> VarianceComponents:
+    """Variances from the sums of all station-days.
+
+    Args:
+        held: kinds whose factor stays 1, whatever their residuals are.
+
+    Raises:
+        LeopntError: a kind that is not held without redundancy, or without any residual.
+    """
+    found = []
+    for name, (square, redundancy) in zip(VarianceComponents._fields, sums.tolist(), strict=True):
+        if name in held:
+            found.append(VarianceComponent(1.0, redundancy))
+            continue
         if not redundancy > 1e-9:
             raise LeopntError(
                 f"{name} has a redundancy of {redundancy:.2g}; expected observations that others "
                 "check."
             )
-    return VarianceComponents(*(VarianceComponent(float(s / r), float(r)) for s, r in sums))
+        if not square / redundancy > _LEAST_FACTOR:
+            raise LeopntError(
+                f"{name} has residuals of {(square / redundancy) ** 0.5:.2g} sigma; expected "
+                "observations with noise."
+            )
+        found.append(VarianceComponent(square / redundancy, redundancy))
+    return VarianceComponents(*found)
 
 
 def rescaled(settings: CalibrationSettings, found: VarianceComponents) -> CalibrationSettings:

@@ -19,7 +19,7 @@ then spoils the fifth digit."""
 
 
 class UserBound(NamedTuple):
-    """Bounds on standard deviations; 0 where known, NaN where not estimated or not observable."""
+    """Bounds on standard deviations; 0 where known, NaN where not observable."""
 
     position_m: Float[Array, " *cell"]
     horizontal_m: Float[Array, " *cell"]
@@ -94,13 +94,12 @@ def bound_of_sums(sums: Float[Array, "*cell sum"], unknowns: Unknowns) -> UserBo
     for i, one in enumerate(is_untold):
         part[i][i] = jnp.where(one, 1.0, part[i][i])
     diagonal = inverse_diagonal(part)
-    variance = {i: jnp.where(is_untold[k], jnp.nan, diagonal[k]) for k, i in enumerate(free)}
     zero = jnp.zeros_like(sums[..., 0])
+    variance = {i: zero + unknowns.apart[i] for i in range(8)}
+    variance |= {i: jnp.where(is_untold[k], jnp.nan, diagonal[k]) for k, i in enumerate(free)}
 
     def of(indices):
-        if not any(i in variance for i in indices):
-            return zero
-        return sum((variance.get(i, zero) for i in indices), zero)
+        return sum((variance[i] for i in indices), zero)
 
     horizontal, vertical, clock = of((0, 1)), of((2,)), of((3,))
     velocity, drift = of((4, 5, 6)), of((7,))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 
 import numpy as np
 from jaxtyping import Float
@@ -34,6 +33,8 @@ QUANTITIES = (
 
 DOP_QUANTITIES = QUANTITIES[:6]
 
+_FIRST_PARAMETER: dict[str, int] = dict(zip(QUANTITIES[6:], (0, 0, 2, 3, 4, 7), strict=True))
+
 
 @dataclasses.dataclass(frozen=True)
 class Limit:
@@ -41,11 +42,6 @@ class Limit:
 
     quantity: str
     value: float
-
-    @staticmethod
-    def known(quantity: str) -> Limit:
-        """Available wherever this is known at all; of num_visible: where there is one or more."""
-        return Limit(quantity, 1.0 if quantity == "num_visible" else math.inf)
 
     @property
     def is_floor(self) -> bool:
@@ -64,8 +60,8 @@ class MapChunk:
         weights: information of a link to each satellite.
         unknowns: of the bound.
         quantities: names out of `QUANTITIES`.
-        limit: for availability, its quantity among `quantities`; None: where the first of them is
-            known, see `judged`.
+        limit: for availability, its quantity among `quantities`; None: available is where the last
+            quantity that is estimated is solved.
         kept: quantities whose values stay, for percentiles and pictures.
     """
 
@@ -102,9 +98,16 @@ class MapChunk:
         return self.sat_pos_ecef_m.shape[0]
 
     @property
-    def judged(self) -> Limit:
-        """What tells whether a cell is available."""
-        return Limit.known(self.quantities[0]) if self.limit is None else self.limit
+    def deciding_row(self) -> int:
+        """Place of the quantity that decides on availability."""
+        if self.limit is not None:
+            return self.quantities.index(self.limit.quantity)
+        estimated = [
+            row
+            for row, name in enumerate(self.quantities)
+            if name in DOP_QUANTITIES or _FIRST_PARAMETER[name] in self.unknowns.free
+        ]
+        return estimated[-1] if estimated else len(self.quantities) - 1
 
     @property
     def num_sums(self) -> int:

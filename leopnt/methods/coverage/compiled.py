@@ -126,15 +126,17 @@ def _wanted(chunk: MapChunk):
     place = np.array(
         [chunk.quantities.index(name) if name in chunk.quantities else -1 for name in QUANTITIES]
     )
+    _, prior, apart = chunk.unknowns
     free = np.array(chunk.unknowns.free, int)
-    return place, free, np.asarray(chunk.unknowns.prior, float)
+    return place, free, np.asarray(prior, float), np.asarray(apart, float)
 
 
 def _limit(chunk: MapChunk) -> tuple[int, float, float]:
     """Row of the limiting quantity, the limit, and the sign that makes it an upper one."""
-    limit = chunk.judged
-    sign = -1.0 if limit.is_floor else 1.0
-    return chunk.quantities.index(limit.quantity), sign * limit.value, sign
+    if chunk.limit is None:
+        return chunk.deciding_row, np.inf, 1.0
+    sign = -1.0 if chunk.limit.is_floor else 1.0
+    return chunk.deciding_row, sign * chunk.limit.value, sign
 
 
 @_jit
@@ -285,7 +287,7 @@ def _scatter(pos, vel, weights, tables, sums):
 
 @_jit
 @no_type_check
-def _evaluate(sums, place, free, prior, values):
+def _evaluate(sums, place, free, prior, apart, values):
     """Quantities of all cells at one epoch, rows of `values` as `place` says."""
     has_dop = False
     for i in range(1, 6):
@@ -316,6 +318,7 @@ def _evaluate(sums, place, free, prior, values):
                 values[place[5], cell] = math.sqrt(qc)
         if has_bound:
             _fill_fim(s, prior, fim)
+            variance[:] = apart
             solved = _variances(fim, free, work, variance)
             v = variance
             found = (
@@ -328,10 +331,9 @@ def _evaluate(sums, place, free, prior, values):
             )
             for i in range(6):
                 if place[6 + i] >= 0:
-                    # What is known stays 0 also where the rest is not observable.
-                    is_free = _is_free(free, i)
-                    value = math.sqrt(found[i]) if solved or not is_free else nan
-                    values[place[6 + i], cell] = value if is_free else 0.0
+                    # What is known stays so also where the rest is not observable.
+                    is_told = solved or not _is_free(free, i)
+                    values[place[6 + i], cell] = math.sqrt(found[i]) if is_told else nan
 
 
 @_jit
@@ -426,7 +428,6 @@ def _variances(fim, free, low, variance):
     NaN for unknowns without any information, which the others then do not depend on.
     """
     size = free.shape[0]
-    variance[:] = 0.0
     for j in range(size):
         pivot = fim[free[j], free[j]]
         if pivot == 0.0 and _is_untold(fim, free, j):

@@ -55,7 +55,6 @@ def chunks_of(scene: MapScene) -> list[Callable[[], MapChunk]]:
     weights = link_weights(_observables(scene), num_satellites, _ephemeris_error(scene))
     unknowns = unknowns_of(_knowledge(scene) if has_bound else UserKnowledge(), weights)
     quantities = QUANTITIES if has_bound else DOP_QUANTITIES
-    limit = limit_of(scene)
     size = epochs_at_once(scene)
 
     def make(first: int) -> MapChunk:
@@ -66,17 +65,11 @@ def chunks_of(scene: MapScene) -> list[Callable[[], MapChunk]]:
             weights,
             unknowns,
             quantities,
-            limit,
+            _limit(scene),
             (settings.quantity,),
         )
 
     return [lambda first=first: make(first) for first in range(0, len(scene.time_s), size)]
-
-
-def limit_of(scene: MapScene) -> Limit:
-    """What makes a cell available: the limit of the file, else that its quantity is known."""
-    quantity, value = scene.settings.quantity, scene.settings.map.limit
-    return Limit.known(quantity) if value is None else Limit(quantity, value)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -115,6 +108,13 @@ def chunk_arrays(number: int, work: MapWork) -> dict[str, np.ndarray]:
 def epochs_at_once(scene: MapScene) -> int:
     """Epochs of a chunk: some seconds of work."""
     return int(np.clip(_CHUNK_VALUES // grid_of(scene).num_cells, 1, 64))
+
+
+def _limit(scene: MapScene) -> Limit:
+    """Without one in the file: whatever value, or a satellite."""
+    quantity, value = scene.settings.quantity, scene.settings.map.limit
+    anything = 1.0 if quantity == "num_visible" else math.inf
+    return Limit(quantity, anything if value is None else value)
 
 
 def _observables(scene: MapScene) -> tuple[Observable, ...]:

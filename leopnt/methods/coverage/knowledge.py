@@ -71,11 +71,13 @@ class UserKnowledge:
 class Unknowns(NamedTuple):
     """Indices into `PARAMETERS` of what is estimated, and prior information on each of the eight.
 
-    A part that no observable depends on is no unknown: the clock of Doppler, the drift of ranges.
+    A part that no observable depends on is not estimated, as the clock by Doppler or the drift by
+    ranges. Its variance is `apart`: 0 where known, that of a prior, NaN where nothing is known.
     """
 
     free: tuple[int, ...]
     prior: Float[np.ndarray, "8"]
+    apart: Float[np.ndarray, "8"]
 
 
 def unknowns_of(knowledge: UserKnowledge, weights: LinkWeights) -> Unknowns:
@@ -92,9 +94,12 @@ def unknowns_of(knowledge: UserKnowledge, weights: LinkWeights) -> Unknowns:
         (knowledge.drift, range(7, 8), has_rate),
     )
     free: list[int] = []
-    prior = np.zeros(8)
+    prior, apart = np.zeros(8), np.zeros(8)
     for one, indices, seen in parts:
-        if isinstance(one, Known) or not seen:
+        if isinstance(one, Known):
+            continue
+        if not seen:
+            apart[list(indices)] = one.sigma**2 if isinstance(one, Prior) else np.nan
             continue
         free += indices
         if isinstance(one, Prior):
@@ -104,4 +109,4 @@ def unknowns_of(knowledge: UserKnowledge, weights: LinkWeights) -> Unknowns:
             "UserKnowledge: everything that these observables depend on is Known(); expected "
             "something to estimate."
         )
-    return Unknowns(tuple(free), prior)
+    return Unknowns(tuple(free), prior, apart)

@@ -105,10 +105,12 @@ def statistics_of(
 
 
 def is_available(chunk: MapChunk, values: Float[np.ndarray, "epoch quantity cell"]) -> np.ndarray:
-    """(epoch, cell): within the limit; NaN never is."""
-    limit = chunk.judged
-    limited = values[:, chunk.quantities.index(limit.quantity)]
-    return limited >= limit.value if limit.is_floor else limited <= limit.value
+    """(epoch, cell): within the limit, or solved where there is none."""
+    limited = values[:, chunk.deciding_row]
+    if chunk.limit is None:
+        return ~np.isnan(limited)
+    within = limited >= chunk.limit.value if chunk.limit.is_floor else limited <= chunk.limit.value
+    return within
 
 
 def merged(parts: Iterable[ChunkStatistics]) -> ChunkStatistics:

@@ -107,8 +107,8 @@ def _run(chunk: MapChunk, finish, options) -> np.ndarray:
     weights = jnp.asarray(np.stack(chunk.weights))
     shape = num_slots, chunk.num_sums, at_once, finish, options
     sin_mask = jnp.asarray(math.sin(chunk.mask_rad))
-    prior = jnp.asarray(chunk.unknowns.prior)
-    found = np.asarray(_kernel(pos, vel, weights, tiles, sphere, sin_mask, prior, shape))
+    known = jnp.asarray([chunk.unknowns.prior, chunk.unknowns.apart])
+    found = np.asarray(_kernel(pos, vel, weights, tiles, sphere, sin_mask, known, shape))
     out = np.empty((len(found), chunk.grid.num_cells, found.shape[-1]))
     out[:, cell.ravel()] = found.reshape(len(found), cell.size, -1)
     return out
@@ -141,7 +141,7 @@ def _may_serve(pos: Float[Array, "sat 3"], tiles: Tiles, sphere):
 
 
 @functools.partial(jax.jit, static_argnums=7)
-def _kernel(pos, vel, weights, tiles: Tiles, sphere, sin_mask, prior, shape):
+def _kernel(pos, vel, weights, tiles: Tiles, sphere, sin_mask, known, shape):
     num_slots, count, at_once, finish, options = shape
 
     def at_epoch(state):
@@ -154,7 +154,7 @@ def _kernel(pos, vel, weights, tiles: Tiles, sphere, sin_mask, prior, shape):
             sums = _sums_of_tile(
                 tile, pos[index], vel[index], weights[:, index], index >= 0, sin_mask, count
             )
-            return finish(sums, prior, *options)
+            return finish(sums, known, *options)
 
         return jax.lax.map(at_tile, (tiles, serving), batch_size=at_once)
 
@@ -194,15 +194,15 @@ def _sums_of_tile(tile: Tiles, pos, vel, weights, filled, sin_mask, count):
     return jnp.stack([jnp.sum(term, axis=-1) for term in terms], axis=-1)
 
 
-def _sums_only(sums, prior):
+def _sums_only(sums, known):
     return sums
 
 
-def _values_only(sums, prior, quantities: tuple[str, ...], free: tuple[int, ...]):
+def _values_only(sums, known, quantities: tuple[str, ...], free: tuple[int, ...]):
     """(row, column, quantity) of (row, column, sum)."""
     found = {"num_visible": sums[..., 0]}
     if set(quantities) & set(DOP_QUANTITIES[1:]):
         found |= dop_of_sums(sums)._asdict()
     if not set(quantities) <= set(DOP_QUANTITIES):
-        found |= bound_of_sums(sums, Unknowns(free, prior))._asdict()
+        found |= bound_of_sums(sums, Unknowns(free, known[0], known[1]))._asdict()
     return jnp.stack([found[name] for name in quantities], axis=-1)
