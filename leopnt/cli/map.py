@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from leopnt.methods.coverage import ChunkStatistics
+    from leopnt.methods.coverage.from_scene import MapWork
     from leopnt.scenes.map_scene import MapScene
     from leopnt.studies import AbstractWorkers
     from leopnt.studies.store import RunFolder
@@ -81,44 +84,73 @@ def _made(
 ) -> xr.Dataset | None:
     """The result, from the folder as far as it is there; None if interrupted."""
     from leopnt.io.results import read_netcdf, write_netcdf
+    from leopnt.methods.coverage import merged
+    from leopnt.methods.coverage.dataset import map_dataset
+    from leopnt.methods.coverage.from_scene import MapWork
     from leopnt.studies.store import open_run, require_room
+    from leopnt.studies.study_file import versions
 
-    with open_run(folder, scene.fingerprint, restart=restart) as run:
+    engine = _engine_of(workers)
+    circumstances = {**versions(), "engine": engine, "map": scene.fingerprint}
+    with open_run(folder, _digest(circumstances), restart=restart) as run:
         if restart:
             (folder / RESULT).unlink(missing_ok=True)
         if run.is_complete and (folder / RESULT).is_file():
-            return read_netcdf(folder / RESULT)
+            return _described_anew(read_netcdf(folder / RESULT), scene, folder / RESULT)
         run.reopen()
         try:
             with (
                 signals_as_interrupt() as request,
                 session.progress_bar(scene.title, quiet=quiet) as progress,
             ):
-                parts = list(_parts(scene, run, workers, progress, request))
+                work = MapWork(scene, engine)
+                found = merged(_parts(work, run, workers, progress, request))
         except KeyboardInterrupt:
             return None
-        from leopnt.methods.coverage import merged
-        from leopnt.methods.coverage.dataset import map_dataset
-
-        dataset = map_dataset(scene, merged(parts))
+        dataset = map_dataset(scene, found)
+        dataset.attrs["provenance"] = json.dumps(circumstances)
         require_room(folder / RESULT, dataset.nbytes + 1_000_000)
         write_netcdf(dataset, folder / RESULT)
         run.finish()
     return dataset
 
 
+def _engine_of(workers: AbstractWorkers) -> str:
+    """What the first worker that answers would compute with: all must."""
+    from leopnt.methods.coverage.from_scene import engine_here
+
+    with closing(workers.map(engine_here, [None])) as answers:
+        _, engine = next(answers)
+    return engine
+
+
+def _digest(circumstances: dict[str, str]) -> str:
+    return hashlib.sha256(json.dumps(circumstances, sort_keys=True).encode()).hexdigest()
+
+
+def _described_anew(dataset: xr.Dataset, scene: MapScene, path: Path) -> xr.Dataset:
+    """A result of the same numbers under the title and text that the file has now."""
+    from leopnt.io.results import write_netcdf
+
+    now = {"title": scene.title, "input_file": scene.file_name, "input_text": scene.text}
+    if any(dataset.attrs.get(name) != one for name, one in now.items()):
+        dataset.attrs |= now
+        write_netcdf(dataset, path)
+    return dataset
+
+
 def _parts(
-    scene: MapScene, run: RunFolder, workers: AbstractWorkers, progress, request
+    work: MapWork, run: RunFolder, workers: AbstractWorkers, progress, request
 ) -> Iterator[ChunkStatistics]:
     """Statistics of all chunks in order; those that are not in the folder are computed and kept."""
     from leopnt.methods.coverage import ChunkStatistics
     from leopnt.methods.coverage.from_scene import chunk_arrays, chunks_of
 
-    places = [_chunk(number) for number in range(len(chunks_of(scene)))]
+    places = [_chunk(number) for number in range(len(chunks_of(work.scene)))]
     missing = [number for number, place in enumerate(places) if not run.has(place)]
     done = len(places) - len(missing)
     progress(done, len(places))
-    with closing(workers.map(chunk_arrays, missing, scene)) as ended:
+    with closing(workers.map(chunk_arrays, missing, work)) as ended:
         for number, arrays in ended:
             place = places[missing[number]]
             run.write(place, {name: one[None] for name, one in arrays.items()})

@@ -16,6 +16,7 @@ import xarray as xr
 
 from leopnt.io.results import write_text
 from leopnt.report.map_words import (
+    cell_sides_deg,
     layer_names,
     map_sentences,
     map_table,
@@ -85,7 +86,7 @@ def globe_script() -> str:
 def globe_data(result: xr.Dataset) -> dict[str, Any]:
     """What the script reads: grid, land, colors, and layers in groups."""
     latitude, longitude = result["latitude"].values, result["longitude"].values
-    steps = [_step(latitude, 180.0), _step(longitude, 360.0)]
+    steps = cell_sides_deg(result)
     colors = mpl.colormaps["viridis"](np.linspace(0.0, 1.0, _NUM_COLORS))
     return {
         "rows": len(latitude),
@@ -108,8 +109,24 @@ def mpl_hex(colors: np.ndarray) -> str:
     return np.round(255 * colors[:, :3]).astype(np.uint8).tobytes().hex()
 
 
-def _step(centers: np.ndarray, whole: float) -> float:
-    return float(centers[1] - centers[0]) if len(centers) > 1 else whole
+def _times(result: xr.Dataset) -> list[str]:
+    """When the pictures of single epochs are: by the calendar, else hours since the start."""
+    frames = result["frame_index"].values
+    elapsed_s = np.round(frames * float(result.attrs["step_s"])).astype(int)
+    if result.attrs.get("is_dated", 0):
+        times = [str(one) for one in result["epoch_utc"].values[frames]]
+        size = 16 if all(one[17:19] == "00" for one in times) else 19
+        return [f"{one[:size].replace('T', ' ')} UTC" for one in times]
+    has_seconds = bool(np.any(elapsed_s % 60))
+    return [f"{elapsed(one, has_seconds)} after the start" for one in elapsed_s.tolist()]
+
+
+def elapsed(time_s: int, has_seconds: bool) -> str:
+    """Days, if there are any, hours and minutes: 1 d 02:30."""
+    days, rest = divmod(time_s, 86_400)
+    clock = f"{rest // 3600:02d}:{rest // 60 % 60:02d}"
+    seconds = f":{rest % 60:02d}" if has_seconds else ""
+    return (f"{days} d " if days else "") + clock + seconds
 
 
 def _groups(result: xr.Dataset) -> list[dict[str, Any]]:
@@ -118,15 +135,11 @@ def _groups(result: xr.Dataset) -> list[dict[str, Any]]:
     names = layer_names(result)
     less = quantity != "num_visible"
     percent = result["percent"].values
-    frames = result["frame_index"].values
-    times = [str(one)[:16].replace("T", " ") for one in result["epoch_utc"].values[frames]]
-    dated = bool(result.attrs.get("is_dated", 0))
-    labels = [f"{one} UTC" if dated else f"{one[11:]} after the start" for one in times]
     scale, unit = scale_of(result, quantity)
     shown = [
         (names["percentile"], scale * result[f"{quantity}_percentile"].values,
          [percent_label(p, quantity) for p in percent], unit, less),
-        (names["at"], scale * result[f"{quantity}_at"].values, labels, unit, less),
+        (names["at"], scale * result[f"{quantity}_at"].values, _times(result), unit, less),
         (names["available"], result["available_percent"].values[None], ["whole time"], "%", False),
         (names["gap"], result["longest_gap_s"].values[None] / 60.0, ["whole time"], "min", True),
         (names["visible"], result["num_visible_mean"].values[None], ["whole time"], "", False),

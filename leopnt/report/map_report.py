@@ -1,5 +1,6 @@
 """A map result as figures, as a summary for the terminal, and as one HTML file with a globe."""
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from leopnt.io.results import write_text
 from leopnt.report import style
 from leopnt.report.globe import POLICY, globe_html, globe_script
 from leopnt.report.map_words import (
+    cell_sides_deg,
     layer_names,
     map_sentences,
     map_table,
@@ -20,12 +22,13 @@ from leopnt.report.map_words import (
     quantity_title,
     scale_of,
 )
-from leopnt.report.maps import draw_coast, earth_axes
+from leopnt.report.maps import axes_between, draw_coast
 from leopnt.report.page import html_table, page, pictured
 from leopnt.report.reading import require_kind, text
 from leopnt.report.study_points import with_unit
 from leopnt.report.tables import summary_of
 
+_LEAST_HEIGHT = 0.3  # of a picture, in its width
 WIDE_RATIO = 8.0
 """Values that spread over more than this get a logarithmic scale."""
 
@@ -99,15 +102,19 @@ def _map(
     result: xr.Dataset, values: np.ndarray, title: tuple[str, str], label: str, less: bool
 ) -> Figure:
     """Cells in color over the Earth; dark is bad."""
-    latitude, longitude = (_edges(result[name].values) for name in ("latitude", "longitude"))
-    corners = np.array([[longitude[0], latitude[0]], [longitude[-1], latitude[-1]]])
+    latitude, longitude = (
+        _edges(result[name].values, side)
+        for name, side in zip(("latitude", "longitude"), cell_sides_deg(result), strict=True)
+    )
     known = values[np.isfinite(values)]
     low, high = np.percentile(known, [0, 98]).tolist() if known.size else (0.0, 1.0)
     is_log = low > 0.0 and high / low > WIDE_RATIO
     high = high if high > low else low + 1.0
     with style.look():
-        figure, axes = earth_axes(corners, bottom_in=1.15, top_in=0.7 if title[1] else 0.5)
+        limits = _limits_deg(longitude, latitude)
+        figure, axes = axes_between(limits, 1.15, 0.7 if title[1] else 0.5)
         axes.grid(False)
+        axes.fill_between(longitude[[0, -1]], *latitude[[0, -1]], color=style.PALE, zorder=0.9)
         mesh = axes.pcolormesh(
             longitude,
             latitude,
@@ -117,9 +124,6 @@ def _map(
             rasterized=True,
             zorder=1.0,
         )
-        axes.set_xlim(max(axes.get_xlim()[0], longitude[0]), min(axes.get_xlim()[1], longitude[-1]))
-        axes.set_ylim(latitude[0], latitude[-1])
-        axes.set_facecolor(style.PALE)
         draw_coast(axes)
         style.heading(axes, *title)
         height_in = figure.get_size_inches()[1]
@@ -134,9 +138,18 @@ def _map(
     return figure
 
 
-def _edges(centers: np.ndarray) -> np.ndarray:
-    step = centers[1] - centers[0] if len(centers) > 1 else 180.0
-    return np.concatenate([centers - step / 2, centers[-1:] + step / 2])
+def _limits_deg(longitude: np.ndarray, latitude: np.ndarray) -> tuple[float, float, float, float]:
+    """West, east, south, north: of the region, and around one that is very long or very high."""
+    (west, east), (south, north) = longitude[[0, -1]].tolist(), latitude[[0, -1]].tolist()
+    squeeze = max(math.cos(math.radians((south + north) / 2)), 0.2)
+    high = (north - south) / squeeze
+    wider = max(0.0, min(high, 360.0) - (east - west)) / 2
+    higher = max(0.0, _LEAST_HEIGHT * (east - west) - high) * squeeze / 2
+    return west - wider, east + wider, max(south - higher, -90.0), min(north + higher, 90.0)
+
+
+def _edges(centers: np.ndarray, side: float) -> np.ndarray:
+    return np.concatenate([centers - side / 2, centers[-1:] + side / 2])
 
 
 def _over_time(result: xr.Dataset) -> Figure:

@@ -41,6 +41,11 @@ def scale_of(result: xr.Dataset, quantity: str) -> tuple[float, str]:
     return 1.0, "" if unit == "1" else unit
 
 
+def cell_sides_deg(result: xr.Dataset) -> list[float]:
+    """Sides of a cell along the meridian and along the parallel."""
+    return [_fact(result, f"cell_{side}_deg") for side in ("latitude", "longitude")]
+
+
 def percent_label(percent: float, quantity: str) -> str:
     """What a percentile says: of satellites the number that is reached, of errors not exceeded."""
     if quantity == "num_visible":
@@ -73,7 +78,7 @@ def condition(result: xr.Dataset) -> str:
     name, (scale, unit) = NAMES[quantity], scale_of(result, quantity)
     limit = scale * _fact(result, "limit")
     if not math.isfinite(limit):
-        return f"a {name}" if quantity != "num_visible" else "satellites"
+        return "a satellite in view" if quantity == "num_visible" else f"a {name}"
     if quantity == "num_visible":
         return f"{limit:g} or more satellites"
     return f"{name} up to {limit:g} {unit}".rstrip()
@@ -130,13 +135,12 @@ def map_table(result: xr.Dataset) -> Table:
         )
     ]  # fmt: skip
     for one, label in NAMES.items():
-        if f"{one}_area_mean" not in result or one == "num_visible":
+        if f"{one}_overall_mean" not in result or one == "num_visible":
             continue
-        values = result[f"{one}_area_mean"].values
-        known = values[np.isfinite(values)]
-        if known.size and np.any(known > 0.0):
+        mean = float(result[f"{one}_overall_mean"])
+        if mean > 0.0:  # not NaN either
             factor, of_one = scale_of(result, one)
-            shown = words.quantity(factor * float(np.mean(known)), of_one)
+            shown = words.quantity(factor * mean, of_one)
             rows.append((f"{label[:1].upper()}{label[1:]}, mean", shown))
     return Table(
         "Over area and solved time",

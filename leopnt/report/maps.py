@@ -226,7 +226,14 @@ def earth_axes(
 
     `bottom_in` inches stay free below the map, `top_in` above it.
     """
-    west, east, south, north = map_limits_deg(points_deg)
+    return axes_between(map_limits_deg(points_deg), bottom_in, top_in)
+
+
+def axes_between(
+    limits_deg: tuple[float, float, float, float], bottom_in: float, top_in: float
+) -> tuple[Figure, Axes]:
+    """As `earth_axes`, from west to east and from south to north."""
+    west, east, south, north = limits_deg
     stretch = 1.0 / max(math.cos(math.radians((south + north) / 2)), 0.2)
     width_in = style.WIDTH_IN - 0.95
     height_in = width_in * (north - south) * stretch / (east - west)

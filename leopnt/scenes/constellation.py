@@ -136,6 +136,28 @@ def find_planned(label: str, names: tuple[str, ...], source: str) -> int:
     raise LeopntError(f"satellite {label!r} is not in {source}.{hint} It holds {shown}.")
 
 
+def planned_rows(settings: ConstellationSettings, names: tuple[str, ...]) -> np.ndarray:
+    """Indices of the satellites of a preset or Walker pattern that the settings ask for.
+
+    Raises:
+        LeopntError: an unknown name, or two names of one satellite.
+    """
+    if settings.satellites is None:
+        return np.arange(len(names))
+    source = source_of(settings)
+    return _different(settings, [find_planned(one, names, source) for one in settings.satellites])
+
+
+def _different(settings: ConstellationSettings, rows: list[int]) -> np.ndarray:
+    """The rows of the satellites asked for, if no two of them are the same."""
+    assert settings.satellites is not None  # there are rows of them
+    for i, row in enumerate(rows):
+        if row in rows[:i]:
+            first, second = settings.satellites[rows.index(row)], settings.satellites[i]
+            raise LeopntError(f"satellites {first!r} and {second!r} are the same object.")
+    return np.array(rows)
+
+
 def source_of(settings: ConstellationSettings) -> str:
     """What messages call the constellation."""
     return settings.preset or "the Walker pattern"
@@ -154,8 +176,7 @@ def _planned(settings: ConstellationSettings, start: Epoch, duration_s: float) -
     constellation = planned(settings)
     names, elements = constellation.names(), constellation.elements()
     if settings.satellites is not None:
-        source = source_of(settings)
-        rows = np.array([find_planned(one, names, source) for one in settings.satellites])
+        rows = planned_rows(settings, names)
         names = tuple(names[i] for i in rows)
         elements = jax.tree.map(lambda column: column[rows], elements)
     ephemeris = Ephemeris.from_kepler(
@@ -202,12 +223,7 @@ def wanted_rows(file: AbstractSatelliteFile, settings: ConstellationSettings) ->
     """
     if settings.satellites is None:
         return np.arange(len(file.names))
-    rows = [file.find(one) for one in settings.satellites]
-    for i, row in enumerate(rows):
-        if row in rows[:i]:
-            first, second = settings.satellites[rows.index(row)], settings.satellites[i]
-            raise LeopntError(f"satellites {first!r} and {second!r} are the same object.")
-    return np.array(rows)
+    return _different(settings, [file.find(one) for one in settings.satellites])
 
 
 def span_problem(

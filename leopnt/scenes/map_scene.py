@@ -15,10 +15,9 @@ import leopnt
 from leopnt.epochs import Epoch
 from leopnt.errors import LeopntError
 from leopnt.scenes.constellation import (
-    find_planned,
     load_satellites,
     planned,
-    source_of,
+    planned_rows,
     start_of,
 )
 from leopnt.scenes.map_orbits import CircularOrbits, InterpolatedOrbits, MapOrbits
@@ -42,7 +41,7 @@ class MapScene:
         time_s: of the epochs.
         mask_rad: lowest elevation.
         warnings: sentences that the user should read.
-        fingerprint: of all that the numbers depend on.
+        fingerprint: of the file and its input; versions and the engine count too.
     """
 
     settings: MapSettings
@@ -95,7 +94,7 @@ def _satellites(settings: MapSettings, folder: Path):
         return found.names, InterpolatedOrbits(found.ephemeris), found.warnings
     names, elements = planned(table).names(), planned(table).elements()
     if table.satellites is not None:
-        rows = np.array([find_planned(one, names, source_of(table)) for one in table.satellites])
+        rows = planned_rows(table, names)
         names = tuple(names[i] for i in rows)
         elements = jax.tree.map(lambda column: column[rows], elements)
     return names, CircularOrbits(elements), ()

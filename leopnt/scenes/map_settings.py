@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -18,8 +19,11 @@ from leopnt.scenes.study_settings import (
     TimeSettings,
 )
 
+MAX_CELLS = 5_000_000
+"""Most cells of a grid."""
+
 MAX_KEPT = 200_000_000
-"""Most values, cells times epochs, that percentiles may need in memory."""
+"""Most values, cells times epochs, that percentiles keep in memory: 8 bytes each."""
 
 Sigma = Annotated[float, Field(gt=0, le=1e9)]
 Quantity = Literal[
@@ -40,6 +44,16 @@ Percent = Annotated[float, Field(gt=0, le=100)]
 Two = Annotated[list[float], Field(min_length=2, max_length=2)]
 State = Literal["unknown", "known"]
 BOUNDS = ("position_m", "horizontal_m", "vertical_m", "clock_s", "velocity_mps", "drift")
+_PARTS = {
+    "position_m": "position",
+    "horizontal_m": "position",
+    "vertical_m": "position",
+    "clock_s": "clock",
+    "velocity_mps": "velocity",
+    "drift": "drift",
+}
+"""Which key of `[user]` each bound is about."""
+
 _KNOWN = "'unknown' at every epoch, 'known', or the standard deviation of what is known of it"
 
 
@@ -144,26 +158,59 @@ def map_problems(raw: dict[str, Any], folder: Path) -> Iterator[str]:
 
 def num_cells(table: MapTable) -> int:
     """Cells of the grid."""
-    counts = [
-        (high - low) / table.step_deg for low, high in (table.latitude_deg, table.longitude_deg)
-    ]
-    return int(counts[0] + 1) * int(counts[1] + 1)
+    rows, columns = (
+        max(1, math.ceil((high - low) / table.step_deg - 1e-9))
+        for low, high in (table.latitude_deg, table.longitude_deg)
+    )
+    return rows * columns
 
 
 def _grid_problems(raw: dict[str, Any]) -> Iterator[str]:
-    try:
-        table = MapTable.model_validate(table_of(raw, "map"))
-    except ValidationError:
+    """Edges that are no region, and steps too small for it, whatever else is wrong in `[map]`."""
+    table = table_of(raw, "map")
+    latitude, longitude, step = (
+        _alone(table, name) for name in ("latitude_deg", "longitude_deg", "step_deg")
+    )
+    wrong = []
+    if latitude is not None:
+        south, north = latitude.latitude_deg
+        if not -90 <= south < north <= 90:
+            wrong.append(
+                f"[map] latitude_deg = {latitude.latitude_deg}: expected [south, north], -90 to 90."
+            )
+    if longitude is not None:
+        west, east = longitude.longitude_deg
+        if not (-360 <= west < east <= 360 and east - west <= 360):
+            wrong.append(
+                f"[map] longitude_deg = {longitude.longitude_deg}: expected [west, east], -360 to "
+                "360, at most 360 apart."
+            )
+    yield from wrong
+    if latitude is None or longitude is None or step is None or wrong:
         return
-    south, north = table.latitude_deg
-    if not -90 <= south < north <= 90:
-        yield f"[map] latitude_deg = {table.latitude_deg}: expected [south, north], -90 to 90."
-    west, east = table.longitude_deg
-    if not (-360 <= west < east <= 360 and east - west <= 360):
+    table = step.model_copy(
+        update={"latitude_deg": latitude.latitude_deg, "longitude_deg": longitude.longitude_deg}
+    )
+    if num_cells(table) > MAX_CELLS:
         yield (
-            f"[map] longitude_deg = {table.longitude_deg}: expected [west, east], -360 to 360, at "
-            "most 360 apart."
+            f"[map] step_deg = {table.step_deg:g}: {num_cells(table)} cells in this region; "
+            f"expected at most {MAX_CELLS}: {_least_step_deg(table):g} degrees or more, or a "
+            "smaller region."
         )
+
+
+def _alone(table: dict[str, Any], name: str) -> MapTable | None:
+    """A table of this key only, if it is right by itself."""
+    try:
+        return MapTable.model_validate({name: table[name]} if name in table else {})
+    except ValidationError:
+        return None
+
+
+def _least_step_deg(table: MapTable) -> float:
+    """A step with cells few enough, to a thousandth of a degree."""
+    (south, north), (west, east) = table.latitude_deg, table.longitude_deg
+    return math.ceil(1e3 * math.sqrt((north - south) * (east - west) / MAX_CELLS)) / 1e3
 
 
 def _measurement_problems(raw: dict[str, Any]) -> Iterator[str]:
@@ -188,14 +235,14 @@ def _measurement_problems(raw: dict[str, Any]) -> Iterator[str]:
     if given and not needs.get(str(quantity), True):
         what = "pseudorange_m or carrier_phase_m" if quantity == "clock_s" else "doppler_hz"
         yield f"[map] quantity = {quantity!r}: cannot be told without {what}."
-    if quantity == "velocity_mps" and user.get("velocity", "known") == "known":
-        yield "[map] quantity = 'velocity_mps': [user] velocity is 'known'; nothing to show."
+    known = UserSettings().model_dump() | user
     dependent = {"position": True, "clock": has_range, "velocity": has_rate, "drift": has_rate}
-    defaults = UserSettings().model_dump()
-    if given and all(
-        user.get(name, defaults[name]) == "known" for name, seen in dependent.items() if seen
-    ):
+    part = _PARTS.get(str(quantity or "position_m"))
+    if given and all(known[name] == "known" for name, seen in dependent.items() if seen):
         yield "[user]: all that these measurements depend on is 'known'; nothing to estimate."
+    elif part is not None and known[part] == "known":
+        told = f" = {quantity!r}" if quantity else ", 'position_m' where none is given"
+        yield f"[map] quantity{told}: [user] {part} is 'known'; nothing to show."
 
 
 def _size_problems(settings: MapSettings) -> Iterator[str]:

@@ -64,7 +64,9 @@ def field_problems(
         model.model_validate(raw)
     except ValidationError as error:
         sentences = [_sentence(model, one, hint) for one in error.errors(include_url=False)]
-        yield from dict.fromkeys(sentences)  # a value may fail each of several types
+        for one in dict.fromkeys(sentences):  # a value may fail each of several types
+            if not any(other != one and other.startswith(one) for other in sentences):
+                yield one  # with its hint
 
 
 def _sentence(model: type[SettingsTable], error: Any, hint: Hint) -> str:

@@ -134,8 +134,10 @@ def _satellite_problems(
         if not list(_walker_problems(table_of(scene, "constellation", "walker"))):
             names = constellation.planned(settings).names()
             source = constellation.source_of(settings)
-            for one in wanted:
-                yield from _said(constellation.find_planned, one, names, source)
+            wrong = [said for one in wanted
+                     for said in _said(constellation.find_planned, one, names, source)]  # fmt: skip
+            different = settings.model_copy(update={"satellites": wanted or None})
+            yield from wrong or _said(constellation.planned_rows, different, names)
         return
     stamp = constellation.file_stamp(folder / settings.file)
     time = _checked(TimeSettings, scene.get("time", {}))

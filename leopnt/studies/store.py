@@ -148,8 +148,9 @@ def _begin(path: Path, fingerprint: str, restart: bool) -> None:
     found = _manifest(path)
     if found and found.get(_MARK) != fingerprint:
         raise LeopntError(
-            f"{str(path)!r} holds a run of another study: the file, its input or a version has "
-            "changed since. Choose another --out, or drop the old run with --restart."
+            f"{str(path)!r} holds a run of another study: the file, its input, a version or "
+            "the device has changed since. Choose another --out, or drop the old run with "
+            "--restart."
         )
     if not found.get("complete"):
         _make(path / "chunks")

@@ -31,6 +31,7 @@ def make_map():
             "position_m_at": (("frame", *place), np.stack([values + i for i in range(4)]), metres),
             "position_m_mean": (place, values, metres),
             "position_m_area_mean": ("epoch", np.full(12, 200.0), metres),
+            "position_m_overall_mean": ((), 200.0, metres),
             "position_m_area_percentile": ("percent", np.array([200.0, 400.0]), metres),
             "available_percent": (place, share),
             "longest_gap_s": (place, 60.0 * (100.0 - share)),
@@ -45,7 +46,7 @@ def make_map():
         },
         attrs={
             "kind": "map", "title": "A map of straight lines", "quantity": "position_m",
-            "limit": 10.0,
+            "limit": 10.0, "cell_latitude_deg": 10.0, "cell_longitude_deg": 10.0,
             "num_satellites": 12, "num_epochs": 12, "step_s": 3600.0, "mask_deg": 10.0,
             "figure": "ellipsoid", "available_percent": 50.0, "num_visible_mean": 5.0,
             "reference_epoch": "2025-12-28T00:00:00Z", "is_dated": 1, "leopnt_version": "0",
@@ -130,3 +131,17 @@ def test_dragging_and_keys_turn_it_and_the_slider_moves_through_time(map_pages, 
     Select(browser.find_element(By.CSS_SELECTOR, "#globe select")).select_by_index(2)
     assert not browser.find_element(By.CSS_SELECTOR, "#globe .globe-slider").is_displayed()
     assert [entry["message"] for entry in browser.get_log("browser")] == []
+
+
+def test_the_legend_says_what_lies_beyond_it_and_that_it_is_logarithmic(browser, tmp_path):
+    result = make_map()
+    result["position_m_at"] = 10.0 ** (result["position_m_at"] / 100.0)
+    result.attrs |= {"is_dated": 0, "step_s": 7200.0}
+    open_page(browser, write_globe(result, tmp_path / "globe.html"))
+    low, high = browser.find_elements(By.CSS_SELECTOR, "#globe .globe-end")
+    unit = browser.find_element(By.CSS_SELECTOR, "#globe .globe-unit")
+    assert (low.text[:2], high.text[:2], unit.text) == ("≤ ", "≥ ", "[m]")
+    Select(browser.find_element(By.CSS_SELECTOR, "#globe select")).select_by_index(1)
+    assert unit.text == "[m] logarithmic"
+    first = browser.find_element(By.CSS_SELECTOR, "#globe .globe-step").text
+    assert first == "00:00 after the start"

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from leopnt.errors import LeopntError
-from leopnt.methods.coverage import DOP_QUANTITIES, QUANTITIES, SPHERE, Limit
+from leopnt.methods.coverage import DOP_QUANTITIES, QUANTITIES, SPHERE, Limit, grid
 from leopnt.methods.coverage.from_scene import chunks_of, epochs_at_once, grid_of
 from leopnt.orbits import kepler
 from leopnt.orbits.constellations import IRIDIUM
+from leopnt.scenes import map_settings
 from leopnt.scenes.map_scene import load_map
 
 WALKER = """
@@ -202,3 +203,81 @@ duration_s = 600
     assert (len(first.satellites), len(second.satellites)) == (3, 4)
     assert first.fingerprint != second.fingerprint
     assert np.all(np.isfinite(first.orbits.states(first.time_s)[0]))
+
+
+@pytest.mark.parametrize(
+    ("quantity", "measured", "part"),
+    [
+        ("position_m", "pseudorange_m = 1", "position"),
+        ("horizontal_m", "doppler_hz = 1", "position"),
+        ("vertical_m", "pseudorange_m = 1", "position"),
+        ("clock_s", "pseudorange_m = 1", "clock"),
+        ("drift", "doppler_hz = 1", "drift"),
+    ],
+)
+def test_a_map_of_what_is_known_is_refused(quantity, measured, part, tmp_path):
+    message = mistakes(
+        tmp_path,
+        f"{WALKER}[map]\nquantity = '{quantity}'\n[measurements]\n{measured}\n"
+        f"[user]\n{part} = 'known'\n",
+    )
+    assert message.endswith(
+        f"[map] quantity = '{quantity}': [user] {part} is 'known'; nothing to show."
+    )
+
+
+def test_a_map_without_a_quantity_and_with_a_known_position_says_what_it_would_show(tmp_path):
+    text = f"{WALKER}[measurements]\npseudorange_m = 1\n[user]\nposition = 'known'\n"
+    assert "[map] quantity, 'position_m' where none is given: [user] position" in mistakes(
+        tmp_path, text
+    )
+
+
+@pytest.mark.parametrize("names", ['["GPS A1", "gps a1"]', '["gps d2", "GPS A1", "GPS D2"]'])
+def test_two_names_of_one_planned_satellite_are_refused(names, tmp_path):
+    message = mistakes(tmp_path, f"[constellation]\npreset = 'gps'\nsatellites = {names}\n")
+    assert "are the same object." in message
+    assert "mistakes" not in message
+
+
+def test_a_step_with_too_many_cells_is_told_in_degrees(tmp_path, evidence):
+    assert map_settings.MAX_CELLS == grid.MAX_CELLS
+    message = mistakes(tmp_path, f"{WALKER}[map]\nstep_deg = 0.1\n")
+    assert "some_map.toml: [map] step_deg = 0.1: 6480000 cells in this region; expected" in message
+    assert "at most 5000000: 0.114 degrees or more, or a smaller region." in message
+    some = [(0.114, 90, 180), (5.0, 90, 180), (7.0, 90, 180), (0.1, 1, 0.25), (60.0, 10, 10)]
+    tables = [
+        map_settings.MapTable(step_deg=step, latitude_deg=[-s, s], longitude_deg=[-e, e])
+        for step, s, e in some
+    ]
+    counts = [
+        grid.equal_angle_grid(
+            np.radians(one.step_deg),
+            latitude_rad=tuple(np.radians(one.latitude_deg).tolist()),
+            longitude_rad=tuple(np.radians(one.longitude_deg).tolist()),
+        ).num_cells
+        for one in tables
+    ]
+    evidence(
+        "scenes.map_settings",
+        "cells that a file is said to have",
+        "those of its grid",
+        "own",
+        achieved=max(
+            abs(map_settings.num_cells(t) - n) for t, n in zip(tables, counts, strict=True)
+        ),
+        tolerance=0,
+    )
+
+
+def test_mistakes_are_told_once_and_do_not_hide_others(tmp_path):
+    message = mistakes(
+        tmp_path,
+        f"{WALKER}[map]\nstep_deg = 'wide'\nlatitude_deg = [10, -10]\n[measurements]\n"
+        "pseudorange_m = 1\n[user]\nposition = 'knwon'\n",
+    )
+    assert "3 mistakes" in message
+    assert "[map] step_deg = 'wide': expected the side of a cell" in message
+    assert "[map] latitude_deg = [10.0, -10.0]: expected [south, north]" in message
+    assert message.count("'knwon'") == 1
+    assert "Did you mean 'known'" in message

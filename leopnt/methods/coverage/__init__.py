@@ -38,14 +38,9 @@ from leopnt.methods.coverage.knowledge import (
     UserKnowledge,
     unknowns_of,
 )
+from leopnt.methods.coverage.percentiles import percentiles_over_area, percentiles_over_time
 from leopnt.methods.coverage.running import coverage_map, each_chunk
-from leopnt.methods.coverage.statistics import (
-    ChunkStatistics,
-    merged,
-    percentiles_over_area,
-    percentiles_over_time,
-    statistics_of,
-)
+from leopnt.methods.coverage.statistics import ChunkStatistics, merged, statistics_of
 from leopnt.methods.coverage.sums import link_terms
 
 __all__ = [

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 from typing import NamedTuple
 
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 from leopnt.constants import SPEED_OF_LIGHT_MPS
 from leopnt.geometry.dop import Dop
@@ -79,15 +80,23 @@ def fim_of_sums(sums: Float[Array, "*cell sum"]) -> list[list[Float[Array, " *ce
 
 
 def bound_of_sums(sums: Float[Array, "*cell sum"], unknowns: Unknowns) -> UserBound:
-    """Cramer-Rao bounds of the unknowns, priors included."""
+    """Cramer-Rao bounds of the unknowns, priors included.
+
+    An unknown without any information, of measurements or a prior, has none; the others, which it
+    then does not touch, keep theirs: a prior of the position bounds it where no satellite is seen.
+    """
     full = fim_of_sums(sums)
     free = unknowns.free
     if not needed_sums(unknowns) <= sums.shape[-1]:
         raise ValueError("sums: too few for these unknowns")
     part = [[full[i][j] + (unknowns.prior[i] if i == j else 0.0) for j in free] for i in free]
+    is_untold = [_all_zero(row) for row in part]
+    for i, one in enumerate(is_untold):
+        part[i][i] = jnp.where(one, 1.0, part[i][i])
+    diagonal = inverse_diagonal(part)
     zero = jnp.zeros_like(sums[..., 0])
     variance = {i: zero + unknowns.apart[i] for i in range(8)}
-    variance |= dict(zip(free, inverse_diagonal(part), strict=True))
+    variance |= {i: jnp.where(is_untold[k], jnp.nan, diagonal[k]) for k, i in enumerate(free)}
 
     def of(indices):
         return sum((variance[i] for i in indices), zero)
@@ -141,6 +150,10 @@ def inverse_diagonal(matrix: list[list[Float[Array, " *cell"]]]) -> list[Float[A
         diagonal.append(sum(column[k] ** 2 * inverse_pivot[k] for k in range(i, size)))
         regular = regular & (matrix[i][i] * diagonal[i] < INFLATION_LIMIT)
     return [jnp.where(regular, one, jnp.nan) for one in diagonal]
+
+
+def _all_zero(row: list[Float[Array, " *cell"]]) -> Bool[Array, " *cell"]:
+    return functools.reduce(jnp.logical_and, [one == 0.0 for one in row])
 
 
 def _moments(sum_of: list, first: int):

@@ -423,10 +423,16 @@ def _fill_fim(s, prior, fim):
 @_jit
 @no_type_check
 def _variances(fim, free, low, variance):
-    """Diagonal of the inverse of the free part; False where it is not regular."""
+    """Diagonal of the inverse of the free part; False where it is not regular.
+
+    NaN for unknowns without any information, which the others then do not depend on.
+    """
     size = free.shape[0]
     for j in range(size):
         pivot = fim[free[j], free[j]]
+        if pivot == 0.0 and _is_untold(fim, free, j):
+            fim[free[j], free[j]] = pivot = 1.0
+            variance[free[j]] = np.nan
         for k in range(j):
             pivot -= low[j, k] * low[j, k] * low[k, k]
         if not pivot > 0.0:
@@ -449,8 +455,19 @@ def _variances(fim, free, low, variance):
             total += rest * rest / low[k, k]
         if not total * fim[free[i], free[i]] < INFLATION_LIMIT:
             return False
-        variance[free[i]] = total
+        if variance[free[i]] == 0.0:  # told
+            variance[free[i]] = total
     return True
+
+
+@_jit
+@no_type_check
+def _is_untold(fim, free, j):
+    """Whether one unknown's row of the free part, of which the lower triangle is there, is zero."""
+    entries = 0
+    for k in range(free.shape[0]):
+        entries += fim[free[max(j, k)], free[min(j, k)]] != 0.0
+    return entries == 0
 
 
 @_jit

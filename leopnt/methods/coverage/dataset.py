@@ -14,11 +14,8 @@ import leopnt
 from leopnt.methods.coverage.chunk import DOP_QUANTITIES, QUANTITIES
 from leopnt.methods.coverage.from_scene import grid_of
 from leopnt.methods.coverage.grid import EarthGrid
-from leopnt.methods.coverage.statistics import (
-    ChunkStatistics,
-    percentiles_over_area,
-    percentiles_over_time,
-)
+from leopnt.methods.coverage.percentiles import percentiles_over_area, percentiles_over_time
+from leopnt.methods.coverage.statistics import ChunkStatistics
 from leopnt.scenes.map_scene import MapScene
 
 MAX_FRAMES = 24
@@ -59,7 +56,7 @@ def map_dataset(scene: MapScene, found: ChunkStatistics) -> xr.Dataset:
         name: (dims, values, {"long_name": text, "units": unit})
         for name, dims, values, text, unit in variables
     }
-    return xr.Dataset(described, attrs=_attributes(scene, found, grid.area_weight))
+    return xr.Dataset(described, attrs=_attributes(scene, found, grid))
 
 
 def frame_indices(num_epochs: int, num_cells: int) -> np.ndarray:
@@ -83,24 +80,25 @@ def _coordinates(scene: MapScene, grid: EarthGrid) -> Iterator[_Variable]:
 
 
 def _availability(scene: MapScene, found: ChunkStatistics, grid: EarthGrid) -> Iterator[_Variable]:
+    within = "within the limit, or with the quantity known where there is none"
     share = _on(grid, 100.0 * found.num_available / found.num_epochs)
-    yield "available_percent", _PLACE, share, "share of the time within the limit", "%"
+    yield "available_percent", _PLACE, share, f"share of the time {within}", "%"
     gap_s = _on(grid, scene.settings.time.step_s * found.longest.astype(float))
     yield "longest_gap_s", _PLACE, gap_s, "longest run of epochs without, times their step", "s"
     over_time = 100.0 * found.available_share
-    yield "available_area_percent", "epoch", over_time, "share of the area within the limit", "%"
+    yield "available_area_percent", "epoch", over_time, f"share of the area {within}", "%"
 
 
 def _percentiles(scene: MapScene, found: ChunkStatistics, grid: EarthGrid) -> Iterator[_Variable]:
     """Of errors the values not exceeded; of satellites those reached."""
     quantity, percent = scene.settings.quantity, np.array(scene.settings.map.percentiles)
-    (meaning, unit), kept = MEANINGS[quantity], found.kept[:, 0]
+    meaning, unit = MEANINGS[quantity]
     is_count = quantity == "num_visible"
-    rank = np.maximum(100.0 - percent, 1e-9) if is_count else percent
-    verb = "reached" if is_count else "not exceeded"
-    over_time = percentiles_over_time(kept, rank)
+    verb, sign = ("reached", -1.0) if is_count else ("not exceeded", 1.0)
+    kept = -found.kept[:, 0] if is_count else found.kept[:, 0]
+    over_time = sign * percentiles_over_time(kept, percent)
     over_time = _on(grid, np.where(np.isinf(over_time), np.nan, over_time))
-    over_area = percentiles_over_area(kept, grid.area_weight, rank)
+    over_area = sign * percentiles_over_area(kept, grid.area_weight, percent)
     yield "percent", "percent", percent, "share of the time", "%"
     text = f"{meaning}, {verb} for this share of the time"
     yield f"{quantity}_percentile", ("percent", *_PLACE), over_time, text, unit
@@ -127,10 +125,19 @@ def _means(scene: MapScene, found: ChunkStatistics, grid: EarthGrid) -> Iterator
         yield f"{name}_mean", _PLACE, mean, f"{meaning}, mean over the time it is known", unit
         text = f"{meaning}, mean over the area where it is known"
         yield f"{name}_area_mean", "epoch", found.mean_at[:, i], text, unit
+        text = f"{meaning}, mean over area and time where it is known"
+        yield f"{name}_overall_mean", (), _overall(found, i, grid.area_weight), text, unit
 
 
-def _attributes(scene: MapScene, found: ChunkStatistics, weight: np.ndarray) -> dict:
-    settings, epochs = scene.settings, found.num_epochs
+def _overall(found: ChunkStatistics, row: int, weight: np.ndarray) -> np.ndarray:
+    """Mean over area and time of a quantity where it is known; NaN where it never is."""
+    known = float(found.num_solved[row] @ weight)
+    return np.asarray(found.total[row] @ weight / known if known else math.nan)
+
+
+def _attributes(scene: MapScene, found: ChunkStatistics, grid: EarthGrid) -> dict:
+    settings, epochs, weight = scene.settings, found.num_epochs, grid.area_weight
+    side_deg = np.degrees(grid.step_rad).tolist()
     now = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
     return {
         "kind": "map",
@@ -140,7 +147,8 @@ def _attributes(scene: MapScene, found: ChunkStatistics, weight: np.ndarray) -> 
         "num_satellites": len(scene.satellites),
         "num_epochs": epochs,
         "step_s": settings.time.step_s,
-        "cell_deg": settings.map.step_deg,
+        "cell_latitude_deg": side_deg[0],
+        "cell_longitude_deg": side_deg[1],
         "mask_deg": settings.antenna.mask_deg,
         "figure": settings.map.figure,
         "available_percent": 100.0 * float(found.num_available @ weight) / epochs,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
+from importlib.metadata import version
 from importlib.util import find_spec
 
 import numpy as np
 from jaxtyping import Float
 
 from leopnt.errors import LeopntError
+from leopnt.inference.devices import working_platform
 from leopnt.methods.coverage.chunk import MapChunk
 from leopnt.methods.coverage.statistics import ChunkStatistics, statistics_of
 
@@ -71,14 +72,22 @@ class CompiledEngine:
 Engine = TiledEngine | CompiledEngine
 
 
-@functools.cache
 def fastest_engine() -> Engine:
     """Compiled code on a processor where numba is installed, else JAX."""
-    import jax
-
-    if jax.default_backend() == "cpu" and find_spec("numba") is not None:
+    if working_platform() == "cpu" and find_spec("numba") is not None:
         return CompiledEngine()
     return TiledEngine()
+
+
+def engine_name() -> str:
+    """What `fastest_engine` computes with here, as 'Numba 0.61.0' or 'JAX on gpu'.
+
+    Numbers of another engine differ in their last digits, and a bound of which little is left by
+    a weak geometry in the seventh.
+    """
+    if isinstance(fastest_engine(), CompiledEngine):
+        return f"Numba {version('numba')}"
+    return f"JAX on {working_platform()}"
 
 
 def evaluate_chunk(chunk: MapChunk, engine: Engine | None = None) -> ChunkStatistics:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable
 
 import numpy as np
 
 from leopnt.constants import SPEED_OF_LIGHT_MPS
+from leopnt.errors import LeopntError
 from leopnt.methods.coverage.chunk import DOP_QUANTITIES, QUANTITIES, Limit, MapChunk
-from leopnt.methods.coverage.engine import evaluate_chunk
+from leopnt.methods.coverage.engine import engine_name, evaluate_chunk
 from leopnt.methods.coverage.errors import (
     Carrier,
     CarrierDifference,
@@ -70,9 +72,37 @@ def chunks_of(scene: MapScene) -> list[Callable[[], MapChunk]]:
     return [lambda first=first: make(first) for first in range(0, len(scene.time_s), size)]
 
 
-def chunk_arrays(number: int, scene: MapScene) -> dict[str, np.ndarray]:
-    """Statistics of one chunk of a scene as arrays: plain data in and out, for workers anywhere."""
-    return evaluate_chunk(chunks_of(scene)[number]()).arrays()
+@dataclasses.dataclass(frozen=True, eq=False)
+class MapWork:
+    """What workers share: a scene, and the engine that must compute all of it.
+
+    Attributes:
+        scene: of the map.
+        engine: as `engine.engine_name` says it.
+    """
+
+    scene: MapScene
+    engine: str
+
+
+def engine_here(item: object, shared: object) -> str:
+    """`engine.engine_name` of a worker."""
+    return engine_name()
+
+
+def chunk_arrays(number: int, work: MapWork) -> dict[str, np.ndarray]:
+    """Statistics of one chunk of a scene as arrays: plain data in and out, for workers anywhere.
+
+    Raises:
+        LeopntError: the engine here is another one.
+    """
+    here = engine_name()
+    if here != work.engine:
+        raise LeopntError(
+            f"a worker would compute this map by {here}, not by {work.engine} as the others do: "
+            "numbers would differ. Install the same there."
+        )
+    return evaluate_chunk(chunks_of(work.scene)[number]()).arrays()
 
 
 def epochs_at_once(scene: MapScene) -> int:

@@ -154,35 +154,3 @@ def _runs(missing: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         longest = np.maximum(longest, run)
     lead = np.where(missing.all(axis=0), len(missing), np.argmin(missing, axis=0))
     return lead.astype(np.int32), run, longest
-
-
-def percentiles_over_time(
-    values: Float[np.ndarray, "epoch cell"], percent: Float[np.ndarray, " percent"]
-) -> Float[np.ndarray, "percent cell"]:
-    """Value that is not exceeded for this share of the epochs; epochs without a value count worst.
-
-    The smallest value whose share reaches the percentage (no interpolation): inf where the
-    quantity is not known for that long.
-    """
-    num_epochs = len(values)
-    ordered = np.sort(np.where(np.isnan(values), np.inf, values).T, axis=1)
-    index = np.ceil(np.asarray(percent) / 100.0 * num_epochs - 1e-9).astype(int) - 1
-    return ordered[:, np.clip(index, 0, num_epochs - 1)].T
-
-
-def percentiles_over_area(
-    values: Float[np.ndarray, "*epoch cell"],
-    weight: Float[np.ndarray, " cell"],
-    percent: Float[np.ndarray, " percent"],
-) -> Float[np.ndarray, " percent"]:
-    """Value that is not exceeded in this share of area and time; NaN values are left out."""
-    flat = np.asarray(values, float).reshape(-1)
-    weights = np.tile(weight, flat.size // len(weight))
-    known = ~np.isnan(flat)
-    flat, weights = flat[known], weights[known]
-    if not len(flat):
-        return np.full(len(percent), np.nan)
-    order = np.argsort(flat)
-    share = np.cumsum(weights[order])
-    at = np.searchsorted(share, np.asarray(percent) / 100.0 * share[-1] * (1.0 - 1e-12))
-    return flat[order][np.minimum(at, len(flat) - 1)]

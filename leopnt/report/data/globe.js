@@ -185,9 +185,10 @@
     layer = unpack(group.layers[Number(slider.value)]);
     sliderName.textContent = layer.label;
     slider.setAttribute("aria-valuetext", layer.label);
-    ends[0].textContent = text(layer.from);
+    ends[0].textContent = (layer.low < layer.from ? "\u2264 " : "") + text(layer.from);
     ends[1].textContent = (layer.high > layer.to ? "\u2265 " : "") + text(layer.to);
-    unit.textContent = layer.unit ? "[" + layer.unit + "]" : "";
+    unit.textContent = (layer.unit ? "[" + layer.unit + "]" : "")
+      + (layer.log ? " logarithmic" : "");
     var stops = [], last = data.colors.length / 3 - 1;
     for (var i = 0; i <= 16; i += 1) {
       var at = 3 * Math.round(last * (layer.less ? 16 - i : i) / 16);
