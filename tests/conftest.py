@@ -14,16 +14,45 @@ import pytest
 import leopnt  # noqa: F401  turns on 64 bit before JAX loads
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
+KERNELS = pytest.StashKey[str]()
+
+FAST_COMPILING = (
+    "--xla_cpu_use_fusion_emitters=false",
+    "--xla_cpu_parallel_codegen_split_count=1",
+)
+"""XLA's other emitters: half the time to compile, a fifth more to run, which tests do little."""
 
 
 def pytest_configure(config):
-    """Keep what takes long to compile for the worker's later files, in a folder of its own."""
+    """Compile fast, and keep what takes long to compile for later files and other processes.
+
+    Full-size studies compute for long, so they keep the compiler as users have it.
+    """
+    if os.environ.get("LEOPNT_STUDY_SIZE") != "full":
+        os.environ.setdefault("XLA_FLAGS", " ".join(FAST_COMPILING))
+    if folder := _folder_of_kernels(config):
+        jax.config.update("jax_compilation_cache_dir", folder)
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+    # another process may be writing the entry at this moment; JAX then compiles it anew
+    config.addinivalue_line("filterwarnings", "ignore:Error reading persistent compilation cache")
+
+
+def _folder_of_kernels(config) -> str | None:
+    """One folder for all processes of a run, workers and commands; none if the caller has one."""
+    if hasattr(config, "workerinput"):
+        return config.workerinput["kernels"]
     if "JAX_COMPILATION_CACHE_DIR" in os.environ:
-        return
+        return None
     folder = tempfile.mkdtemp(prefix="leopnt-kernels-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    jax.config.update("jax_compilation_cache_dir", folder)
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = config.stash[KERNELS] = folder
+    return folder
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node):
+    """Tell a worker the folder of kernels."""
+    node.workerinput["kernels"] = node.config.stash.get(KERNELS, None)
 
 
 EVIDENCE_DIR = Path(__file__).parent.parent / "build" / "evidence"
