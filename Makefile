@@ -4,14 +4,17 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt
 TEST_WORKERS ?= 2
+AS_USERS := tests/test_examples.py tests/methods/test_pvt.py tests/methods/test_power_fix.py \
+            tests/methods/test_nine_d.py tests/methods/test_coverage.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test study-test browser-test gallery lint types contract docs hygiene evidence-check evidence bench ci clean
+.PHONY: help demo test study-test user-test browser-test gallery lint types contract docs hygiene evidence-check evidence bench ci clean
 
 help:
 	@echo "make demo        solve a receiver position from real Iridium Doppler; report in out/demo"
 	@echo "make test        run the tests"
 	@echo "make study-test  run the slow statistical studies at full size"
+	@echo "make user-test   run some of them with XLA's own flags, as users compile"
 	@echo "make browser-test  open reports in headless Chromium; screenshots in build/browser"
 	@echo "make bench       run the benchmarks (ratios against peers in the same run)"
 	@echo "make gallery     draw the pictures of the documentation again (an hour)"
@@ -39,6 +42,9 @@ test: $(VENV)/.dev-ready
 
 study-test: $(VENV)/.dev-ready
 	LEOPNT_STUDY_SIZE=full $(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile -m study
+
+user-test: $(VENV)/.dev-ready
+	XLA_FLAGS= $(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile $(AS_USERS)
 
 browser-test: $(VENV)/.dev-ready
 	@bash tests/browser/get_chromium.sh
