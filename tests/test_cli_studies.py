@@ -389,7 +389,7 @@ def test_the_published_numbers_of_a_text_sweep_are_found(capsys, catalogue, monk
     code, _, err = run(capsys, "reproduce", "tiny/noise", "-q", "--format", "json")
     assert (code, err) == (0, "")
     err = complaint(capsys, "reproduce", "tiny/nose")
-    assert "no catalogue study 'tiny/nose'. Did you mean 'tiny/noise'? Known: tiny/noise." in err
+    assert "no catalogue study 'tiny/nose'. Did you mean 'tiny/noise'? `leopnt list`" in err
 
 
 def test_published_quantities_of_the_catalogue_are_told_by_its_methods(tmp_path):

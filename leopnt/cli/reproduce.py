@@ -155,7 +155,7 @@ class _All:
 
 
 def _outcome(one: Reproduced) -> str:
-    from leopnt.report.reproduction import counted_verdicts
+    from leopnt.report.verdict_words import counted_verdicts
     from leopnt.studies.reproduction import verdict_counts
 
     if one.failure:

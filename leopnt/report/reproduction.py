@@ -11,15 +11,7 @@ from leopnt.report import words
 from leopnt.report.content import Table
 from leopnt.report.reading import column, strings
 from leopnt.report.study_points import with_unit
-
-VERDICTS = {
-    "held": "held",
-    "fitted": "fitted",
-    "undecided": "undecided",
-    "differs": "differ",
-    "not reproducible": "not reproducible",
-}
-"""What each verdict is called in a sentence about several numbers."""
+from leopnt.report.verdict_words import VERDICTS, counted_verdicts, legend
 
 _DIGITS = {"published": 9, "tolerance": 3, "ours": 5}
 
@@ -87,12 +79,6 @@ def _on_size(found: xr.Dataset, studies: str) -> list[str]:
     if wider:
         told.append(f"Of those held {wider} did so by a wider tolerance: --full decides.")
     return told
-
-
-def counted_verdicts(verdicts: Sequence[str]) -> str:
-    """How many of each, those that occur."""
-    counts = {label: verdicts.count(verdict) for verdict, label in VERDICTS.items()}
-    return ", ".join(f"{count} {label}" for label, count in counts.items() if count) or "none"
 
 
 def needs_attention(found: xr.Dataset) -> bool:
@@ -173,6 +159,14 @@ def by_subject(found: xr.Dataset) -> Table:
         "that held, of all."
     )
     return Table("By system", columns, tuple(rows), (False, *[True] * (len(columns) - 1)), note)
+
+
+def told_verdicts(found: xr.Dataset) -> Table:
+    """What the verdicts that occur mean."""
+    rows = tuple(
+        tuple(one.split(": ", 1)) for one in legend(strings(found, "number_verdict", "number"))
+    )
+    return Table("What the verdicts mean", ("Verdict", "Our number"), rows, (False, False))
 
 
 def brief(table: Table) -> Table:

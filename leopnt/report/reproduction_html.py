@@ -11,6 +11,7 @@ from leopnt.io.results import write_text
 from leopnt.report import reproduction as content
 from leopnt.report.page import cards, html_table, page
 from leopnt.report.reading import require_kind, strings
+from leopnt.report.verdict_words import counted_verdicts
 
 REPORT = "report.html"
 """Name of a study's report, in the folder of the study's name beside the page."""
@@ -28,7 +29,8 @@ def reproduction_html(found: xr.Dataset) -> str:
     chosen = {name: [i for i, one in enumerate(verdicts) if one == name] for name in set(verdicts)}
     sections = [
         ("Summary", [cards(html_table(content.failures(found))),
-                     cards(html_table(content.by_subject(found)))]),
+                     cards(html_table(content.by_subject(found))),
+                     cards(html_table(content.told_verdicts(found)))]),
         *((escape(title), [_figures(found, rows), _all_numbers(found, rows)])
           for title, rows in content.subjects(found).items()),
         ("Numbers that differ", [_listed(found, chosen.get("differs", []), "Why they differ")]),
@@ -118,7 +120,7 @@ def _verdicts(found: xr.Dataset, studies: Sequence[str]) -> str:
     )
     if any(failed.get(name) for name in studies):
         return "failed"
-    return escape(content.counted_verdicts(content.verdicts_of(found, studies)))
+    return escape(counted_verdicts(content.verdicts_of(found, studies)))
 
 
 def _all_numbers(found: xr.Dataset, rows: Sequence[int]) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from importlib.resources import files
@@ -27,6 +28,7 @@ from leopnt.report.study_words import (
     share,
     total,
 )
+from leopnt.report.verdict_words import legend
 
 NONE = "-"
 """What stands where there is no number."""
@@ -47,16 +49,22 @@ def study_tables(study: xr.Dataset, max_rows: int) -> list[Table]:
         points(study, max_rows),
         outcomes(study),
         published(study, max_rows),
+        checks(study, max_rows),
+        told_verdicts(study),
         evidence(study),
     ]
     return [table for table in tables if table.rows]
 
 
 def terminal_tables(study: xr.Dataset, max_rows: int) -> list[Table]:
-    """The tables that fit a terminal: fewer columns for the points, no evidence."""
-    compared = _without(published(study, max_rows), ("Tolerance", "Source"))
+    """The tables that fit a terminal: fewer columns for the points, no evidence.
+
+    What papers print gets twice the rows, checks a third of them.
+    """
+    compared = _with_notes(_without(published(study, 2 * max_rows), ("Tolerance", "Source")))
+    checked = _without(checks(study, max(1, max_rows // 3)), ("Tolerance",))
     errors = _without(points(study, max_rows, BRIEF), ("its sigma",))
-    tables = [errors, outcomes(study), compared]
+    tables = [errors, outcomes(study), compared, checked, told_verdicts(study)]
     return [table for table in tables if table.rows]
 
 
@@ -153,37 +161,78 @@ def outcomes(study: xr.Dataset) -> Table:
 
 
 def published(study: xr.Dataset, max_rows: int) -> Table:
-    """Published numbers beside ours, with the verdict and its reason."""
+    """What papers print or say beside ours, with the verdict and its reason."""
+    return _compared(study, max_rows, "Ours beside the published", "Published", are_checks=False)
+
+
+def checks(study: xr.Dataset, max_rows: int) -> Table:
+    """Theory and independent implementations beside ours, with the verdict and its reason."""
+    title = "Checks against theory and independent implementations"
+    return _compared(study, max_rows, title, "Expected", are_checks=True)
+
+
+def _compared(
+    study: xr.Dataset, max_rows: int, title: str, number: str, *, are_checks: bool
+) -> Table:
+    """The rows that are checks, or those that are not; a reason has no column if no row has one."""
     units = strings(study, "published_units", "published")
-    quantities = [
-        with_unit(name, "" if unit_name == "1" else unit_name)
-        for name, unit_name in zip(
-            strings(study, "published_quantity", "published"), units, strict=True
-        )
-    ]
-    places = strings(study, "published_at", "published")
-    numbers = [column(study, name, "published")
-               for name in ("published_value", "published_tolerance", "ours")]  # fmt: skip
-    sources = strings(study, "published_source", "published")
-    verdicts = strings(study, "verdict", "published")
-    reasons = strings(study, "verdict_reason", "published")
+    names = ("published_quantity", "published_at", "verdict", "verdict_reason", "published_source",
+             "published_kind")  # fmt: skip
+    quantities, places, verdicts, reasons, sources, kinds = (
+        strings(study, name, "published") for name in names
+    )
+    values, tolerances, ours = (
+        column(study, name, "published")
+        for name in ("published_value", "published_tolerance", "ours")
+    )
     rows = [
         (
             verdicts[i],
-            quantities[i],
+            with_unit(quantities[i], "" if units[i] == "1" else units[i]),
             places[i],
-            *(_as_given(float(values[i])) for values in numbers[:2]),
-            _numbers(numbers[2])[i],
+            _as_given(float(values[i])),
+            _as_given(float(tolerances[i])),
+            _numbers(ours)[i],
             reasons[i],
             sources[i],
         )
         for i in range(len(quantities))
+        if (kinds[i] == "check") == are_checks
     ]
     kept, note = cut(rows, max_rows)
-    titles = ("Published", "Tolerance", "Ours")
-    columns = ("Verdict", "Quantity", "At", *titles, "Reason", "Source")
+    columns = ("Verdict", "Quantity", "At", number, "Tolerance", "Ours", "Reason", "Source")
     numeric = (False, False, False, True, True, True, False, False)
-    return Table("Ours beside the published", columns, kept, numeric, note)
+    return _without_empty(Table(title, columns, kept, numeric, note), ("At", "Reason"))
+
+
+def _without_empty(table: Table, columns: Sequence[str]) -> Table:
+    """The table without those of the columns that no row fills."""
+    empty = [
+        name
+        for i, name in enumerate(table.columns)
+        if name in columns and not any(row[i] for row in table.rows)
+    ]
+    return _without(table, empty)
+
+
+def _with_notes(table: Table) -> Table:
+    """The table with every reason that several rows share below it, and its number in the rows."""
+    if "Reason" not in table.columns:
+        return table
+    at = table.columns.index("Reason")
+    counts = Counter(row[at] for row in table.rows)
+    shared = [text for text, count in counts.items() if text and count > 1]
+    numbers = {text: f"({i})" for i, text in enumerate(shared, start=1)}
+    rows = tuple((*row[:at], numbers.get(row[at], row[at]), *row[at + 1 :]) for row in table.rows)
+    lines = [f"{number} {text}" for text, number in numbers.items()]
+    return replace(table, rows=rows, note="\n".join(filter(None, (*lines, table.note))))
+
+
+def told_verdicts(study: xr.Dataset) -> Table:
+    """What the verdicts that occur mean."""
+    found = legend(strings(study, "verdict", "published"))
+    rows = tuple(tuple(one.split(": ", 1)) for one in found)
+    return Table("What the verdicts mean", ("Verdict", "Our number"), rows, (False, False))
 
 
 def evidence(study: xr.Dataset) -> Table:

@@ -17,6 +17,7 @@ from leopnt.report.plots import Plot
 from leopnt.report.reading import require_kind
 from leopnt.report.study_drawing import draw
 from leopnt.report.study_layout import study_plots
+from leopnt.report.study_points import num_points
 from leopnt.report.study_words import needs_attention, study_sentences
 
 MAX_ROWS = 500
@@ -40,11 +41,18 @@ def study_html(study: xr.Dataset, figures: Mapping[str, Figure] | None = None) -
     zoomable = interactive.has_plotly()
     drawn = _zoomable(plots) if zoomable else _images(plots, figures)
     sections = [
-        ("Published numbers", [cards(html_table(study_content.published(study, MAX_ROWS)))]),
+        (
+            "Published numbers",
+            [
+                cards(html_table(study_content.published(study, MAX_ROWS))),
+                cards(html_table(study_content.checks(study, MAX_ROWS))),
+                cards(html_table(study_content.told_verdicts(study))),
+            ],
+        ),
         (
             "Results",
             [
-                wide(html_table(study_content.points(study, MAX_ROWS))),
+                _points(study),
                 cards(html_table(study_content.outcomes(study))),
             ],
         ),
@@ -59,6 +67,12 @@ def study_html(study: xr.Dataset, figures: Mapping[str, Figure] | None = None) -
         scripts=interactive.plot_scripts(plots) if zoomable else "",
         needs_attention=needs_attention(study),
     )
+
+
+def _points(study: xr.Dataset) -> str:
+    """The points of the sweep; a single one, which is no series, becomes a card on a phone."""
+    drawn = html_table(study_content.points(study, MAX_ROWS))
+    return cards(drawn) if num_points(study) == 1 else wide(drawn)
 
 
 def _zoomable(plots: list[Plot]) -> list[str]:

@@ -1,7 +1,6 @@
 """A study in words: how many trials, what became of them, how large the errors are."""
 
 import math
-from collections import Counter
 
 import numpy as np
 import xarray as xr
@@ -10,11 +9,11 @@ from leopnt.report import words
 from leopnt.report.reading import column, json_attribute, strings, text, unit
 from leopnt.report.study_points import (
     long_name,
-    lower_first,
     num_points,
     point_phrase,
     swept_parameters,
 )
+from leopnt.report.verdict_words import counted_verdicts
 
 _KINDS = {
     "": ("published number", ""),
@@ -229,7 +228,7 @@ def verdict_sentence(study: xr.Dataset) -> str:
     verdicts, kinds = (strings(study, name, "published") for name in ("verdict", "published_kind"))
     told = []
     for kind, (noun, more) in _KINDS.items():
-        counts = Counter(one for one, of in zip(verdicts, kinds, strict=True) if of == kind)
-        parts = ", ".join(f"{count} {lower_first(verdict)}" for verdict, count in counts.items())
-        told += [f"Of {words.counted(counts.total(), noun)}{more}: {parts}."] if parts else []
+        found = [one for one, of in zip(verdicts, kinds, strict=True) if of == kind]
+        if found:
+            told.append(f"Of {words.counted(len(found), noun)}{more}: {counted_verdicts(found)}.")
     return " ".join(told)

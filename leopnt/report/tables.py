@@ -53,7 +53,11 @@ def reproduction_summary(found: xr.Dataset) -> Group:
     """All reproduced studies for the terminal: words first, then verdicts by system."""
     require_kind(found, "reproduction")
     style = "bold red" if reproduction.needs_attention(found) else "bold"
-    tables = [reproduction.brief(reproduction.by_subject(found)), reproduction.failures(found)]
+    tables = [
+        reproduction.brief(reproduction.by_subject(found)),
+        reproduction.told_verdicts(found),
+        reproduction.failures(found),
+    ]
     shown = [table for table in tables if table.rows]
     return summary_of(found, reproduction.sentences(found), style, shown)
 

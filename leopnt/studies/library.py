@@ -45,8 +45,7 @@ def catalog_study(name: str) -> Study:
     entries = {entry.name: entry.path for entry in catalog()}
     if name not in entries:
         raise LeopntError(
-            f"no catalogue study {name!r}.{did_you_mean(name, entries)} Known: "
-            f"{', '.join(entries)}."
+            f"no catalogue study {name!r}.{did_you_mean(name, entries)} `leopnt list` shows all."
         )
     return load_study(entries[name])
 

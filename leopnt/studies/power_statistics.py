@@ -148,7 +148,10 @@ class _Part:
         return found
 
     def brief(self) -> dict[str, Entry]:
-        """What is told of every ten degrees, too. Available: height and distance within 50 km."""
+        """What is told of every ten degrees, too.
+
+        Available: height and distance within 50 km. Lost: all other runs, solved or not.
+        """
         if self.is_empty:
             per_run = per_user = ratio = np.nan
         else:
@@ -157,7 +160,7 @@ class _Part:
             ratio = _rms(self.errors["position_error"]) / _rms(self.position_bound_m)
         return {
             "available_runs": (100 * per_run, "%", "available runs"),
-            "lost_runs": (100 - 100 * per_run, "%", "lost runs"),
+            "lost_runs": (100 - 100 * per_run, "%", "lost runs (50 km off or more)"),
             "available_users": (100 * per_user, "%", "available users, by their mean"),
             "rms_over_bound": (ratio, "1", "RMS over bound"),
         }

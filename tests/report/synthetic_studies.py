@@ -98,6 +98,17 @@ def make_reproduced_study():
     )
 
 
+def make_checked_study(num_checks=12):
+    """The same after checks of theory, which hold, as a file may list them."""
+    study = make_reproduced_study()
+    rows = np.array([0] * num_checks + [0, 1, 2])
+    study = study.isel(published=rows)
+    study["published_kind"] = described(
+        "published", ["check"] * num_checks + ["paper"] * 3, "1", "kind"
+    )
+    return study
+
+
 def outcome_variables(mask_deg):
     few = np.round(2 * mask_deg).astype(int)
     grew = (mask_deg > 20).astype(int) * 7

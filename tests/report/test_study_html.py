@@ -106,6 +106,8 @@ def test_published_numbers_come_first_with_their_verdicts():
     text = " ".join("".join(page.text).split())
     assert "Of 3 published numbers: 1 held, 1 differs, 1 not reproducible." in text
     assert text.index("other geometry") < text.index("Points of the sweep")
+    assert "ours is beyond the tolerance" in text
+    assert "too few trials to tell" not in text
 
 
 def test_incomplete_study_says_so_first_and_in_red():

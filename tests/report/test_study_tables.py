@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from synthetic_studies import (
     UNLIKELY,
+    make_checked_study,
     make_incomplete_study,
     make_reproduced_study,
     make_single_study,
@@ -134,11 +135,40 @@ def test_published_numbers_stand_as_given_beside_ours():
     assert table.rows[2][5:7] == ("-", "orbits not given")
 
 
+def test_papers_and_checks_have_tables_of_their_own_and_papers_come_first():
+    study = make_checked_study(num_checks=12)
+    papers, checks = study_content.published(study, 99), study_content.checks(study, 99)
+    assert [row[0] for row in papers.rows] == ["held", "differs", "not reproducible"]
+    assert [row[0] for row in checks.rows] == ["held"] * 12
+    assert "Expected" in checks.columns
+    assert "Reason" not in checks.columns
+    text = plain_text(study_summary(study), 100)
+    assert "Of 3 published numbers: 1 held, 1 differs, 1 not reproducible." in text
+    assert text.index("other geometry") < text.index("Checks against theory and independent")
+    assert "7 more rows" in text
+    assert not study_content.checks(make_reproduced_study(), 99).rows
+
+
+def test_a_reason_that_rows_share_stands_once_below_the_terminal_table():
+    study = make_reproduced_study()
+    study["verdict_reason"] = ("published", ["a reason of its own"] * 3)
+    text = plain_text(study_summary(study), 100)
+    assert text.count("a reason of its own") == 1
+    assert text.count("(1)") == 4  # three rows and the note
+
+
+def test_the_verdicts_that_occur_are_explained_and_no_others():
+    told = dict(study_content.told_verdicts(make_reproduced_study()).rows)
+    assert set(told) == {"held", "differs", "not reproducible"}
+    assert "beyond the tolerance" in told["differs"]
+    assert not study_content.told_verdicts(make_study()).rows
+
+
 def test_study_tables_are_cut_and_say_so():
     tables = study_tables(make_reproduced_study(), 1)
     assert [table.title for table in tables] == [
         "Points of the sweep", "How the trials ended", "Ours beside the published",
-        "Evidence"]  # fmt: skip
+        "What the verdicts mean", "Evidence"]  # fmt: skip
     assert tables[0].note == "1 more rows are in the NetCDF and JSON files."
 
 

@@ -10,8 +10,8 @@ import tiny_study
 import xarray as xr
 
 from leopnt.cli import main
-from leopnt.report.reproduction import counted_verdicts
 from leopnt.report.reproduction_html import reproduction_html
+from leopnt.report.verdict_words import counted_verdicts
 from leopnt.studies import Interrupted, library, reproduction
 from leopnt.studies.method import MODULES
 from leopnt.studies.seeds import Beyond, Seed, Shown
@@ -66,7 +66,7 @@ def test_one_page_tells_of_every_study_and_a_failure_stops_no_other(capsys, cata
     assert "1 of 3 studies FAILED." in out
     lines = err.splitlines()
     assert "1 of 3  tiny/broken: FAILED: " in err
-    assert "2 of 3  tiny/good: 1 held, 1 differ, 1 not reproducible (" in err
+    assert "2 of 3  tiny/good: 1 held, 1 differs, 1 not reproducible (" in err
     assert lines[-1].startswith("tiny/odd differs: bound_3d: ours is 3.4641, published 9 +- 0.2;")
     assert any(line.startswith("tiny/broken failed: ") for line in lines)
     found = xr.load_dataset("out/reproduce/summary.nc")
@@ -87,7 +87,8 @@ def test_one_page_tells_of_every_study_and_a_failure_stops_no_other(capsys, cata
     assert '<a href="tiny/good/report.html">tiny/good</a>' in page
     assert 'href="tiny/broken/report.html"' not in page
     for text in ("A &amp; B", "not covered", "no numbers", "they count &lt;axes&gt;", "no data",
-                 "1 of 2", "All 4 numbers beside ours"):  # fmt: skip
+                 "1 of 2", "All 4 numbers beside ours", "What the verdicts mean",
+                 "beyond the tolerance; where the study knows a reason"):  # fmt: skip
         assert text in page, text
     assert Path("out/reproduce/tiny/good/report.html").is_file()
 
@@ -167,7 +168,7 @@ def test_what_holds_by_a_wider_tolerance_alone_is_told_and_undecided_if_it_grew_
     assert found["study_undecided"].values.tolist() == [1]
     assert found["total_undecided"].values.tolist() == [0, 0, 1]
     report = Path("out/reproduce/tiny/near/report.html").read_text()
-    assert "Of 3 checks against theory or another implementation: 1 undecided, 2 held." in report
+    assert "Of 3 checks against theory or another implementation: 2 held, 1 undecided." in report
 
 
 def test_a_number_that_papers_print_counts_once_and_apart_from_checks(capsys, catalogue, evidence):
@@ -181,7 +182,7 @@ def test_a_number_that_papers_print_counts_once_and_apart_from_checks(capsys, ca
     code, out, _ = run(capsys, "reproduce", "--all", "--full")
     told = " ".join(out.split())
     assert code == 0
-    lead = "3 studies, 3 numbers that papers print, each counted once: 1 held, 1 fitted, 1 differ."
+    lead = "3 studies, 3 numbers that papers print, each counted once: 1 held, 1 fitted, 1 differs."
     assert lead in told
     assert "Checks against theory and independent implementations, 1: 1 held." in told
     assert "Readings of what papers say in words or leave open, 1: 1 held." in told
@@ -224,3 +225,5 @@ def test_an_empty_catalogue_gives_an_empty_page():
     page = reproduction_html(reproduction.reproduction([], [SEED], []))
     assert "0 studies, 0 numbers that papers print, each counted once: none." in page
     assert counted_verdicts(["held", "fitted", "held"]) == "2 held, 1 fitted"
+    assert counted_verdicts(["differs"]) == "1 differs"
+    assert counted_verdicts(["differs"] * 6) == "6 differ"
