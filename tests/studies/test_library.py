@@ -252,6 +252,14 @@ def test_a_study_of_the_catalogue_is_without_mistakes_and_compares(name):
     assert study.settings.output.directory is None
 
 
+def test_numbers_of_the_power_paper_are_all_judged_and_each_row_names_its_tolerance():
+    for name in ("power/table-2", "power/table-3", "power/single-user"):
+        rows = [one for one in catalog_study(name).settings.published if one.told_kind == "paper"]
+        assert not any(one.not_reproducible for one in rows)
+        assert all("30 %" in (one.why or one.fitted) for one in rows)
+        assert all(one.tolerance == pytest.approx(0.3 * one.value, rel=0.02) for one in rows)
+
+
 def test_a_study_that_is_not_in_the_catalogue_gets_its_sentence():
     with pytest.raises(LeopntError) as caught:
         catalog_study("pvt/match")

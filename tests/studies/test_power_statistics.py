@@ -55,6 +55,18 @@ def test_biases_and_availability_are_those_by_hand(evidence):
     assert "available_runs_40_50" not in found
 
 
+def test_a_run_that_is_solved_but_far_off_is_lost_and_the_name_says_so():
+    bounds = Bounds(np.array([3e3, 4e3]), np.array([1e-5, 2e-5]))
+    found = PowerStatistics(np.array([20.0, 60.0]), bounds, NAMES, 2)
+    trials = {name: np.zeros(4) for name in NAMES} | {
+        "height_error": np.array([49e3, -51e3, 60e3, np.nan])
+    }
+    found.add(np.arange(4), {"status": np.zeros(4, np.int8), **trials})
+    columns = found.columns()
+    assert (columns["solved"].values, columns["lost_runs"].values) == (4, 75.0)
+    assert columns["lost_runs"].long_name == "lost runs (50 km off or more)"
+
+
 def test_lengths_times_and_starts_are_those_by_hand():
     found = made_up(
         position_error=[3e3, 4e3, 30e3, 40e3],
