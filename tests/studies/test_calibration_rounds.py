@@ -435,6 +435,11 @@ R, V = "[estimate.robust]", "[estimate.variance_components]"
         (f"{V}\ngroups = []\n", f"{V} groups = []: expected a list of 'code', 'phase'"),
         (f'{V}\ngroups = ["code", "code"]\n', f"{V} groups[1]: 'code' is there twice; expected it"),
         (f'{R}\nloss = "huber"\n{V}\n', f"{R} loss = 'huber': contradicts {V}, whose sums"),
+        (
+            f"{R}\nmax_rounds = 1\n{V}\nmax_rounds = 1\n",
+            f"{R} max_rounds = 1, {V} max_rounds = 1: the first round has robust weights alone, "
+            "so that no sigma would be estimated; expected 2 or more in one of them.",
+        ),
         (f'leo_clock = "white"\n{R}\n', f"{R}: contradicts leo_clock = 'white', which ties the"),
         (f'leo_clock = "free"\n{V}\n', f"{V}: contradicts leo_clock = 'free', which ties the"),
     ],
@@ -448,7 +453,7 @@ def test_mistakes_in_the_tables_get_their_sentence(tmp_path, more, sentence):
 @pytest.mark.parametrize(
     ("key", "value", "accepted"),
     [
-        ("gross_share", "0.6", "of codes and phases with a gross error, 0 to 0.5."),
+        ("gross_share", "0.6", "the share of codes and phases with a gross error, 0 to 0.5."),
         ("gross_code_m", "-1.0", "the largest gross error of code, 0 to 1e6 metres."),
         ("gross_phase_m", '"much"', "the largest gross error of phase, 0 to 1e6 metres."),
     ],
