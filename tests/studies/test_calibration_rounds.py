@@ -177,6 +177,12 @@ def test_a_result_says_how_many_observations_count_less(spoiled, evidence):
     assert robust.attrs["robust"] == "IGG III, full weight to 2.5 sigma, none from 6"
     left = int(robust["num_left_out"])
     assert robust["weighted_left_out"].values.sum() == robust["job_left_out"].values.sum() == left
+    told = " ".join(calibration_sentences(robust))
+    used, alone = int(robust["num_observations"]), int(robust["num_alone"])
+    assert int(robust["weighted_observed"].sum()) == used + left + alone
+    assert 0 <= alone < 10
+    assert f"{used:,} simulated codes and phases are used." in told
+    assert (f"not used either: {alone} phase" in told) == (alone > 0)
     assert np.all(robust["weighted_reduced"] >= robust["weighted_left_out"])
     assert robust["residual_largest_sigmas"].values.max() < 7.0 < 20.0  # of what still counts
     assert read_netcdf(folder / "out" / "calibration.nc").identical(robust)
@@ -230,6 +236,21 @@ def test_a_group_that_is_not_named_keeps_its_sigma(tmp_path):
     assert found["group_estimated"].values.tolist() == [1, 0, 0]
     np.testing.assert_array_equal(found["group_sigma_m"][1:], found["group_assumed_m"][1:])
     np.testing.assert_allclose(found["group_sigma_m"][0], 0.6, rtol=0.03)
+
+
+def test_gross_errors_in_sigmas_are_warned_of_and_those_of_noise_are_not(tmp_path):
+    # Share g of errors uniform over 5 to 20 m: variance 0.09 + 175 g m^2, so g = 1.5 % makes 5.5
+    # times 0.3 m; g = 0.1 % makes 1.7 times, told by residuals of 10 m and more alone.
+    gross = run(study_of(tmp_path, GROSS, VARIANCES), tmp_path / "gross")
+    assert "Sigmas by the residuals are doubtful: that of code is" in gross.attrs["warnings"]
+    assert "times that of the file" in gross.attrs["warnings"]
+    assert "[estimate.robust] beside takes these out" in gross.attrs["warnings"]
+    few = run(study_of(tmp_path, "gross_share = 0.001", VARIANCES, "true"), tmp_path / "few")
+    assert "are doubtful: a residual of code is" in few.attrs["warnings"]
+    noisy = run(study_of(tmp_path, "code_m = 0.6", VARIANCES, "true"), tmp_path / "noisy")
+    assert "doubtful" not in noisy.attrs["warnings"]
+    told = " ".join(calibration_sentences(noisy))
+    assert "times the noise that they tell" in told
 
 
 @pytest.fixture(scope="module")
