@@ -126,8 +126,7 @@ def test_a_command_killed_in_a_round_goes_on_to_the_same_bits(tmp_path, capsys, 
         "@contextmanager\n"
         "def stop(title, *, quiet):\n"
         "    def show(done, total, stage=''):\n"
-        "        if done == 7:\n"
-        "            assert stage == 'round 2 of at most 2'\n"
+        "        if done == 1 and stage == 'round 2 of at most 2, reduction':\n"
         "            os.kill(os.getpid(), signal.SIGKILL)\n"
         "    yield show\n"
         "calibrate.job_progress = stop\n"
@@ -254,20 +253,31 @@ def test_progress_in_a_log_file_tells_rate_and_time_left(capsys, monkeypatch):
     assert capsys.readouterr().err == " 33%  4 of 12 jobs, 0.2/s, 40 s left\n"
 
 
-def test_progress_in_a_log_file_tells_when_a_round_begins_and_counts_from_there(
-    capsys, monkeypatch
-):
-    clock = iter([0.0, 0.0, 0.0, 5.0, 5.0, 6.0, 6.0, 18.0, 18.0])
+def test_progress_in_a_log_file_counts_each_stage_to_its_end(capsys, monkeypatch):
+    clock = iter([0.0, 0.0, 0.0, 5.0, 5.0, 6.0, 6.0, 18.0, 18.0, 19.0, 19.0, 19.5, 19.5])
     monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
     lines = progress.LogLines("trials")
     lines(8, 12)
     lines(1, 12, "round 1 of at most 2")
     lines(2, 12, "round 1 of at most 2")
     lines(8, 12, "round 1 of at most 2")
+    lines(12, 12, "round 1 of at most 2")
+    lines(12, 12, "round 1 of at most 2")
     assert capsys.readouterr().err == (
-        "  8%  1 of 12 trials, round 1 of at most 2\n"
         " 67%  8 of 12 trials, 0.538/s, 7.4 s left, round 1 of at most 2\n"
+        "100%  12 of 12 trials, round 1 of at most 2\n"
     )
+
+
+def test_an_interrupt_before_the_first_job_says_how_to_go_on(tmp_path, capsys, monkeypatch):
+    from leopnt.studies import calibration_settings
+
+    def stop(path):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(calibration_settings, "load_calibration", stop)
+    code, _, err = run(capsys, "calibrate", written(tmp_path, days=1))
+    assert (code, err) == (130, "interrupted: run the same command again.\n")
 
 
 def test_help_loads_nothing_heavy():

@@ -61,6 +61,16 @@ def calibrate(
     """  # noqa: D301  click needs the control character itself
     if new:
         return _begin(file)
+    try:
+        return _checked(file, out, dry_run, quiet, debug, how)
+    except KeyboardInterrupt:  # before the first job, or while results are written
+        click.echo("interrupted: run the same command again.", err=True)
+        return 130
+
+
+def _checked(
+    file: Path, out: Path | None, dry_run: bool, quiet: bool, debug: bool, how: dict
+) -> int:
     session.use_compilation_cache()
     from leopnt.studies.calibration_settings import load_calibration
 
@@ -91,13 +101,13 @@ def _run(study: CalibrationStudy, folder: Path, quiet: bool, how: dict) -> int:
     from leopnt.studies import Interrupted
     from leopnt.studies.calibration_run import run_calibration
 
+    rounds: list[str] = []
     try:
         with (
             workers_of(how, quiet) as workers,
             signals_as_interrupt() as request,
             job_progress(study.title, quiet=quiet) as show,
         ):
-            rounds: list[str] = []
 
             def progress(done: int, total: int) -> None:
                 request()
@@ -112,9 +122,10 @@ def _run(study: CalibrationStudy, folder: Path, quiet: bool, how: dict) -> int:
                 stage=rounds.append,
             )
     except Interrupted as stop:
+        where = f" in {rounds[-1]}" if rounds else ""
         click.echo(
-            f"interrupted: {stop.done} of {stop.total} jobs are done; what they gave is kept in "
-            f"{folder}; run the same command again to go on.",
+            f"interrupted{where}: {stop.done} of {stop.total} jobs are done; what they gave is "
+            f"kept in {folder}; run the same command again to go on.",
             err=True,
         )
         return 130

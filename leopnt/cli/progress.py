@@ -63,19 +63,22 @@ class _Pace:
 
 
 class LogLines:
-    """Progress as lines for log files: one every 10 s, and one where a stage begins."""
+    """Progress as lines for log files: one every 10 s, and one where a stage ends."""
 
     def __init__(self, unit: str = "jobs"):
-        self.unit, self.pace, self.stage = unit, _Pace(), ""
+        self.unit, self.pace, self.ended = unit, _Pace(), ""
         self.last_s = time.monotonic()
 
     def __call__(self, done: int, total: int, stage: str = "") -> None:
         rate, now = self.pace.per_second(done, stage), time.monotonic()
-        is_new, self.stage = stage != self.stage, stage
-        if now - self.last_s < _LOG_EVERY_S and not is_new:
+        is_end = done == total and stage != self.ended
+        if now - self.last_s < _LOG_EVERY_S and not is_end:
             return
+        if is_end:
+            self.ended = stage
         self.last_s = now
         left = f", {rate:.3g}/s, {duration((total - done) / rate)} left" if rate > 0.0 else ""
+        left = left if done < total else ""
         of = f", {stage}" if stage else ""
         click.echo(f"{done / total:4.0%}  {done} of {total} {self.unit}{left}{of}", err=True)
 

@@ -54,6 +54,42 @@ def comment_lines(comments: Sequence[str], writer: str) -> Iterator[str]:
         yield f" {cell(comment, 79, f'{writer}: comments', blanks_before=True)}"
 
 
+# Arguments
+
+
+def require_kinds(content: object, writer: str, **kinds: type) -> None:
+    """Fields are what they are said to be.
+
+    Raises:
+        LeopntError: another type; texts that are no tuple of texts; an epoch that is no array.
+    """
+    for name, kind in kinds.items():
+        found = getattr(content, name)
+        words = _KIND_WORDS[kind]
+        is_good = isinstance(found, kind)
+        if is_good and kind is tuple:
+            is_good = all(isinstance(one, str) for one in found)
+        if is_good and kind is Epoch:
+            is_good = len(found.shape) == 1
+            words = f"{words}, as Epoch.from_iso(['2025-01-01T00:00:00Z'])"
+        if not is_good:
+            raise LeopntError(f"{writer}: {name} is {_short(found)}; expected {words}.")
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    text = text if len(text) <= 60 else f"{text[:57]}..."
+    return text if isinstance(value, str) else f"{text} ({type(value).__name__})"
+
+
+_KIND_WORDS: dict[type, str] = {
+    tuple: "a tuple of texts",
+    Epoch: "an array of epochs",
+    np.ndarray: "a NumPy array",
+    TimeScale: "a TimeScale, as TimeScale.GPST",
+}
+
+
 # Cells
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from leopnt.epochs import TimeScale
+from leopnt.epochs import Epoch, TimeScale
 from leopnt.errors import LeopntError
 from leopnt.io._sinex_write import (
     block,
@@ -22,6 +22,7 @@ from leopnt.io._sinex_write import (
     long_times,
     number_cell,
     reference_lines,
+    require_kinds,
     write_lines,
 )
 from leopnt.io.bias_sinex import KINDS, BiasSinex
@@ -35,7 +36,26 @@ _TIME_SYSTEMS = {
     TimeScale.TAI: "TAI",
 }
 _SATELLITE = re.compile(r"[A-Z]([0-9]{2})?", re.ASCII)
-_CODE = re.compile(r"[A-Z0-9]{1,4}", re.ASCII)
+_CODE = re.compile(r"[CLPDS][1-9][A-Z]?", re.ASCII)
+_SIGNALS = {
+    "G": {"1": "CSLXPWYMNR", "2": "CDSLXPWYMNR", "5": "IQX"},
+    "R": {"1": "CP", "2": "CP", "3": "IQX", "4": "ABX", "6": "ABX"},
+    "E": {"1": "ABCXZ", "5": "IQX", "6": "ABCXZ", "7": "IQX", "8": "IQX"},
+    "S": {"1": "C", "5": "IQX"},
+    "J": {"1": "CELSXZB", "2": "SLX", "5": "IQXDPZ", "6": "SLXEZ"},
+    "C": {
+        "1": "DPXANSLZIQ",
+        "2": "IQX",
+        "5": "DPX",
+        "6": "IQXDPZA",
+        "7": "IQXDPZ",
+        "8": "DPX",
+    },
+    "I": {"1": "DPX", "5": "ABCX", "9": "ABCX"},
+}
+"""Bands of each system and attributes of its signals in RINEX 3 and 4."""
+
+_MOST_S = 1e-3
 _SECONDS = ("OBSERVATION_SAMPLING", "PARAMETER_SPACING")
 _OWN = {"BIAS_MODE": "is_absolute", "TIME_SYSTEM": "time_scale"}
 _MOST = 99_999_999
@@ -56,15 +76,17 @@ def write_bias_sinex(path: str | Path, biases: BiasSinex) -> Path:
     Raises:
         LeopntError: no bias; two of one observation that begin together; a row without a bias in
             either unit, or with both; numbers that are not finite, negative standard deviations;
-            kinds, satellites and observations that do not exist; a time scale without a name in the
-            format; texts, numbers and times that do not fit in their columns; fields of different
-            lengths.
+            biases beyond 1 ms; kinds, satellites and observations that do not exist (of systems
+            that RINEX defines, their bands and signals); an end before the start; a time scale
+            without a name in the format; texts, numbers and times that do not fit in their columns;
+            fields of other types and lengths.
     """
     _check(biases)
     return write_lines(path, _lines(biases))
 
 
 def _check(biases: BiasSinex) -> None:
+    _check_types(biases)
     _check_lengths(biases)
     if biases.time_scale not in _TIME_SYSTEMS:
         raise LeopntError(
@@ -74,12 +96,41 @@ def _check(biases: BiasSinex) -> None:
     for row in range(len(biases.kind)):
         _check_names(biases, row)
         _check_numbers(biases, row)
+    _check_order(biases)
     for key, _ in biases.description:
         if key in _OWN:
             raise LeopntError(
                 f"{_NAME}: description holds {key!r}, which is written from {_OWN[key]}; leave it "
                 "out."
             )
+
+
+def _check_types(biases: BiasSinex) -> None:
+    if not isinstance(biases, BiasSinex):
+        raise LeopntError(f"{_NAME}: biases is {biases!r}; expected a BiasSinex.")
+    texts = ("kind", "sat_code", "satellite", "station", "code", "second_code")
+    numbers = ("has_start", "has_end", "bias_s", "sigma_s", "bias_cycles", "sigma_cycles")
+    kinds: dict[str, type] = dict.fromkeys(texts, tuple)
+    kinds |= dict.fromkeys(("start", "end"), Epoch) | dict.fromkeys(numbers, np.ndarray)
+    require_kinds(biases, _NAME, time_scale=TimeScale, **kinds)
+    for name in numbers:
+        found = getattr(biases, name)
+        if found.ndim != 1:
+            raise LeopntError(
+                f"{_NAME}: {name} has shape {found.shape}; expected ({len(biases.kind)},), one of "
+                "each bias."
+            )
+
+
+def _check_order(biases: BiasSinex) -> None:
+    """No end is before its start."""
+    both = biases.has_start & biases.has_end
+    for row in np.flatnonzero(both & (biases.end.since(biases.start) < 0.0)).tolist():
+        times = [one[row].to_iso(biases.time_scale) for one in (biases.start, biases.end)]
+        raise LeopntError(
+            f"{_NAME}: {_label(biases, row)}: end {times[1]} is before start {times[0]}; expected "
+            "a later one."
+        )
 
 
 def _check_lengths(biases: BiasSinex) -> None:
@@ -116,6 +167,14 @@ def _check_names(biases: BiasSinex, row: int) -> None:
         raise LeopntError(
             f"{start}: code {first!r} and second_code {second!r}; expected observations as 'C1W'."
         )
+    for name, code in (("code", first), ("second_code", second)):
+        bands = _SIGNALS.get(satellite[:1])
+        if bands and code and (code[1] not in bands or code[2:] not in bands[code[1]]):
+            accepted = ", ".join(f"{band}{'/'.join(bands[band])}" for band in bands)
+            raise LeopntError(
+                f"{start}: {name} {code!r} of satellite {satellite!r}: there is no such signal; "
+                f"expected a band and signal of its system: {accepted}."
+            )
     if (kind == "OSB" and second) or (kind == "DSB" and not second):
         raise LeopntError(
             f"{start}: {kind} with second_code {second!r}; expected '' for OSB, and an observation "
@@ -129,6 +188,11 @@ def _check_numbers(biases: BiasSinex, row: int) -> None:
         raise LeopntError(
             f"{_NAME}: {_label(biases, row)}: bias_s {seconds:g} and bias_cycles {cycles:g}; "
             "expected a number in one of them and NaN in the other."
+        )
+    if _MOST_S < abs(seconds) < np.inf:
+        raise LeopntError(
+            f"{_NAME}: {_label(biases, row)}: bias_s {seconds:g}; expected up to {_MOST_S:g} s "
+            "either way: biases are in seconds, not in nanoseconds."
         )
     own, other = ("sigma_cycles", "sigma_s") if np.isnan(seconds) else ("sigma_s", "sigma_cycles")
     if getattr(biases, own)[row] < 0.0 or not np.isnan(getattr(biases, other)[row]):

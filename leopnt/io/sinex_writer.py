@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from leopnt.epochs import Epoch
 from leopnt.errors import LeopntError
 from leopnt.io._sinex_write import (
     block,
@@ -20,6 +21,7 @@ from leopnt.io._sinex_write import (
     fixed,
     number_cell,
     reference_lines,
+    require_kinds,
     short_time,
     short_times,
     write_lines,
@@ -35,6 +37,9 @@ from leopnt.io.sinex import (
 
 _NAME = "write_sinex"
 _MOST = 99_999
+_TECHNIQUES = ("C", "D", "L", "M", "P", "R")
+_CONSTRAINTS = ("0", "1", "2")
+_TABLES = ("pos_ecef_m", "pos_sigma_m", "vel_ecef_mps", "vel_sigma_mps")
 _ESTIMATE, _SIGMA, _ECCENTRICITY = exponential(21, 15), exponential(11, 6), fixed(8)
 
 
@@ -43,8 +48,9 @@ def write_sinex(path: str | Path, sinex: Sinex) -> Path:
 
     Estimates have the 15 digits of the format and standard deviations its 6, and more, up to what
     fits in the columns, where these do not give the same number back. Nothing is made up: dashes
-    and zeros stand for what is not known, and mandatory blocks are empty where there is nothing to
-    say. Longitude, latitude and height of a site are those of its coordinates (WGS 84).
+    and zeros stand for what is not known, and mandatory blocks of other things than stations are
+    empty where there is nothing to say. Longitude, latitude and height of a site are those of its
+    coordinates (WGS 84).
 
     Args:
         path: file to write.
@@ -52,20 +58,20 @@ def write_sinex(path: str | Path, sinex: Sinex) -> Path:
 
     Raises:
         LeopntError: no station; a station twice; codes that are not four characters; numbers that
-            are not finite, negative standard deviations, velocities in part; texts, numbers and
-            epochs that do not fit in their columns; fields of different lengths.
+            are not finite, negative standard deviations, velocities in part; sites that are not
+            those of the stations; techniques and constraints that do not exist; texts, numbers and
+            epochs that do not fit in their columns; fields of other types, shapes and lengths.
     """
     _check(sinex)
     return write_lines(path, _lines(sinex))
 
 
 def _check(sinex: Sinex) -> None:
+    _check_types(sinex)
     keys = list(zip(sinex.code, sinex.point, sinex.solution, strict=False))
     lengths = {name: len(getattr(sinex, name)) for name in ("code", "point", "solution", "epoch")}
     lengths |= {"constraint": len(sinex.constraint) or len(sinex.code)}
-    for name in ("pos_ecef_m", "pos_sigma_m", "vel_ecef_mps", "vel_sigma_mps"):
-        values = getattr(sinex, name)
-        lengths[name] = len(values) if values.shape[1:] == (3,) else -1
+    lengths |= {name: len(getattr(sinex, name)) for name in _TABLES}
     wrong = [f"{name} {length}" for name, length in lengths.items() if length != len(sinex.code)]
     if wrong or not keys:
         raise LeopntError(
@@ -86,6 +92,41 @@ def _check(sinex: Sinex) -> None:
             raise LeopntError(f"{_NAME}: {name} {worst:g}; expected no negative number.")
     if _num_estimates(sinex) > _MOST:
         raise LeopntError(f"{_NAME}: {_num_estimates(sinex)} estimates; at most {_MOST} fit.")
+    _check_sites(sinex)
+
+
+def _check_types(sinex: Sinex) -> None:
+    if not isinstance(sinex, Sinex):
+        raise LeopntError(f"{_NAME}: sinex is {sinex!r}; expected a Sinex.")
+    texts: dict[str, type] = dict.fromkeys(("code", "point", "solution", "constraint"), tuple)
+    tables: dict[str, type] = dict.fromkeys(_TABLES, np.ndarray)
+    require_kinds(sinex, _NAME, **texts, epoch=Epoch, **tables)
+    for name in _TABLES:
+        table = getattr(sinex, name)
+        if table.ndim != 2 or table.shape[1] != 3 or table.dtype.kind not in "fiu":
+            raise LeopntError(
+                f"{_NAME}: {name} has shape {table.shape} and type {table.dtype}; expected numbers "
+                f"of shape ({len(sinex.code)}, 3), x, y and z of each station."
+            )
+
+
+def _check_sites(sinex: Sinex) -> None:
+    """Sites are those of the stations."""
+    for code, point in zip(sinex.code, sinex.point, strict=True):
+        _code(code)
+        _right(point, 2, "point")
+    stations = set(zip(sinex.code, sinex.point, strict=True))
+    sites = {(one.code, one.point) for one in sinex.sites}
+    for code, point in sorted(stations - sites):
+        raise LeopntError(
+            f"{_NAME}: sites: none of code {code!r}, point {point!r}, which has an estimate; "
+            "expected a SinexSite of every station."
+        )
+    for code, point in sorted(sites - stations):
+        raise LeopntError(
+            f"{_NAME}: sites: code {code!r}, point {point!r} has no estimate; expected sites of "
+            "stations alone, leave it out."
+        )
 
 
 def _refuse_twice(what: str, keys: list[tuple[str, ...]]) -> None:
@@ -169,12 +210,26 @@ def _first_line(sinex: Sinex) -> str:
         f"%=SNX 2.02 {dashed(sinex.agency, 3, f'{_NAME}: agency')} {times[0]} "
         f"{dashed(sinex.data_agency, 3, f'{_NAME}: data_agency')} {times[1]} {times[2]} "
         f"{_technique(sinex.technique)} {_num_estimates(sinex):05d} "
-        f"{dashed(sinex.file_constraint, 1, f'{_NAME}: file_constraint')} S"
+        f"{_constraint(sinex.file_constraint, 'file_constraint')} S"
     )
 
 
 def _technique(text: str) -> str:
-    return dashed(text, 1, f"{_NAME}: technique")
+    if text and text not in _TECHNIQUES:
+        raise LeopntError(
+            f"{_NAME}: technique {text!r}; expected 'P' GNSS, 'R' VLBI, 'L' satellite laser "
+            "ranging, 'M' lunar laser ranging, 'D' DORIS, 'C' a combination, or ''."
+        )
+    return text or "-"
+
+
+def _constraint(text: str, name: str) -> str:
+    if text and text not in _CONSTRAINTS:
+        raise LeopntError(
+            f"{_NAME}: {name} {text!r}; expected '0' fixed or tight, '1' significant, '2' not "
+            "constrained, or ''."
+        )
+    return text or "-"
 
 
 def _code(text: str) -> str:
@@ -205,10 +260,7 @@ def _sites(sinex: Sinex) -> Iterator[str]:
     keys = zip(sinex.code, sinex.point, strict=True)
     row_of = {key: row for row, key in reversed(list(enumerate(keys)))}
     for one in sinex.sites:
-        row = row_of.get((one.code, one.point))
-        place = (
-            "  0  0  0.0   0  0  0.0     0.0" if row is None else _place(sinex.pos_ecef_m[row], one)
-        )
+        place = _place(sinex.pos_ecef_m[row_of[one.code, one.point]], one)
         yield (
             f" {_code(one.code)} {_right(one.point, 2, 'point')} "
             f"{dashed(one.domes, 9, f'{_NAME}: domes')} {_technique(one.technique)} "
@@ -304,7 +356,7 @@ def _estimate(sinex: Sinex, row: int, kind: str, axis: int, time: str) -> str:
         f"{_code(sinex.code[row])} {_right(sinex.point[row], 2, 'point')} "
         f"{_right(sinex.solution[row], 4, 'solution')} {time} "
         f"{'m   ' if kind == 'STA' else 'm/y '} "
-        f"{dashed(constraint, 1, f'{_NAME}: constraint')} {_numbers(sinex, row, kind, axis)}"
+        f"{_constraint(constraint, 'constraint')} {_numbers(sinex, row, kind, axis)}"
     )
 
 

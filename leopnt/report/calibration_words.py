@@ -50,7 +50,7 @@ def observed_sentence(result: xr.Dataset) -> str:
     ]
     count = int(number(result, "num_observations"))
     kind = "simulated " if result.attrs.get("simulated") else ""
-    return f"{of[0]} seen by {of[1]} over {of[2]}: {count:,} {kind}codes and phases."
+    return f"{of[0]} seen by {of[1]} over {of[2]}: {count:,} {kind}codes and phases are used."
 
 
 def sigma_sentence(result: xr.Dataset) -> str:
@@ -89,7 +89,8 @@ def noise_sentence(result: xr.Dataset) -> str:
     s0 = number(result, "s0")
     if not math.isfinite(s0):
         return ""
-    sentence = f"Residuals are {words.significant(s0, 3)} times the assumed noise"
+    noise = "noise that they tell" if text(result, "variance_groups") else "assumed noise"
+    sentence = f"Residuals are {words.significant(s0, 3)} times the {noise}"
     if s0 > LARGE_S0:
         return f"{sentence}: something is not modeled, and every sigma is too small."
     if s0 < SMALL_S0:
@@ -103,10 +104,14 @@ def weights_sentence(result: xr.Dataset) -> str:
         return ""
     every = int(np.sum(column(result, "weighted_observed", "weighted")))
     reduced, out = (int(number(result, f"num_{name}")) for name in ("reduced", "left_out"))
-    return (
+    sentence = (
         f"Robust weights ({text(result, 'robust')}): {reduced:,} of {every:,} codes and phases "
         f"count less, {out:,} of them not at all."
     )
+    alone = int(number(result, "num_alone")) if "num_alone" in result else 0
+    if alone > 0:
+        sentence += f" Alone in an arc, so not used either: {words.counted(alone, 'phase')}."
+    return sentence
 
 
 def variances_sentence(result: xr.Dataset) -> str:

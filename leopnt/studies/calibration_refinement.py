@@ -128,10 +128,21 @@ def refinement_problems(raw: dict[str, Any]) -> Iterator[str]:
             f"{_ROBUST} loss = 'huber': contradicts {_VARIANCES}, whose sums gross errors would "
             "stay in; expected 'igg3', which takes them out, or one of the two tables."
         )
+    if len(there) == 2 and _most_rounds(robust, variances) == 1:
+        yield (
+            f"{_ROBUST} max_rounds = 1, {_VARIANCES} max_rounds = 1: the first round has robust "
+            "weights alone, so that no sigma would be estimated; expected 2 or more in one of them."
+        )
     groups = variances.get("groups", [])
     for i, name in enumerate(groups if isinstance(groups, list) else ()):
         if name in groups[:i]:
             yield f"{_VARIANCES} groups[{i}]: {shown(name)} is there twice; expected it once."
+
+
+def _most_rounds(*tables: dict[str, Any]) -> Any:
+    """The larger number; None where one is no number."""
+    rounds = [table.get("max_rounds", 8) for table in tables]
+    return max(rounds) if all(isinstance(one, int) for one in rounds) else None
 
 
 def _order_problems(robust: dict[str, Any]) -> Iterator[str]:

@@ -13,6 +13,7 @@ import xarray as xr
 import leopnt
 from leopnt.methods.calibration import (
     CORRELATED,
+    FreeNodes,
     Network,
     ReducedNormals,
     contradiction,
@@ -111,7 +112,12 @@ def _weights(study: CalibrationStudy, found: Findings) -> dict[str, xr.Variable]
     how = estimate.refinement()
     if how is None or found.refined is None:
         return {}
-    return weight_columns(how, found.refined, estimate.calibration(), found.units)
+    columns = weight_columns(how, found.refined, estimate.calibration(), found.units)
+    if how.loss is not None and isinstance(estimate.calibration().zenith, FreeNodes):
+        counts = [int(columns[f"weighted_{n}"].sum()) for n in ("observed", "left_out")]
+        alone = counts[0] - counts[1] - found.normals.num_observations
+        columns["num_alone"] = _number((), alone, "phases left out, alone in their arc")
+    return columns
 
 
 def delays_dataset(study: CalibrationStudy, source: Source, found: Findings) -> xr.Dataset:
@@ -408,7 +414,9 @@ def _attributes(study: CalibrationStudy, source: Source, found: Findings) -> dic
     weights = weight_attributes(how, found.refined)
     warnings = list(_warnings(source, found))
     if how is not None and found.refined is not None:
-        warnings += weight_warnings(how, found.refined)
+        largest = [one.largest for one in found.reviews.values()]
+        worst = np.max(largest, axis=0).tolist() if largest else None
+        warnings += weight_warnings(how, found.refined, settings.estimate.calibration(), worst)
     return {
         "kind": "calibration",
         "title": study.title,

@@ -194,8 +194,8 @@ def _there(day: StationDay) -> tuple[np.ndarray, ...]:
 Ended = Callable[[Callable, dict[Key, StationDayJob], Callable], dict[Key, str]]
 """Runs a function on jobs, keeps each result with its key, and tells why some failed."""
 
-Begun = Callable[[str, int, int, int], None]
-"""Told what begins, how many passes are left, jobs of each, and jobs of this one that are there."""
+Begun = Callable[[str, int, int], None]
+"""Told what begins, how many jobs it has, and how many of these are there."""
 
 
 @dataclass
@@ -283,7 +283,7 @@ class Rounds:
         paths = {k: self.folder / f"variances{number:02d}-{self.name_of(k)}" for k in now.keys}
         sums = {key: _load_sums(path, mark) for key, path in paths.items()}
         missing = {key: self.jobs[key] for key, one in sums.items() if one is None}
-        self._begin(number, 0, now.keys, missing)
+        self._begin(number, "sigmas", now.keys, missing)
 
         def keep(key: Key, one: np.ndarray) -> None:
             _save_sums(paths[key], one, mark)
@@ -308,11 +308,11 @@ class Rounds:
         file, mark = self._sum_file(now.number), _digest_of(now)
         notes = load_notes(file)
         if str(notes.get(_MARK)) == f"{mark} {now.keys}":
-            self._begin(now.number, 1, now.keys, {})
+            self._begin(now.number, "reduction", now.keys, {})
             normals, counts = load_normals(file), _counts_of(notes, now.keys)
             return now._replace(found=self.solved(normals)), counts
         missing = self._missing(now)
-        self._begin(now.number, 1, now.keys, missing)
+        self._begin(now.number, "reduction", now.keys, missing)
         self._fill(now, missing)
         keys = [key for key in now.keys if key not in self.failures]
         self._need(keys, now.number)
@@ -349,12 +349,9 @@ class Rounds:
         task = partial(round_job, weights=now.weights, layout=self.layout, settings=now.settings)
         self.failures |= self.ended(task, missing, keep)
 
-    def _begin(self, number: int, step: int, keys: list[Key], missing: dict) -> None:
-        how = self.refinement
-        last = how.passes - 1
-        left = (how.max_rounds - number + 1) * how.passes - min(step, last)
-        text = f"round {number} of at most {how.max_rounds}"
-        self.begun(text, left, len(keys), len(keys) - len(missing))
+    def _begin(self, number: int, step: str, keys: list[Key], missing: dict) -> None:
+        text = f"round {number} of at most {self.refinement.max_rounds}, {step}"
+        self.begun(text, len(keys), len(keys) - len(missing))
 
     def _need(self, some: list, number: int) -> None:
         if not some:
@@ -365,7 +362,7 @@ class Rounds:
         """Bring back station-days of the last round whose files are gone."""
         missing = self._missing(now) if now.number else {}
         if missing:
-            self.begun(f"round {now.number} again", 1, len(missing), 0)
+            self.begun(f"round {now.number} again", len(missing), 0)
             self._fill(now, missing)
 
     def _drop(self, before: _State) -> None:

@@ -120,9 +120,10 @@ def run_calibration(
         workers: `Threads`, `Processes` or a `Cluster`; or any executor that runs plain functions
             elsewhere. Default: a thread for every core.
         restart: drop what an earlier run left in the folder.
-        progress: called with jobs done and all jobs, whenever a station-day was kept; rounds that
-            may come are among all jobs until they turn out not to be needed.
-        stage: called with what begins where there are rounds, "round 2 of at most 8".
+        progress: called with jobs done and all jobs, whenever a station-day was kept; where there
+            are rounds, those of each stage.
+        stage: called with what begins where there are rounds: "round 2 of at most 8, reduction",
+            "residuals"; before the first round there is none.
 
     Returns:
         the result (kind "calibration"); attribute "complete" is 0 where station-days failed.
@@ -241,9 +242,9 @@ class _Run:
         self.num_reviews = len(network.jobs) if self.has_review else 0
         self.refinement = settings.estimate.refinement()
         self.refined: Refined | None = None
-        how = self.refinement
-        passes = 1 + (how.max_rounds * how.passes if how else 0)
-        self.total = passes * len(self.units) + self.num_reviews
+        self.total = len(self.units)
+        if self.refinement is None:
+            self.total += self.num_reviews
 
     def findings(self) -> Findings:
         """Everything that the result tells."""
@@ -257,7 +258,6 @@ class _Run:
             )
         if self.refinement is not None:
             self.refined = self._rounds().refined(keys)
-            self.total = self.done + self.num_reviews
             keys, failures = self.refined.keys, failures | self.refined.failures
         by_days, by_stations = self._groups(keys)
         blocks = self._sums("days", by_days)
@@ -290,12 +290,17 @@ class _Run:
             self._begun,
         )
 
-    def _begun(self, text: str, passes: int, jobs: int, there: int) -> None:
-        """A step of a round begins, with some of its station-days there already."""
+    def _begun(self, text: str, jobs: int, there: int) -> None:
+        """A stage begins, with some of its jobs there already."""
         self.stage(text)
-        self.total = self.done + passes * jobs + self.num_reviews
-        self.done += there
-        self.progress(self.done, self.total)
+        self.done, self.total = there, jobs
+        self._tell()
+
+    def _tell(self) -> None:
+        try:
+            self.progress(self.done, self.total)
+        except KeyboardInterrupt:
+            raise Interrupted(self.done, self.total) from None
 
     def _file(self, key: Key) -> Path:
         if key[0] == ALL_STATIONS:
@@ -388,7 +393,11 @@ class _Run:
             review = load_review(self._review_file(key), mark)
             found[key] = None if review is None else without_links(review)
         first = min(day for _, day in keys)
-        self.done = self.total - sum(review is None for review in found.values())
+        missing = sum(review is None for review in found.values())
+        if self.refinement is None:
+            self.done = self.total - missing
+        else:
+            self._begun("residuals", len(jobs), len(jobs) - missing)
         failures: dict[Key, str] = {}
 
         def keep(key: Key, review: StationDayReview) -> None:
@@ -429,7 +438,7 @@ class _Run:
     def _ended(self, task: Callable, jobs: dict, keep: Callable) -> dict:
         """Run jobs and keep what they give; why some failed."""
         failures: dict = {}
-        self.progress(self.done, self.total)
+        self._tell()
         if not jobs:
             return failures
         try:
@@ -440,7 +449,7 @@ class _Run:
                         failures[key] = with_names(_reason(result), self.source.network)
                     else:
                         keep(key, result)
-                    self.progress(self.done, self.total)
+                    self._tell()
         except KeyboardInterrupt:
             raise Interrupted(self.done, self.total) from None
         return failures

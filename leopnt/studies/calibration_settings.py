@@ -132,7 +132,10 @@ class NoiseTable(SettingsTable):
         default=0.107, gt=0, le=10, description="of which ambiguities are multiples, in metres"
     )
     gross_share: float = Field(
-        default=0.0, ge=0, le=0.5, description="of codes and phases with a gross error, 0 to 0.5"
+        default=0.0,
+        ge=0,
+        le=0.5,
+        description="the share of codes and phases with a gross error, 0 to 0.5",
     )
     gross_code_m: float = Field(
         default=20.0, ge=0, le=1e6, description="the largest gross error of code, 0 to 1e6 metres"

@@ -17,6 +17,16 @@ MANY = 0.1
 """Above this share of observations that do not count, errors are not gross ones."""
 
 
+FAR_FACTOR = 3.0
+"""Above this factor on a sigma of the file, gross errors are more likely than such noise."""
+
+FAR_SIGMAS = 7.0
+"""Noise has no residual beyond, with 1 in 4e11 observations."""
+
+_KIND_OF = {"code": (0, 2), "phase": (3,), "leo_phase": (1,)}
+"""Places in `KINDS` of the observations of each group."""
+
+
 def weight_columns(
     how: Refinement, found: Refined, assumed: CalibrationSettings, units: Sequence[Key]
 ) -> dict[str, xr.Variable]:
@@ -45,8 +55,18 @@ def weight_attributes(how: Refinement | None, found: Refined | None) -> dict[str
     }
 
 
-def weight_warnings(how: Refinement, found: Refined) -> Iterator[str]:
-    """What a reader of the estimates must know about the rounds."""
+def weight_warnings(
+    how: Refinement,
+    found: Refined,
+    assumed: CalibrationSettings,
+    largest: Sequence[float] | None = None,
+) -> Iterator[str]:
+    """What a reader of the estimates must know about the rounds.
+
+    Args:
+        assumed: the settings of the file.
+        largest: residual over its sigma, by `KINDS`; None where residuals are not known.
+    """
     last = found.rounds[-1]
     if not found.is_settled:
         sentence = (
@@ -59,12 +79,43 @@ def weight_warnings(how: Refinement, found: Refined) -> Iterator[str]:
             sentence += f", and changed a sigma of observations by {100.0 * change:.2g} %"
             accepted += " (and 0.1 %)"
         yield f"{sentence}; expected less than {accepted}; raise max_rounds."
+    yield from sigma_warnings(how, found, assumed, largest)
     observed, left_out = np.sum(last.counts.observed), np.sum(last.counts.left_out)
     if left_out > MANY * observed:
         yield (
             f"{100.0 * left_out / observed:.0f} % of the codes and phases do not count: errors of "
             "so many are no gross ones; look at the sigmas and at what is not modeled."
         )
+
+
+def sigma_warnings(
+    how: Refinement,
+    found: Refined,
+    assumed: CalibrationSettings,
+    largest: Sequence[float] | None = None,
+) -> Iterator[str]:
+    """That gross errors, or what is not modeled, are in sigmas by the residuals.
+
+    Args: see `weight_warnings`.
+    """
+    pairs = zip(sigmas_of(assumed), sigmas_of(found.settings), strict=True)
+    signs: list[str] = []
+    for name, (before, after) in zip(GROUPS, pairs, strict=True):
+        if name not in how.groups:
+            continue
+        words = {"phase": "reference phase", "leo_phase": "LEO phase"}.get(name, name)
+        worst = max((largest[i] for i in _KIND_OF[name]), default=0.0) if largest else 0.0
+        if before > 0.0 and after > FAR_FACTOR * before:
+            signs.append(f"that of {words} is {after / before:.3g} times that of the file")
+        elif how.loss is None and worst > FAR_SIGMAS:
+            signs.append(f"a residual of {words} is {worst:.2g} times its sigma")
+    if not signs:
+        return
+    if how.loss is None:
+        advice = "Gross errors may be in them; [estimate.robust] beside takes these out."
+    else:
+        advice = "Look at the sigmas of the file and at what is not modeled."
+    yield f"Sigmas by the residuals are doubtful: {', '.join(signs)}. {advice}"
 
 
 def _counted(number: int, what: str) -> str:

@@ -235,7 +235,14 @@ def changed(name, row, value):
         (changed("bias_s", 0, np.nan), "OSB G ABMF00GLP C1C: bias_s nan and bias_cycles nan"),
         (changed("bias_cycles", 0, 0.5), "and bias_cycles 0.5; expected a number in one of them"),
         (changed("bias_s", 0, np.inf), "bias_s of OSB G ABMF00GLP C1C: inf; expected a finite"),
-        (changed("bias_s", 0, -1e6), "-1000000000000000.0000 does not fit in 21 columns"),
+        (changed("bias_s", 0, 1.2), "C1C: bias_s 1.2; expected up to 0.001 s either way: biases"),
+        (changed("bias_s", 0, -1e6), "not in nanoseconds"),
+        (changed("bias_cycles", 1, 1e17), "00000.0000 does not fit in 21 columns"),
+        (changed("code", 3, "C9Z"), "row 3: code 'C9Z' of satellite 'G03': there is no such sig"),
+        (changed("code", 3, "C2Q"), "its system: 1C/S/L/X/P/W/Y/M/N/R, 2C/D/S/L/X/P/W/Y/M/N/R, 5"),
+        (changed("code", 3, "X1C"), "row 3: code 'X1C' and second_code ''; expected observations"),
+        (changed("second_code", 1, "C3C"), "row 1: second_code 'C3C' of satellite 'G01'"),
+        ({"start": SOME.end, "end": SOME.start}, "is before start 2017-01-01T23:59:58"),
         (changed("sigma_s", 0, 1e-3), "sigma_s of OSB G ABMF00GLP C1C: 1000000.0000 does not fit"),
         (changed("sigma_s", 0, -1e-9), "sigma_s -1e-09 and sigma_cycles nan; expected no negative"),
         (changed("sigma_cycles", 0, 1.0), "and sigma_cycles 1; expected no negative number"),
@@ -291,3 +298,24 @@ def test_no_bias_is_refused(tmp_path):
     )
     with pytest.raises(LeopntError, match="found 0 in kind, as in all else"):
         write_bias_sinex(tmp_path / "out.bia", none)
+
+
+OTHER_TYPES = [
+    ("time_scale", "GPS", "time_scale is 'GPS'; expected a TimeScale, as TimeScale.GPST."),
+    ("bias_s", [1e-9], "bias_s is [1e-09] (list); expected a NumPy array."),
+    ("has_start", (True,), "has_start is (True,) (tuple); expected a NumPy array."),
+    ("start", SOME.start[0], "expected an array of epochs, as Epoch.from_iso("),
+    ("code", "C1C", "code is 'C1C'; expected a tuple of texts."),
+    ("sigma_s", np.zeros((60, 1)), "sigma_s has shape (60, 1); expected (60,), one of each bias."),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "message"), OTHER_TYPES)
+def test_fields_of_other_types_and_shapes_get_their_sentence(tmp_path, name, value, message):
+    some = replace(SOME)
+    object.__setattr__(some, name, value)  # past the checks of types that only tests make
+    with pytest.raises(LeopntError) as caught:
+        write_bias_sinex(tmp_path / "out.bia", some)
+    assert str(caught.value).startswith("write_bias_sinex: ")
+    assert message in str(caught.value)
+    assert not list(tmp_path.iterdir())

@@ -187,11 +187,10 @@ def test_numbers_of_the_digits_of_the_format_come_back_to_the_last_bit(tmp_path)
     """Also velocities, which are m/y in the file and m/s here."""
     rng = np.random.default_rng(3)
     sinex = network(400)
-    digits = rng.integers(-(10**15), 10**15, (400, 3))
+    digits = np.rint(1e8 * sinex.pos_ecef_m).astype(np.int64)  # 15 of them, places on Earth
     sigmas = rng.integers(1, 10**6, (400, 3))
     sinex = replace(
         sinex,
-        sites=(),
         pos_ecef_m=np.vectorize(lambda x: float(f"{x}e-8"))(digits),
         pos_sigma_m=np.vectorize(lambda x: float(f"{x}e-8"))(sigmas),
         vel_ecef_mps=np.vectorize(lambda x: float(f"{x}e-16"))(digits) / YEAR_S,
@@ -228,10 +227,12 @@ def test_places_of_sites_are_those_of_their_coordinates(tmp_path, evidence):
     )
 
 
-def test_a_site_without_coordinates_and_what_is_not_known_are_zeros_and_dashes(tmp_path):
+def test_what_is_not_known_is_zeros_and_dashes(tmp_path):
     bare = replace(
         network(4),
-        sites=(SinexSite("NONE", "", "", "", ""),),
+        sites=tuple(
+            replace(one, domes="", description="", technique="") for one in network(4).sites
+        ),
         antennas=(),
         receivers=(),
         eccentricities=(),
@@ -251,7 +252,7 @@ def test_a_site_without_coordinates_and_what_is_not_known_are_zeros_and_dashes(t
     text = (tmp_path / "out.snx").read_text(encoding="latin-1")
     zeros = "00:000:00000"
     assert text.startswith(f"%=SNX 2.02 --- {zeros} --- {zeros} {zeros} - 00018 - S\n")
-    assert f"\n NONE -- {'-' * 9} - {'-' * 22}   0  0  0.0   0  0  0.0     0.0\n" in text
+    assert f"\n S003 -- {'-' * 9} - {'-' * 22} " in text
     assert "SITE/RECEIVER" not in text
     assert "+SOLUTION/EPOCHS\n*CODE PT SOLN T _DATA_START_ __DATA_END__ _MEAN_EPOCH_\n-SOL" in text
     again = read_sinex(tmp_path / "out.snx")
@@ -286,16 +287,27 @@ def changed(name, row, value):
         ({"solution": ("12345",) * 4}, "solution: '12345' does not fit; expected up to 4"),
         ({"solution": ("--",) * 4}, "solution: '--' would mean 'not known'"),
         ({"agency": "TOOL"}, "agency: 'TOOL' does not fit; expected up to 3"),
-        ({"technique": "PP"}, "technique: 'PP' does not fit; expected up to 1"),
+        ({"technique": "PP"}, "technique 'PP'; expected 'P' GNSS"),
+        ({"technique": "X"}, "technique 'X'; expected 'P' GNSS, 'R' VLBI"),
+        ({"constraint": ("9",) * 4}, "constraint '9'; expected '0' fixed or tight, '1'"),
+        ({"file_constraint": "3"}, "file_constraint '3'; expected '0' fixed"),
+        ({"sites": ()}, "sites: none of code 'S000', point 'A', which has an estimate; expected"),
+        (
+            {"sites": (*network(4).sites, SinexSite("BERN", "A", "", ""))},
+            "sites: code 'BERN', point 'A' has no estimate; expected sites of stations alone",
+        ),
         ({"constraint": ("2",)}, "constraint 1."),
         ({"references": (("X" * 19, ""),)}, "does not fit; expected up to 18"),
         ({"comments": ("",)}, "comments: '' is empty; expected lines of 1 to 79 characters"),
         ({"comments": ("a\nb",)}, r"comments: 'a\nb' does not fit; expected up to 79"),
         (
-            {"sites": (SinexSite("S000", "A", "", "\u0141\xf3d\u017a"),)},
+            {"sites": (SinexSite("S000", "A", "", "\u0141\xf3d\u017a"), *network(4).sites[1:])},
             "expected up to 22 Latin-1",
         ),
-        ({"sites": (SinexSite("S000", "A", "", " x"),)}, "description: ' x' does not fit"),
+        (
+            {"sites": (SinexSite("S000", "A", "", " x"), *network(4).sites[1:])},
+            "description: ' x' does not fit",
+        ),
         (changed("pos_ecef_m", 1, np.nan), "pos_ecef_m of 'S001' is [nan, "),
         (changed("pos_ecef_m", 1, np.inf), "pos_ecef_m of 'S001' is [inf, "),
         (changed("pos_ecef_m", 1, 1e9), "pos_ecef_m of 'S001': its height of"),
@@ -396,3 +408,23 @@ def test_a_header_without_times_is_read(tmp_path):
     assert (sinex.created, sinex.data_start, sinex.data_end) == (None, None, None)
     assert sinex.agency == "NRC"
     assert sinex.epoch[0].to_iso(TimeScale.UTC, 0) == "2010-01-07T01:42:40Z"
+
+
+OTHER_TYPES = [
+    ("pos_ecef_m", [[4e6, 6e5, 4e6]], "pos_ecef_m is [[4000000.0, 600000.0, 4000000.0]] (list); "),
+    ("pos_ecef_m", np.zeros(3), "pos_ecef_m has shape (3,) and type float64; expected numbers of"),
+    ("epoch", START, "expected an array of epochs, as Epoch.from_iso(['2025-01-01T00:00:00Z'])."),
+    ("epoch", "2025-01-01", "epoch is '2025-01-01'; expected an array of epochs"),
+    ("code", "ZUER", "code is 'ZUER'; expected a tuple of texts."),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "message"), OTHER_TYPES)
+def test_fields_of_other_types_and_shapes_get_their_sentence(tmp_path, name, value, message):
+    sinex = network(4)
+    object.__setattr__(sinex, name, value)  # past the checks of types that only tests make
+    with pytest.raises(LeopntError) as caught:
+        write_sinex(tmp_path / "out.snx", sinex)
+    assert str(caught.value).startswith("write_sinex: ")
+    assert message in str(caught.value)
+    assert not list(tmp_path.iterdir())

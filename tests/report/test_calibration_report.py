@@ -63,7 +63,8 @@ def test_words_say_what_was_seen_and_how_well_it_is_known(result):
     told = calibration_sentences(result)
     count = int(result["num_observations"])
     assert told[0] == (
-        f"4 satellites seen by 2 stations over 2 days: {count:,} simulated codes and phases."
+        "4 satellites seen by 2 stations over 2 days: "
+        f"{count:,} simulated codes and phases are used."
     )
     honest = 1e3 * np.sqrt(np.mean(result["offset_honest_sigma_m"].values ** 2, axis=0))
     assert told[1].startswith(f"Honest 1-sigma: X {honest[0]:.1f}, Y {honest[1]:.0f}, Z")

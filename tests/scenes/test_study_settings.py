@@ -1,13 +1,14 @@
 """Tables of a scene: what they hold, and sentences about single fields."""
 
 import math
+from pathlib import Path
 
 import pytest
 from pydantic import Field
 
 from leopnt.errors import LeopntError
 from leopnt.scenes.settings import SettingsTable, field_problems, read_toml
-from leopnt.scenes.study_settings import SceneSettings
+from leopnt.scenes.study_settings import ConstellationSettings, SceneSettings
 
 GOOD = {
     "constellation": {"preset": "gps"},
@@ -174,3 +175,9 @@ def test_an_integer_of_thousands_of_digits_is_no_toml(tmp_path):
     (tmp_path / "a.toml").write_text("size = " + "9" * 5000)
     with pytest.raises(LeopntError, match=r"a.toml: is not a settings file \(TOML\): "):
         read_toml(tmp_path / "a.toml")
+
+
+def test_every_key_of_a_constellation_is_in_the_table_of_the_guide():
+    guide = Path(__file__).parents[2] / "docs" / "guides" / "studies.md"
+    row = next(x for x in guide.read_text().splitlines() if x.startswith("| `[constellation]` |"))
+    assert [name for name in ConstellationSettings.model_fields if f"`{name}`" not in row] == []

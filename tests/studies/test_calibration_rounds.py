@@ -177,6 +177,12 @@ def test_a_result_says_how_many_observations_count_less(spoiled, evidence):
     assert robust.attrs["robust"] == "IGG III, full weight to 2.5 sigma, none from 6"
     left = int(robust["num_left_out"])
     assert robust["weighted_left_out"].values.sum() == robust["job_left_out"].values.sum() == left
+    told = " ".join(calibration_sentences(robust))
+    used, alone = int(robust["num_observations"]), int(robust["num_alone"])
+    assert int(robust["weighted_observed"].sum()) == used + left + alone
+    assert 0 <= alone < 10
+    assert f"{used:,} simulated codes and phases are used." in told
+    assert (f"not used either: {alone} phase" in told) == (alone > 0)
     assert np.all(robust["weighted_reduced"] >= robust["weighted_left_out"])
     assert robust["residual_largest_sigmas"].values.max() < 7.0 < 20.0  # of what still counts
     assert read_netcdf(folder / "out" / "calibration.nc").identical(robust)
@@ -232,6 +238,21 @@ def test_a_group_that_is_not_named_keeps_its_sigma(tmp_path):
     np.testing.assert_allclose(found["group_sigma_m"][0], 0.6, rtol=0.03)
 
 
+def test_gross_errors_in_sigmas_are_warned_of_and_those_of_noise_are_not(tmp_path):
+    # Share g of errors uniform over 5 to 20 m: variance 0.09 + 175 g m^2, so g = 1.5 % makes 5.5
+    # times 0.3 m; g = 0.1 % makes 1.7 times, told by residuals of 10 m and more alone.
+    gross = run(study_of(tmp_path, GROSS, VARIANCES), tmp_path / "gross")
+    assert "Sigmas by the residuals are doubtful: that of code is" in gross.attrs["warnings"]
+    assert "times that of the file" in gross.attrs["warnings"]
+    assert "[estimate.robust] beside takes these out" in gross.attrs["warnings"]
+    few = run(study_of(tmp_path, "gross_share = 0.001", VARIANCES, "true"), tmp_path / "few")
+    assert "are doubtful: a residual of code is" in few.attrs["warnings"]
+    noisy = run(study_of(tmp_path, "code_m = 0.6", VARIANCES, "true"), tmp_path / "noisy")
+    assert "doubtful" not in noisy.attrs["warnings"]
+    told = " ".join(calibration_sentences(noisy))
+    assert "times the noise that they tell" in told
+
+
 @pytest.fixture(scope="module")
 def both(tmp_path_factory):
     """A run with robust weights and variances, two rounds, and how many jobs each step had."""
@@ -247,14 +268,15 @@ def both(tmp_path_factory):
     return study, folder, found, stages, seen
 
 
-def test_progress_tells_the_round_and_counts_every_job(both):
+def test_progress_tells_the_stage_and_counts_its_jobs_to_the_end(both):
     _, _, _, stages, seen = both
     first, second = "round 1 of at most 2", "round 2 of at most 2"
-    assert stages == [first, second, second]  # weights; variances, then weights
-    done, totals = [one[0] for one in seen], [one[1] for one in seen]
-    assert done == sorted(done)
-    assert seen[-1][:2] == (10, 10)  # two station-days: plain, three steps, residuals
-    assert max(totals) == 12
+    expected = [f"{first}, reduction", f"{second}, sigmas", f"{second}, reduction", "residuals"]
+    assert stages == expected
+    for stage in ([], *([one] for one in stages)):  # two station-days each
+        told = [one[:2] for one in seen if one[2] == stage]
+        assert told == sorted(told)
+        assert (told[0], told[-1]) == ((0, 2), (2, 2))
 
 
 def test_gross_errors_are_not_in_the_variances(both):
@@ -272,16 +294,20 @@ def test_rounds_that_do_not_settle_are_said(both):
     assert "raise max_rounds" in found.attrs["warnings"]
 
 
-@pytest.mark.parametrize("jobs", [3, 5, 7])
-def test_a_run_stopped_in_any_round_goes_on_to_the_same_bits(both, tmp_path, jobs):
+@pytest.mark.parametrize(
+    ("last", "number"),
+    [("round 1 of at most 2, reduction", 1), ("round 2 of at most 2, sigmas", 1), ("residuals", 0)],
+)
+def test_a_run_stopped_in_any_round_goes_on_to_the_same_bits(both, tmp_path, last, number):
     study, _, whole, _, _ = both
+    stages = []
 
     def stop(done, total):
-        if done == jobs:
+        if stages[-1:] == [last] and done == number:
             raise KeyboardInterrupt
 
-    with pytest.raises(Interrupted, match=f"{jobs} of"):
-        run(study, tmp_path, progress=stop)
+    with pytest.raises(Interrupted, match=f"{number} of 2"):
+        run(study, tmp_path, progress=stop, stage=stages.append)
     kept = {path: path.stat().st_mtime_ns for path in (tmp_path / "chunks").glob("*.npz")}
     assert same(run(study, tmp_path, workers=Threads(2)), whole)
     for path, written in kept.items():  # nothing that was there is made again
@@ -435,6 +461,11 @@ R, V = "[estimate.robust]", "[estimate.variance_components]"
         (f"{V}\ngroups = []\n", f"{V} groups = []: expected a list of 'code', 'phase'"),
         (f'{V}\ngroups = ["code", "code"]\n', f"{V} groups[1]: 'code' is there twice; expected it"),
         (f'{R}\nloss = "huber"\n{V}\n', f"{R} loss = 'huber': contradicts {V}, whose sums"),
+        (
+            f"{R}\nmax_rounds = 1\n{V}\nmax_rounds = 1\n",
+            f"{R} max_rounds = 1, {V} max_rounds = 1: the first round has robust weights alone, "
+            "so that no sigma would be estimated; expected 2 or more in one of them.",
+        ),
         (f'leo_clock = "white"\n{R}\n', f"{R}: contradicts leo_clock = 'white', which ties the"),
         (f'leo_clock = "free"\n{V}\n', f"{V}: contradicts leo_clock = 'free', which ties the"),
     ],
@@ -448,7 +479,7 @@ def test_mistakes_in_the_tables_get_their_sentence(tmp_path, more, sentence):
 @pytest.mark.parametrize(
     ("key", "value", "accepted"),
     [
-        ("gross_share", "0.6", "of codes and phases with a gross error, 0 to 0.5."),
+        ("gross_share", "0.6", "the share of codes and phases with a gross error, 0 to 0.5."),
         ("gross_code_m", "-1.0", "the largest gross error of code, 0 to 1e6 metres."),
         ("gross_phase_m", '"much"', "the largest gross error of phase, 0 to 1e6 metres."),
     ],
