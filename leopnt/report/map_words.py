@@ -46,6 +46,21 @@ def cell_sides_deg(result: xr.Dataset) -> list[float]:
     return [_fact(result, f"cell_{side}_deg") for side in ("latitude", "longitude")]
 
 
+def sameness(values: np.ndarray) -> str:
+    """What is said of a layer that has one value only, or none; empty of all others."""
+    known = values[np.isfinite(values)]
+    if not known.size:
+        return "no value anywhere"
+    if known.min() < known.max():
+        return ""
+    return "the same everywhere" if known.size == values.size else "the same wherever it is known"
+
+
+def shade_of(value: float) -> float:
+    """Where on the scale of colors a layer of one value stands: at the start 0, else midway."""
+    return 0.0 if value == 0.0 else 0.5
+
+
 def percent_label(percent: float, quantity: str) -> str:
     """What a percentile says: of satellites the number that is reached, of errors not exceeded."""
     if quantity == "num_visible":
