@@ -94,8 +94,10 @@ def _caption(result: xr.Dataset, name: str) -> tuple[str, str]:
         )
     elif name.startswith(f"{quantity}_"):
         percent = float(name.removeprefix(f"{quantity}_"))
+        gray = f" Gray: solved for less than {percent:g} % of the time."
         caption = (
-            f"{names['percentile']}, {percent_label(percent, quantity)}. Gray: longer without."
+            f"{names['percentile']}, {percent_label(percent, quantity)}."
+            f"{'' if quantity == 'num_visible' else gray}"
         )
     else:
         key = {"available": "available", "longest_gap": "gap", "satellites": "visible"}[name]
