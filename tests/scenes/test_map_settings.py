@@ -86,6 +86,10 @@ clock = "maybe"
     ("text", "message"),
     [
         ("[map]\nlatitude_deg = [10, -10]\n", r"latitude_deg = .* expected \[south, north\]"),
+        ("[map]\nlatitude_deg = [47, 47]\n", r"\[47.0, 47.0\]: .* 90, south less than north\."),
+        ("[map]\nlongitude_deg = [12, 5]\n", r"west less than east, .* 180 degrees \[170, 190\]"),
+        ("[map]\nlimit = 4.5\nquantity = 'num_visible'\n", "limit = 4.5: .* a whole number"),
+        ("[time]\nduration_s = 50\n", "step_s = 60: longer than duration_s = 50; expected at most"),
         ("[map]\nlongitude_deg = [-200, 200]\n", r"longitude_deg = .* at most 360 apart"),
         ("[map]\nquantity = 'clock_s'\n", r"'clock_s': needs \[measurements\]"),
         ("[measurements]\nephemeris_m = 1\n", r"\[measurements\]: expected one or more of pseudo"),
@@ -118,6 +122,16 @@ clock = "maybe"
 def test_settings_that_do_not_fit_together_are_said(text, message, tmp_path):
     with pytest.raises(LeopntError, match=message):
         scene_of(tmp_path, WALKER + text)
+
+
+def test_a_region_across_180_degrees_is_written_in_two_ways(tmp_path):
+    first, second = (
+        grid_of(scene_of(tmp_path, f"{WALKER}[map]\nlongitude_deg = {one}\n"))
+        for one in ("[170, -170]", "[170, 190]")
+    )
+    np.testing.assert_array_equal(first.longitude_rad, second.longitude_rad)
+    np.testing.assert_allclose(np.degrees(first.longitude_rad), [172.5, 177.5, 182.5, 187.5])
+    np.testing.assert_array_equal(first.pos_ecef_m, second.pos_ecef_m)
 
 
 def test_a_right_file_becomes_orbits_a_grid_and_chunks(tmp_path, evidence):
