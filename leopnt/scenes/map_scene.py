@@ -23,7 +23,7 @@ from leopnt.scenes.constellation import (
 )
 from leopnt.scenes.map_orbits import CircularOrbits, InterpolatedOrbits, MapOrbits
 from leopnt.scenes.map_settings import MapSettings, map_problems
-from leopnt.scenes.settings import listed, read_toml
+from leopnt.scenes.settings import listed, read_toml, require_file_of
 from leopnt.scenes.study_scene import epochs_s
 
 
@@ -62,11 +62,12 @@ def load_map(path: str | Path) -> MapScene:
     """Read and check a map file, and its satellites.
 
     Raises:
-        LeopntError: no such file; or a line for every mistake.
+        LeopntError: no such file; a file for another command; or a line for every mistake.
         FormatError: not TOML.
     """
     path = Path(path)
     text, raw = read_toml(path)
+    require_file_of("map", path, raw)
     problems = list(dict.fromkeys(map_problems(raw, path.parent)))
     if problems:
         raise LeopntError(listed(path, problems))

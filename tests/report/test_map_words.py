@@ -132,3 +132,16 @@ def test_users_above_the_satellites_are_refused(mapped):
     assert "[map] height_m = 2000000: users are above all satellites, the highest of which" in said
     assert "is at 781 km; expected less than 781000." in said
     mapped(text.replace("2000000", "500000"))
+
+
+def test_a_new_file_maps_and_is_not_written_over(tmp_path, capsys, mapped):
+    file = tmp_path / "mine.toml"
+    for code, said in ((0, f"Run it with: leopnt map {file}"), (2, "is there already")):
+        with pytest.raises(SystemExit) as done:
+            main(["map", str(file), "--new"])
+        assert done.value.code == code
+        assert said in "".join(capsys.readouterr())
+    text = file.read_text()
+    tiny = text.replace("step_deg = 10 ", "step_deg = 60 ").replace("step_s = 900", "step_s = 43200")
+    _, said = mapped(tiny)
+    assert "24 satellites, mask 10 degrees, 2 epochs every 43200 s; 3 by 6 cells" in said
