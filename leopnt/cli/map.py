@@ -61,13 +61,13 @@ def map_command(
 
     \b
     Tables of FILE:
-      [constellation]  the satellites: preset, walker or file
-      [time]           start, duration_s, step_s
-      [antenna]        mask_deg, the lowest elevation
-      [map]            grid, region, quantity, limit, percentiles
-      [measurements]   what is measured and how well, for bounds instead of DOP
-      [user]           what users know before
-      [signal]         carrier_hz of Doppler shifts
+      constellation  the satellites: preset, walker or file
+      time           start, duration_s, step_s
+      antenna        mask_deg, the lowest elevation
+      map            grid, region, quantity, limit, percentiles
+      measurements   what is measured and how well, for bounds instead of DOP
+      user           what users know before
+      signal         carrier_hz of Doppler shifts
 
     \b
     Examples:

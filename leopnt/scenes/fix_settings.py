@@ -170,8 +170,8 @@ def load_fix_file(path: str | Path) -> FixFile[FixSettings] | FixFile[PowerFixSe
     """Read and check the settings of a fix without running it; its `type` says of which kind.
 
     Raises:
-        LeopntError: no such file; a file for another command; or a line for every mistake: its place, the value found, what is
-            accepted, and the nearest accepted word.
+        LeopntError: no such file; a file for another command; or a line for every mistake: its
+            place, the value found, what is accepted, and the nearest accepted word.
         FormatError: not TOML.
     """
     path = Path(path)

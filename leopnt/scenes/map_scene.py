@@ -114,8 +114,8 @@ def _height_problem(height_m: float, orbits: MapOrbits, time_s: Float[np.ndarray
         return ""
     top_m = highest_m - WGS84_SEMI_MAJOR_M
     return (
-        f"[map] height_m = {height_m:.10g}: users are above all satellites, the highest of which is "
-        f"at {top_m / 1e3:.0f} km; expected less than {top_m:.0f}."
+        f"[map] height_m = {height_m:.10g}: users are above all satellites, the highest of which "
+        f"is at {top_m / 1e3:.0f} km; expected less than {top_m:.0f}."
     )
 
 

@@ -456,8 +456,8 @@ def load_calibration(path: str | Path) -> CalibrationStudy:
     """Read and check a calibration file without running it.
 
     Raises:
-        LeopntError: no such file; a file for another command; or a line for every mistake: its place, the value found, what is
-            accepted, and the nearest accepted word.
+        LeopntError: no such file; a file for another command; or a line for every mistake: its
+            place, the value found, what is accepted, and the nearest accepted word.
         FormatError: not TOML.
     """
     path = Path(path)

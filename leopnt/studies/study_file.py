@@ -88,8 +88,8 @@ def load_study(path: str | Path) -> Study:
     """Read and check a study file without running it.
 
     Raises:
-        LeopntError: no such file; a file for another command; or a line for every mistake: its place, the value found, what is
-            accepted, and the nearest accepted word.
+        LeopntError: no such file; a file for another command; or a line for every mistake: its
+            place, the value found, what is accepted, and the nearest accepted word.
         FormatError: not TOML.
     """
     path = Path(path)

@@ -45,7 +45,7 @@ def mapped(tmp_path, capsys):
 
 def colors_of(figure):
     (mesh,) = (one for one in figure.axes[0].collections if isinstance(one, QuadMesh))
-    return mesh.to_rgba(mesh.get_array()).reshape(-1, 4)
+    return mesh.to_rgba(np.asarray(mesh.get_array())).reshape(-1, 4)
 
 
 def bar_of(figure):
@@ -58,9 +58,7 @@ def bar_of(figure):
     [(1, 100.0, BRIGHTEST, "0"), (24, 0.0, DARKEST, "45")],
     ids=["all", "nothing"],
 )
-def test_shares_are_drawn_from_0_to_100_percent_whatever_they_are(
-    limit, share, color, gap, mapped
-):
+def test_shares_are_drawn_from_0_to_100_percent_whatever_they_are(limit, share, color, gap, mapped):
     result, _ = mapped(f"{FILE}limit = {limit}\n")
     np.testing.assert_array_equal(result["available_percent"], share)
     figures = map_figures(result)
@@ -107,8 +105,9 @@ def test_words_name_what_a_place_is_without(mapped, tmp_path):
     assert "Gray: solved for less than 95 % of the time." in html
     assert "longer without" not in html
     result, _ = mapped(f"{FILE}limit = 8\n")
-    assert " of the area is never without 8 or more satellites; the longest gap is " in (
-        map_sentences(result)[1]
+    assert (
+        " of the area is never without 8 or more satellites; the longest gap is "
+        in (map_sentences(result)[1])
     )
 
 
@@ -142,6 +141,8 @@ def test_a_new_file_maps_and_is_not_written_over(tmp_path, capsys, mapped):
         assert done.value.code == code
         assert said in "".join(capsys.readouterr())
     text = file.read_text()
-    tiny = text.replace("step_deg = 10 ", "step_deg = 60 ").replace("step_s = 900", "step_s = 43200")
+    tiny = text.replace("step_deg = 10 ", "step_deg = 60 ").replace(
+        "step_s = 900", "step_s = 43200"
+    )
     _, said = mapped(tiny)
     assert "24 satellites, mask 10 degrees, 2 epochs every 43200 s; 3 by 6 cells" in said
