@@ -108,7 +108,7 @@ def test_statistics_of_the_dataset_are_those_of_the_values(folder, result, evide
 def test_words_for_the_terminal_say_how_much_is_served(result):
     text = plain_text(map_summary(result))
     assert f"Horizontal bound up to 10 m: {result.attrs['available_percent']:.1f} %" in text
-    assert "60 satellites, mask 10 degrees, 121 epochs every 300 s; 9 by 18 cells" in text
+    assert "60 satellites, mask 10 degrees, 121 epochs every 300 s; 9 by 18 cells of" in text
     assert "Clock bound, mean" in text
     assert " ns" in text
 

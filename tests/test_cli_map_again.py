@@ -80,5 +80,5 @@ def test_a_place_is_available_where_its_bound_is_solved_and_nowhere_else(mapped,
     np.testing.assert_array_equal(result["available_percent"], 100.0 * solved)
     np.testing.assert_array_equal(result["available_area_percent"], 0.0)
     text = plain_text(map_summary(result))
-    assert "A position bound: 0.0 % of area and time." in text
+    assert "A finite position bound: 0.0 % of area and time." in text
     assert "the longest gap is the whole time" in text

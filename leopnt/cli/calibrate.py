@@ -12,7 +12,6 @@ from leopnt.cli import session
 from leopnt.cli.progress import duration, job_progress
 from leopnt.cli.run import signals_as_interrupt
 from leopnt.cli.workers import worker_options, workers_of
-from leopnt.errors import LeopntError
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -60,7 +59,7 @@ def calibrate(
       leopnt calibrate examples/calibration.toml --workers 2
     """  # noqa: D301  click needs the control character itself
     if new:
-        return _begin(file)
+        return session.begin(file, "calibrate.toml", "calibrate")
     try:
         return _checked(file, out, dry_run, quiet, debug, how)
     except KeyboardInterrupt:  # before the first job, or while results are written
@@ -82,19 +81,6 @@ def _checked(
         directory = study.settings.output.directory
         folder = out or (study.folder / directory if directory else Path("out") / file.stem)
         return _run(study, folder, quiet, how)
-
-
-def _begin(file: Path) -> int:
-    from importlib.resources import files
-
-    from leopnt.io.results import write_text
-
-    if file.exists():
-        raise LeopntError(f"FILE: {str(file)!r} is there already; choose another name.")
-    template = files("leopnt.studies") / "templates" / "calibrate.toml"
-    write_text(template.read_text(encoding="utf-8"), file)
-    click.echo(f"{file}: written. Run it with: leopnt calibrate {file}")
-    return 0
 
 
 def _run(study: CalibrationStudy, folder: Path, quiet: bool, how: dict) -> int:

@@ -31,6 +31,7 @@ RESULT = "map.nc"
 @click.command("map", short_help="Map DOP, bounds and availability over the Earth and a day.")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path), help="Folder [default: out/NAME].")
+@click.option("--new", is_flag=True, help="Write a commented FILE to begin with, and stop.")
 @worker_options
 @click.option("--restart", is_flag=True, help="Drop what an earlier run left in the folder.")
 @click.option(
@@ -45,6 +46,7 @@ RESULT = "map.nc"
 def map_command(
     file: Path,
     out: Path | None,
+    new: bool,
     restart: bool,
     formats: tuple[str, ...],
     as_json: bool,
@@ -58,8 +60,22 @@ def map_command(
     interruption, and nothing is computed twice.
 
     \b
-    Example: leopnt map map.toml --workers 2
+    Tables of FILE:
+      constellation  the satellites: preset, walker or file
+      time           start, duration_s, step_s
+      antenna        mask_deg, the lowest elevation
+      map            grid, region, quantity, limit, percentiles
+      measurements   what is measured and how well, for bounds instead of DOP
+      user           what users know before
+      signal         carrier_hz of Doppler shifts
+
+    \b
+    Examples:
+      leopnt map map.toml --new
+      leopnt map map.toml --workers 2
     """  # noqa: D301  click needs the control character itself
+    if new:
+        return session.begin(file, "map.toml", "map")
     session.use_compilation_cache()
     from leopnt.scenes.map_scene import load_map
 

@@ -174,6 +174,20 @@ def write_results(dataset: xr.Dataset, folder: Path, formats: tuple[str, ...]) -
     return written
 
 
+def begin(file: Path, template: str, command: str) -> int:
+    """Write a commented file to begin with, from a template of `leopnt.studies`."""
+    from importlib.resources import files
+
+    from leopnt.io.results import write_text
+
+    if file.exists():
+        raise LeopntError(f"FILE: {str(file)!r} is there already; choose another name.")
+    source = files("leopnt.studies") / "templates" / template
+    write_text(source.read_text(encoding="utf-8"), file)
+    click.echo(f"{file}: written. Run it with: leopnt {command} {file}")
+    return 0
+
+
 def make_folder(folder: Path) -> None:
     """Make a folder and those above it."""
     try:

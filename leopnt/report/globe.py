@@ -21,7 +21,9 @@ from leopnt.report.map_words import (
     map_sentences,
     map_table,
     percent_label,
+    sameness,
     scale_of,
+    shade_of,
 )
 from leopnt.report.maps import land_rings_deg
 from leopnt.report.page import html_table, page
@@ -152,9 +154,13 @@ def _group(name: str, values: np.ndarray, labels: list[str], unit: str, less: bo
     low, high = (float(known.min()), float(known.max())) if known.size else (0.0, 1.0)
     ends = [2, 90] if less else [2, 98]  # the worst may be worse than all others by far
     first, last = np.percentile(known, ends).tolist() if known.size else (0.0, 1.0)
+    note = sameness(values)
+    if unit == "%":
+        low, high, first, last, note = 0.0, 100.0, 0.0, 100.0, ""  # of all maps alike
     is_log = bool(low > 0.0 and high / low > 20.0)
     common = {"unit": unit, "less": less, "log": is_log, "low": low,
-              "high": high, "from": first, "to": last if last > first else high}  # fmt: skip
+              "high": high, "from": first, "to": last if last > first else high,
+              "note": note, "shade": shade_of(low)}  # fmt: skip
     layers = [
         {"label": label, "data": packed(one, low, high, is_log), **common}
         for label, one in zip(labels, values, strict=True)

@@ -4,9 +4,11 @@ import math
 from collections.abc import Mapping
 from pathlib import Path
 
+import matplotlib as mpl
 import numpy as np
 import xarray as xr
-from matplotlib.colors import LogNorm, Normalize
+from matplotlib.colorbar import Colorbar
+from matplotlib.colors import ListedColormap, LogNorm, Normalize
 from matplotlib.figure import Figure
 from rich.console import Group
 
@@ -20,7 +22,9 @@ from leopnt.report.map_words import (
     map_table,
     percent_label,
     quantity_title,
+    sameness,
     scale_of,
+    shade_of,
 )
 from leopnt.report.maps import axes_between, draw_coast
 from leopnt.report.page import html_table, page, pictured
@@ -45,11 +49,12 @@ def map_figures(result: xr.Dataset) -> dict[str, Figure]:
     quantity, names = text(result, "quantity"), layer_names(result)
     scale, unit = scale_of(result, quantity)
     available, gap_min = result["available_percent"].values, result["longest_gap_s"].values / 60.0
+    title, gap_title = (names["available"], ""), (names["gap"], "")
     figures = {
         "available": _map(
-            result, available, (names["available"], ""), "Share of the time [%]", False
+            result, available, title, "Share of the time [%]", False, Normalize(0.0, 100.0)
         ),
-        "longest_gap": _map(result, gap_min, (names["gap"], ""), "Longest time [min]", True),
+        "longest_gap": _map(result, gap_min, gap_title, "Longest time [min]", True),
     }
     label = with_unit(quantity_title(quantity), unit)
     for percent, values in zip(
@@ -89,8 +94,10 @@ def _caption(result: xr.Dataset, name: str) -> tuple[str, str]:
         )
     elif name.startswith(f"{quantity}_"):
         percent = float(name.removeprefix(f"{quantity}_"))
+        gray = f" Gray: solved for less than {percent:g} % of the time."
         caption = (
-            f"{names['percentile']}, {percent_label(percent, quantity)}. Gray: longer without."
+            f"{names['percentile']}, {percent_label(percent, quantity)}."
+            f"{'' if quantity == 'num_visible' else gray}"
         )
     else:
         key = {"available": "available", "longest_gap": "gap", "satellites": "visible"}[name]
@@ -99,17 +106,20 @@ def _caption(result: xr.Dataset, name: str) -> tuple[str, str]:
 
 
 def _map(
-    result: xr.Dataset, values: np.ndarray, title: tuple[str, str], label: str, less: bool
+    result: xr.Dataset,
+    values: np.ndarray,
+    title: tuple[str, str],
+    label: str,
+    less: bool,
+    norm: Normalize | None = None,
 ) -> Figure:
-    """Cells in color over the Earth; dark is bad."""
+    """Cells in color over the Earth; dark is bad. Without a norm, colors follow the values."""
     latitude, longitude = (
         _edges(result[name].values, side)
         for name, side in zip(("latitude", "longitude"), cell_sides_deg(result), strict=True)
     )
-    known = values[np.isfinite(values)]
-    low, high = np.percentile(known, [0, 98]).tolist() if known.size else (0.0, 1.0)
-    is_log = low > 0.0 and high / low > WIDE_RATIO
-    high = high if high > low else low + 1.0
+    note = "" if norm else sameness(values)
+    used = norm or _norm(values)
     with style.look():
         limits = _limits_deg(longitude, latitude)
         figure, axes = axes_between(limits, 1.15, 0.7 if title[1] else 0.5)
@@ -119,8 +129,8 @@ def _map(
             longitude,
             latitude,
             np.ma.masked_invalid(values),
-            cmap="viridis_r" if less else "viridis",
-            norm=LogNorm(low, high) if is_log else Normalize(low, high),
+            cmap=_one_color(values, less) if note else "viridis_r" if less else "viridis",
+            norm=used,
             rasterized=True,
             zorder=1.0,
         )
@@ -128,14 +138,42 @@ def _map(
         style.heading(axes, *title)
         height_in = figure.get_size_inches()[1]
         scale = figure.add_axes((0.15, 0.5 / height_in, 0.7, 0.16 / height_in))
-        above = float(known.max()) > high if known.size else False
+        above = bool(np.any(values > used.vmax)) and not note  # NaN is not
         bar = figure.colorbar(
             mesh, cax=scale, orientation="horizontal", extend="max" if above else "neither"
         )
-        bar.set_label(label)
-        if is_log:
-            style.log_ticks(bar.ax.xaxis)
+        bar.set_label(f"{label}: {note}" if note else label)
+        _set_ticks(bar, values, note)
     return figure
+
+
+def _norm(values: np.ndarray) -> Normalize:
+    """From the least value almost to the largest, logarithmic where they spread widely."""
+    known = values[np.isfinite(values)]
+    if sameness(values):
+        middle = float(known[0]) if known.size else 0.0
+        return Normalize(middle - 0.5, middle + 0.5)
+    low, high = np.percentile(known, [0, 98]).tolist()
+    high = high if high > low else float(known.max())
+    return LogNorm(low, high) if low > 0.0 and high / low > WIDE_RATIO else Normalize(low, high)
+
+
+def _one_color(values: np.ndarray, less: bool) -> ListedColormap:
+    """The color of a map of one value, gray of a map of none."""
+    known = values[np.isfinite(values)]
+    if not known.size:
+        return ListedColormap([style.PALE])
+    share = shade_of(float(known[0]))
+    return ListedColormap([mpl.colormaps["viridis"](1.0 - share if less else share)])
+
+
+def _set_ticks(bar: Colorbar, values: np.ndarray, note: str) -> None:
+    if note:
+        value = values[np.isfinite(values)][:1].tolist()
+        bar.set_ticks(value, labels=[f"{one:.4g}" for one in value])
+        bar.ax.minorticks_off()
+    elif isinstance(bar.norm, LogNorm):
+        style.log_ticks(bar.ax.xaxis)
 
 
 def _limits_deg(longitude: np.ndarray, latitude: np.ndarray) -> tuple[float, float, float, float]:
@@ -157,7 +195,9 @@ def _over_time(result: xr.Dataset) -> Figure:
     with style.look():
         figure = style.new_figure(2.6)
         axes = style.axes_with_margins(figure, 0.7, 0.25, 0.6, 0.45)
-        axes.plot(hours, result["available_area_percent"].values, color=style.BLUE, linewidth=1.6)
+        axes.plot(hours, result["available_area_percent"].values, color=style.BLUE, linewidth=1.6,
+                  clip_on=False, zorder=3.0)  # fmt: skip
+        axes.set_ylim(0.0, 100.0)
         axes.set_xlabel("Hours since the start")
         axes.set_ylabel("Share of the area [%]")
         name = layer_names(result)["available"].removeprefix("Share of the time with ")

@@ -29,6 +29,13 @@ SCALES = {"clock_s": (1e9, "ns"), "drift": (1e9, "ns/s")}
 """Factor and unit in which quantities are shown that are tiny in SI units."""
 
 
+_ANYTHING = {
+    "num_visible": "a satellite in view",
+    **dict.fromkeys(("gdop", "pdop", "hdop", "vdop", "tdop"), "a solved position"),
+}
+"""What a cell must have where no limit is given; of bounds a finite one."""
+
+
 def _fact(result: xr.Dataset, name: str) -> float:
     return float(result.attrs[name])
 
@@ -44,6 +51,21 @@ def scale_of(result: xr.Dataset, quantity: str) -> tuple[float, str]:
 def cell_sides_deg(result: xr.Dataset) -> list[float]:
     """Sides of a cell along the meridian and along the parallel."""
     return [_fact(result, f"cell_{side}_deg") for side in ("latitude", "longitude")]
+
+
+def sameness(values: np.ndarray) -> str:
+    """What is said of a layer that has one value only, or none; empty of all others."""
+    known = values[np.isfinite(values)]
+    if not known.size:
+        return "no value anywhere"
+    if known.min() < known.max():
+        return ""
+    return "the same everywhere" if known.size == values.size else "the same wherever it is known"
+
+
+def shade_of(value: float) -> float:
+    """Where on the scale of colors a layer of one value stands: at the start 0, else midway."""
+    return 0.0 if value == 0.0 else 0.5
 
 
 def percent_label(percent: float, quantity: str) -> str:
@@ -78,7 +100,7 @@ def condition(result: xr.Dataset) -> str:
     name, (scale, unit) = NAMES[quantity], scale_of(result, quantity)
     limit = scale * _fact(result, "limit")
     if not math.isfinite(limit):
-        return "a satellite in view" if quantity == "num_visible" else f"a {name}"
+        return _ANYTHING.get(quantity, f"a finite {name}")
     if quantity == "num_visible":
         return f"{limit:g} or more satellites"
     return f"{name} up to {limit:g} {unit}".rstrip()
@@ -93,7 +115,7 @@ def map_sentences(result: xr.Dataset) -> list[str]:
     )
     worst = float(np.max(gap_s))
     if worst == 0.0:
-        gaps = "No place is ever without."
+        gaps = f"No place is ever without {condition(result)}."
     else:
         always = 100.0 * float(np.sum(result["area_weight"].values[gap_s == 0.0]))
         span_s = _fact(result, "num_epochs") * _fact(result, "step_s")
@@ -103,20 +125,30 @@ def map_sentences(result: xr.Dataset) -> list[str]:
             "the whole time" if worst >= span_s - 1e-6 else f"{words.quantity(worst / 60.0, 'min')}"
         )
         gaps = (
-            f"{always:.1f} % of the area is never without; the longest gap is {longest}, as at "
-            f"{words.latitude(lat, 1)}, {words.longitude(lon, 1)}."
+            f"{always:.1f} % of the area is never without {condition(result)}; the longest gap is "
+            f"{longest}, as at {words.latitude(lat, 1)}, {words.longitude(lon, 1)}."
         )
-    return [lead, gaps, _scene_sentence(result)]
+    return [lead, gaps, _scene_sentence(result), *_carrier_sentences(result)]
+
+
+def _carrier_sentences(result: xr.Dataset) -> list[str]:
+    """At which carrier Doppler shifts are, if any are measured."""
+    if "doppler_carrier_hz" not in result.attrs:
+        return []
+    default = "; [signal] carrier_hz is not given" if result.attrs["is_default_carrier"] else ""
+    return [f"Doppler shifts are at {_fact(result, 'doppler_carrier_hz') / 1e9:.9g} GHz{default}."]
 
 
 def _scene_sentence(result: xr.Dataset) -> str:
     epochs = int(_fact(result, "num_epochs"))
     start = f" from {text(result, 'reference_epoch')}" if result.attrs.get("is_dated") else ""
+    height, width = cell_sides_deg(result)
     return (
         f"{words.counted(int(_fact(result, 'num_satellites')), 'satellite')}, mask "
         f"{_fact(result, 'mask_deg'):g} degrees, {words.counted(epochs, 'epoch')} every "
         f"{_fact(result, 'step_s'):g} s{start}; {result['latitude'].size} by "
-        f"{result['longitude'].size} cells on the {text(result, 'figure')}. On average "
+        f"{result['longitude'].size} cells of {height:.4g} by {width:.4g} degrees on the "
+        f"{text(result, 'figure')}. On average "
         f"{_fact(result, 'num_visible_mean'):.1f} satellites are in view."
     )
 

@@ -43,7 +43,14 @@ from leopnt.scenes.fix_tables import (
     unknowns_problems,
 )
 from leopnt.scenes.power_fix_settings import PowerFixSettings, power_problems
-from leopnt.scenes.settings import SettingsTable, field_problems, listed, read_toml, table_of
+from leopnt.scenes.settings import (
+    SettingsTable,
+    field_problems,
+    listed,
+    read_toml,
+    require_file_of,
+    table_of,
+)
 
 Unknown = Literal[
     "position",
@@ -163,12 +170,13 @@ def load_fix_file(path: str | Path) -> FixFile[FixSettings] | FixFile[PowerFixSe
     """Read and check the settings of a fix without running it; its `type` says of which kind.
 
     Raises:
-        LeopntError: no such file; or a line for every mistake: its place, the value found, what is
-            accepted, and the nearest accepted word.
+        LeopntError: no such file; a file for another command; or a line for every mistake: its
+            place, the value found, what is accepted, and the nearest accepted word.
         FormatError: not TOML.
     """
     path = Path(path)
     text, raw = read_toml(path)
+    require_file_of("fix", path, raw)
     model = settings_class(raw)
     across = cross_problems if model is FixSettings else power_problems
     tables = ("measurement", "satellites", "doppler", "antenna")

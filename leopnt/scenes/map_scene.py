@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float
 
 import leopnt
+from leopnt.constants import WGS84_SEMI_MAJOR_M
 from leopnt.epochs import Epoch
 from leopnt.errors import LeopntError
 from leopnt.scenes.constellation import (
@@ -22,7 +23,7 @@ from leopnt.scenes.constellation import (
 )
 from leopnt.scenes.map_orbits import CircularOrbits, InterpolatedOrbits, MapOrbits
 from leopnt.scenes.map_settings import MapSettings, map_problems
-from leopnt.scenes.settings import listed, read_toml
+from leopnt.scenes.settings import listed, read_toml, require_file_of
 from leopnt.scenes.study_scene import epochs_s
 
 
@@ -61,16 +62,21 @@ def load_map(path: str | Path) -> MapScene:
     """Read and check a map file, and its satellites.
 
     Raises:
-        LeopntError: no such file; or a line for every mistake.
+        LeopntError: no such file; a file for another command; or a line for every mistake.
         FormatError: not TOML.
     """
     path = Path(path)
     text, raw = read_toml(path)
+    require_file_of("map", path, raw)
     problems = list(dict.fromkeys(map_problems(raw, path.parent)))
     if problems:
         raise LeopntError(listed(path, problems))
     settings = MapSettings.model_validate(raw)
     names, orbits, warnings = _satellites(settings, path.parent)
+    times_s = epochs_s(settings.time)
+    problem = _height_problem(settings.map.height_m, orbits, times_s)
+    if problem:
+        raise LeopntError(listed(path, [problem]))
     return MapScene(
         settings=settings,
         file_name=path.name,
@@ -79,7 +85,7 @@ def load_map(path: str | Path) -> MapScene:
         satellites=names,
         orbits=orbits,
         reference=start_of(settings.time),
-        time_s=epochs_s(settings.time),
+        time_s=times_s,
         mask_rad=math.radians(settings.antenna.mask_deg),
         warnings=warnings,
         fingerprint=_fingerprint(settings, path.parent),
@@ -98,6 +104,19 @@ def _satellites(settings: MapSettings, folder: Path):
         names = tuple(names[i] for i in rows)
         elements = jax.tree.map(lambda column: column[rows], elements)
     return names, CircularOrbits(elements), ()
+
+
+def _height_problem(height_m: float, orbits: MapOrbits, time_s: Float[np.ndarray, " epoch"]) -> str:
+    """Why users are too high: above every satellite at some epochs; empty if they are not."""
+    pos_ecef_m, _ = orbits.states(time_s[:: max(1, len(time_s) // 8)])
+    highest_m = float(np.nanmax(np.linalg.norm(pos_ecef_m, axis=-1), initial=0.0))
+    if highest_m == 0.0 or WGS84_SEMI_MAJOR_M + height_m < highest_m:
+        return ""
+    top_m = highest_m - WGS84_SEMI_MAJOR_M
+    return (
+        f"[map] height_m = {height_m:.10g}: users are above all satellites, the highest of which "
+        f"is at {top_m / 1e3:.0f} km; expected less than {top_m:.0f}."
+    )
 
 
 def _fingerprint(settings: MapSettings, folder: Path) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 
 from leopnt.scenes.fix_tables import HEIGHT, Height
 from leopnt.scenes.settings import SettingsTable, field_problems, table_of
@@ -68,7 +68,8 @@ class MapTable(SettingsTable):
     )
     longitude_deg: Two = Field(
         default=[-180.0, 180.0],
-        description="[west, east] in degrees, from -360 to 360, at most 360 apart",
+        description="[west, east] in degrees, from -360 to 360, at most 360 apart; across 180 "
+        "degrees [170, 190] or [170, -170]",
     )
     figure: Literal["ellipsoid", "sphere"] = Field(
         default="ellipsoid", description="'ellipsoid' (WGS 84) or 'sphere' (equatorial radius)"
@@ -89,6 +90,14 @@ class MapTable(SettingsTable):
     percentiles: Annotated[list[Percent], Field(min_length=1, max_length=10)] = Field(
         default=[50.0, 95.0], description="1 to 10 percentages, above 0 to 100"
     )
+
+    @field_validator("longitude_deg")
+    @classmethod
+    def _across_180_degrees(cls, longitude_deg: list[float]) -> list[float]:
+        """[170, -170] is [170, 190], if the region is not wider than half the Earth."""
+        west, east = longitude_deg
+        is_across = -180.0 <= east < west <= 180.0 and east + 360.0 - west <= 180.0
+        return [west, east + 360.0] if is_across else longitude_deg
 
 
 class MeasurementSettings(SettingsTable):
@@ -148,12 +157,14 @@ def map_problems(raw: dict[str, Any], folder: Path) -> Iterator[str]:
     yield from field_problems(MapSettings, raw)
     yield from scene_problems({name: one for name, one in raw.items() if name != "users"}, folder)
     yield from _grid_problems(raw)
+    yield from _limit_problems(table_of(raw, "map"))
     yield from _measurement_problems(raw)
     try:
         settings = MapSettings.model_validate(raw)
     except ValidationError:
         return
     yield from _size_problems(settings)
+    yield from _step_problems(settings.time)
 
 
 def num_cells(table: MapTable) -> int:
@@ -176,14 +187,16 @@ def _grid_problems(raw: dict[str, Any]) -> Iterator[str]:
         south, north = latitude.latitude_deg
         if not -90 <= south < north <= 90:
             wrong.append(
-                f"[map] latitude_deg = {latitude.latitude_deg}: expected [south, north], -90 to 90."
+                f"[map] latitude_deg = {latitude.latitude_deg}: expected [south, north], -90 to "
+                "90, south less than north."
             )
     if longitude is not None:
         west, east = longitude.longitude_deg
         if not (-360 <= west < east <= 360 and east - west <= 360):
             wrong.append(
                 f"[map] longitude_deg = {longitude.longitude_deg}: expected [west, east], -360 to "
-                "360, at most 360 apart."
+                "360, west less than east, at most 360 apart; across 180 degrees [170, 190] or "
+                "[170, -170]."
             )
     yield from wrong
     if latitude is None or longitude is None or step is None or wrong:
@@ -196,6 +209,20 @@ def _grid_problems(raw: dict[str, Any]) -> Iterator[str]:
             f"[map] step_deg = {table.step_deg:g}: {num_cells(table)} cells in this region; "
             f"expected at most {MAX_CELLS}: {_least_step_deg(table):g} degrees or more, or a "
             "smaller region."
+        )
+
+
+def _limit_problems(table: dict[str, Any]) -> Iterator[str]:
+    limit = table.get("limit")
+    if table.get("quantity") == "num_visible" and isinstance(limit, float) and limit % 1.0:
+        yield f"[map] limit = {limit!r}: of num_visible, expected a whole number of satellites."
+
+
+def _step_problems(time: TimeSettings) -> Iterator[str]:
+    if time.step_s > time.duration_s > 0.0:
+        yield (
+            f"[time] step_s = {time.step_s:g}: longer than duration_s = {time.duration_s:g}; "
+            "expected at most that, or duration_s = 0 for one epoch."
         )
 
 

@@ -14,7 +14,7 @@ from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from leopnt.errors import FormatError, did_you_mean
+from leopnt.errors import FormatError, LeopntError, did_you_mean
 from leopnt.io.textfile import decode, read_bytes
 
 Hint = Callable[[str, float], str]
@@ -47,6 +47,35 @@ def table_of(raw: dict[str, Any], *names: str) -> dict[str, Any]:
         found = raw.get(name)
         raw = found if isinstance(found, dict) else {}
     return raw
+
+
+_COMMANDS = {
+    "fix": ("measurement",),
+    "run": ("study",),
+    "map": ("map",),
+    "calibrate": ("simulation", "files"),
+}
+"""Tables that only the files of one command have."""
+
+
+def require_file_of(command: str, path: Path, raw: dict[str, Any]) -> None:
+    """Refuse a file whose tables show that it is for another command of leopnt.
+
+    Raises:
+        LeopntError: it has tables of one other command only, and none of this one.
+    """
+    found = {
+        one: names
+        for one, tables in _COMMANDS.items()
+        if (names := [name for name in tables if isinstance(raw.get(name), dict)])
+    }
+    if command in found or len(found) != 1:
+        return
+    ((other, names),) = found.items()
+    raise LeopntError(
+        f"{path}: this is a file for leopnt {other}, as its table [{names[0]}] shows, not for "
+        f"leopnt {command}; run it with: leopnt {other} {path}"
+    )
 
 
 def listed(path: Path | str, problems: list[str]) -> str:

@@ -49,6 +49,7 @@ from leopnt.scenes.settings import (
     field_problems,
     listed,
     read_toml,
+    require_file_of,
     shown,
     table_of,
 )
@@ -458,12 +459,13 @@ def load_calibration(path: str | Path) -> CalibrationStudy:
     """Read and check a calibration file without running it.
 
     Raises:
-        LeopntError: no such file; or a line for every mistake: its place, the value found, what is
-            accepted, and the nearest accepted word.
+        LeopntError: no such file; a file for another command; or a line for every mistake: its
+            place, the value found, what is accepted, and the nearest accepted word.
         FormatError: not TOML.
     """
     path = Path(path)
     text, raw = read_toml(path)
+    require_file_of("calibrate", path, raw)
     problems = list(dict.fromkeys(calibration_problems(raw, path.parent)))
     if problems:
         raise LeopntError(listed(path, problems))

@@ -25,6 +25,7 @@ from leopnt.scenes.settings import (
     field_problems,
     listed,
     read_toml,
+    require_file_of,
     shown,
     table_of,
 )
@@ -87,12 +88,13 @@ def load_study(path: str | Path) -> Study:
     """Read and check a study file without running it.
 
     Raises:
-        LeopntError: no such file; or a line for every mistake: its place, the value found, what is
-            accepted, and the nearest accepted word.
+        LeopntError: no such file; a file for another command; or a line for every mistake: its
+            place, the value found, what is accepted, and the nearest accepted word.
         FormatError: not TOML.
     """
     path = Path(path)
     text, raw = read_toml(path)
+    require_file_of("run", path, raw)
     name = table_of(raw, "study").get("method")
     try:
         method = method_of(name)

@@ -1,6 +1,10 @@
 """Map files: every mistake at once, and what a right one loads."""
 
+import re
+import tomllib
+from importlib.resources import files
 from pathlib import Path
+from typing import get_args
 
 import jax
 import jax.numpy as jnp
@@ -13,7 +17,12 @@ from leopnt.methods.coverage.from_scene import chunks_of, epochs_at_once, grid_o
 from leopnt.orbits import kepler
 from leopnt.orbits.constellations import IRIDIUM
 from leopnt.scenes import map_settings
+from leopnt.scenes.fix_settings import load_fix_file
 from leopnt.scenes.map_scene import load_map
+from leopnt.scenes.map_settings import MapSettings, map_problems
+from leopnt.scenes.settings import SettingsTable
+from leopnt.studies import load_study
+from leopnt.studies.calibration_settings import load_calibration
 
 WALKER = """
 [constellation.walker]
@@ -86,6 +95,10 @@ clock = "maybe"
     ("text", "message"),
     [
         ("[map]\nlatitude_deg = [10, -10]\n", r"latitude_deg = .* expected \[south, north\]"),
+        ("[map]\nlatitude_deg = [47, 47]\n", r"\[47.0, 47.0\]: .* 90, south less than north\."),
+        ("[map]\nlongitude_deg = [12, 5]\n", r"west less than east, .* 180 degrees \[170, 190\]"),
+        ("[map]\nlimit = 4.5\nquantity = 'num_visible'\n", "limit = 4.5: .* a whole number"),
+        ("[time]\nduration_s = 50\n", "step_s = 60: longer than duration_s = 50; expected at most"),
         ("[map]\nlongitude_deg = [-200, 200]\n", r"longitude_deg = .* at most 360 apart"),
         ("[map]\nquantity = 'clock_s'\n", r"'clock_s': needs \[measurements\]"),
         ("[measurements]\nephemeris_m = 1\n", r"\[measurements\]: expected one or more of pseudo"),
@@ -118,6 +131,16 @@ clock = "maybe"
 def test_settings_that_do_not_fit_together_are_said(text, message, tmp_path):
     with pytest.raises(LeopntError, match=message):
         scene_of(tmp_path, WALKER + text)
+
+
+def test_a_region_across_180_degrees_is_written_in_two_ways(tmp_path):
+    first, second = (
+        grid_of(scene_of(tmp_path, f"{WALKER}[map]\nlongitude_deg = {one}\n"))
+        for one in ("[170, -170]", "[170, 190]")
+    )
+    np.testing.assert_array_equal(first.longitude_rad, second.longitude_rad)
+    np.testing.assert_allclose(np.degrees(first.longitude_rad), [172.5, 177.5, 182.5, 187.5])
+    np.testing.assert_array_equal(first.pos_ecef_m, second.pos_ecef_m)
 
 
 def test_a_right_file_becomes_orbits_a_grid_and_chunks(tmp_path, evidence):
@@ -281,3 +304,51 @@ def test_mistakes_are_told_once_and_do_not_hide_others(tmp_path):
     assert "[map] latitude_deg = [10.0, -10.0]: expected [south, north]" in message
     assert message.count("'knwon'") == 1
     assert "Did you mean 'known'" in message
+
+
+def keys_of(model):
+    """Names of all keys of a table and of the tables in it."""
+    for name, field in model.model_fields.items():
+        yield name
+        for one in (field.annotation, *get_args(field.annotation)):
+            if isinstance(one, type) and issubclass(one, SettingsTable):
+                yield from keys_of(one)
+
+
+def test_the_template_names_every_key_and_is_right_with_all_of_them(tmp_path):
+    text = (files("leopnt.studies") / "templates" / "map.toml").read_text(encoding="utf-8")
+    assert scene_of(tmp_path, text).settings.quantity == "pdop"
+    head, rest = text.split("[constellation]")
+    shown = head + "[constellation]" + re.sub(r"^# ?", "", rest, flags=re.MULTILINE)
+    raw = tomllib.loads(shown)
+    found = [*raw, *(name for table in raw.values() if isinstance(table, dict) for name in table)]
+    assert set(keys_of(MapSettings)) == {*found, *raw["constellation"]["walker"]}
+    for name in ("file", "max_age_days", "walker", "satellites"):
+        raw["constellation"].pop(name)
+    del raw["constellation"]["preset"], raw["time"]["start"]
+    raw["constellation"]["walker"] = tomllib.loads(WALKER)["constellation"]["walker"]
+    assert not list(map_problems(raw, tmp_path))
+
+
+def test_a_file_for_another_command_is_named(tmp_path):
+    texts = {
+        "map": f"{WALKER}[map]\nstep_deg = 10\n",
+        "calibrate": "[simulation]\nsatellites = 4\n[estimate]\n",
+        "run": "[study]\nmethod = 'pvt'\n[time]\nstep_s = 60\n",
+        "fix": "[measurement]\ntype = 'doppler'\n[estimate]\n",
+    }
+    loaders = {
+        "map": load_map, "calibrate": load_calibration, "run": load_study, "fix": load_fix_file
+    }  # fmt: skip
+    path = tmp_path / "some.toml"
+    for written, text in texts.items():
+        path.write_text(text)
+        for command, load in loaders.items():
+            if command != written:
+                with pytest.raises(LeopntError) as caught:
+                    load(path)
+                assert f"this is a file for leopnt {written}, as its table [" in str(caught.value)
+                assert str(caught.value).endswith(f"with: leopnt {written} {path}")
+    path.write_text("[study]\nmethod = 'pvt'\n[map]\nstep_deg = 10\n")
+    with pytest.raises(LeopntError, match=r"constellation: missing") as caught:
+        load_map(path)  # tables of two commands do not tell

@@ -155,9 +155,39 @@ def _attributes(scene: MapScene, found: ChunkStatistics, grid: EarthGrid) -> dic
         "num_visible_mean": float(found.total[0] @ weight) / epochs,
         "reference_epoch": str(scene.reference.to_iso(digits=0)),
         "is_dated": int(settings.time.start is not None),
-        "warnings": json.dumps(list(scene.warnings)),
+        **_carrier(scene),
+        "warnings": json.dumps([*scene.warnings, *_warnings(scene, found)]),
         "input_file": scene.file_name,
         "input_text": scene.text,
         "leopnt_version": leopnt.__version__,
         "created": now.isoformat(),
     }
+
+
+def _carrier(scene: MapScene) -> dict[str, float]:
+    """The carrier of Doppler shifts, where they are measured."""
+    settings = scene.settings
+    if settings.measurements is None or settings.measurements.doppler_hz is None:
+        return {}
+    is_default = "carrier_hz" not in settings.signal.model_fields_set
+    return {
+        "doppler_carrier_hz": settings.signal.carrier_hz,
+        "is_default_carrier": int(is_default),
+    }
+
+
+def _warnings(scene: MapScene, found: ChunkStatistics) -> Iterator[str]:
+    """What makes a map blank."""
+    settings, table = scene.settings, scene.settings.constellation
+    source = table.preset or table.file or "the Walker pattern"
+    where = f"mask of {settings.antenna.mask_deg:g} degrees"
+    if float(np.sum(found.total[0])) == 0.0:
+        yield (
+            f"No satellite of {source} ({len(scene.satellites)} in all) is ever above the {where} "
+            "in this region: there is nothing to map."
+        )
+    elif not np.any(np.isfinite(found.kept[:, 0])):
+        yield (
+            f"{settings.quantity} has no value anywhere: satellites of {source} above the {where} "
+            "never determine it."
+        )

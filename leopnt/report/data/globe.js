@@ -36,7 +36,7 @@
       var from = one.log ? Math.log(one.from) : one.from, to = one.log ? Math.log(one.to) : one.to;
       for (var word = 0; word < 65535; word += 1) {
         var value = valueOf(one, word), x = one.log ? Math.log(value) : value;
-        var share = to > from ? (x - from) / (to - from) : 0;
+        var share = one.note ? one.shade : (x - from) / (to - from);
         share = Math.min(1, Math.max(0, share));
         palette[word] = Math.round(last * (one.less ? 1 - share : share));
       }
@@ -185,15 +185,20 @@
     layer = unpack(group.layers[Number(slider.value)]);
     sliderName.textContent = layer.label;
     slider.setAttribute("aria-valuetext", layer.label);
-    ends[0].textContent = (layer.low < layer.from ? "\u2264 " : "") + text(layer.from);
-    ends[1].textContent = (layer.high > layer.to ? "\u2265 " : "") + text(layer.to);
+    var alone = layer.low === layer.high ? text(layer.low) : "";
+    ends[0].textContent = layer.note ? alone
+      : (layer.low < layer.from ? "\u2264 " : "") + text(layer.from);
+    ends[1].textContent = layer.note ? ""
+      : (layer.high > layer.to ? "\u2265 " : "") + text(layer.to);
     unit.textContent = (layer.unit ? "[" + layer.unit + "]" : "")
-      + (layer.log ? " logarithmic" : "");
+      + (layer.log ? " logarithmic" : "") + (layer.note ? " " + layer.note : "");
     var stops = [], last = data.colors.length / 3 - 1;
     for (var i = 0; i <= 16; i += 1) {
-      var at = 3 * Math.round(last * (layer.less ? 16 - i : i) / 16);
+      var share = layer.note ? layer.shade : i / 16;
+      var at = 3 * Math.round(last * (layer.less ? 1 - share : share));
       stops.push("rgb(" + data.colors.slice(at, at + 3).join(",") + ")");
     }
+    bar.style.visibility = layer.note && !alone ? "hidden" : "visible";
     bar.style.background = "linear-gradient(to right," + stops.join(",") + ")";
     draw();
   }
