@@ -11,12 +11,10 @@ from __future__ import annotations
 import math
 from typing import no_type_check
 
-import numba
 import numpy as np
 from jaxtyping import Float
 
-from leopnt.constants import SPEED_OF_LIGHT_MPS
-from leopnt.methods.coverage.bound import INFLATION_LIMIT
+from leopnt.methods.coverage._compiled_bounds import compiled, evaluate_cells
 from leopnt.methods.coverage.chunk import QUANTITIES, MapChunk
 from leopnt.methods.coverage.footprint import bounding_circle, bounding_sphere
 from leopnt.methods.coverage.grid import EarthGrid
@@ -24,8 +22,6 @@ from leopnt.methods.coverage.statistics import ChunkStatistics, empty_statistics
 from leopnt.methods.coverage.sums import DOP_SUMS, MOTION_SUMS, RANGE_SUMS, RATE_SUMS
 
 _SLACK_RAD = 1e-9
-_options = {"nogil": True, "cache": True, "error_model": "numpy"}
-_jit = numba.njit(fastmath={"contract", "reassoc"}, **_options)
 
 
 def compiled_sums(chunk: MapChunk) -> Float[np.ndarray, "epoch cell sum"]:
@@ -45,7 +41,7 @@ def compiled_values(chunk: MapChunk) -> Float[np.ndarray, "epoch quantity cell"]
     for values, pos, vel in zip(out, *_states(chunk), strict=True):
         sums[:] = 0.0
         _scatter(pos, vel, chunk.weights, tables, sums)
-        _evaluate(sums, *wanted, values)
+        evaluate_cells(sums, *wanted, values)
     return out
 
 
@@ -62,7 +58,7 @@ def compiled_statistics(chunk: MapChunk) -> ChunkStatistics:
     for epoch in range(chunk.num_epochs):
         sums[:] = 0.0
         _scatter(pos[epoch], vel[epoch], chunk.weights, tables, sums)
-        _evaluate(sums, *wanted, values)
+        evaluate_cells(sums, *wanted, values)
         _accumulate(
             values, weight, epoch, *limit, kept,
             found.num_solved, found.total, found.least, found.most, found.num_available,
@@ -139,7 +135,7 @@ def _limit(chunk: MapChunk) -> tuple[int, float, float]:
     return chunk.deciding_row, sign * chunk.limit.value, sign
 
 
-@_jit
+@compiled
 @no_type_check
 def _add_moments(cell, at, weight, e, n, u):
     we, wn, wu = weight * e, weight * n, weight * u
@@ -155,7 +151,7 @@ def _add_moments(cell, at, weight, e, n, u):
     cell[at + 9] += wu * u
 
 
-@_jit
+@compiled
 @no_type_check
 def _add_motion(cell, weight, e, n, u, a_e, a_n, a_u):
     we, wn, wu = weight * e, weight * n, weight * u
@@ -179,7 +175,7 @@ def _add_motion(cell, weight, e, n, u, a_e, a_n, a_u):
     cell[47] += a_u * wu
 
 
-@_jit
+@compiled
 @no_type_check
 def _add_rates(cell, count, weight, vel, turn, sight):
     """Terms of range rates: `turn` to local axes at the cell, `sight` with 1 / range."""
@@ -198,6 +194,31 @@ def _add_rates(cell, count, weight, vel, turn, sight):
         _add_motion(cell, weight, e, n, u, a_e, a_n, a_u)
 
 
+@compiled
+@no_type_check
+def _cap(x, y, z, edges, region, num_rows, num_columns):
+    """First and last row that a satellite may reach (0 and -1: none), and the column east of it."""
+    lat0, lat_step, lon0, lon_step, user_radius, cos_m, _, mask, tilt = edges
+    is_region, center_x, center_y, center_z, cos_beyond, sin_beyond = region
+    full = 2.0 * math.pi
+    radius = math.sqrt(x * x + y * y + z * z)
+    if not radius > user_radius:  # also NaN
+        return 0, -1, 0
+    cos_rim = user_radius * cos_m / radius
+    if is_region:
+        cos_limit = cos_rim * cos_beyond - math.sqrt(1.0 - cos_rim * cos_rim) * sin_beyond
+        if center_x * x + center_y * y + center_z * z < cos_limit * radius:
+            return 0, -1, 0
+    lat = math.asin(z / radius)
+    reach = math.acos(cos_rim) - mask + tilt + _SLACK_RAD
+    first = max(0, math.ceil((lat - reach - lat0) / lat_step))
+    last = min(num_rows - 1, math.floor((lat + reach - lat0) / lat_step))
+    east_of_edge = math.atan2(y, x) - lon0
+    east_of_edge -= full * math.floor(east_of_edge / full)
+    begin = math.ceil(east_of_edge / lon_step)
+    return first, last, begin if begin < num_columns else 0
+
+
 def _scatter_of(count: int):
     """A function that adds the first `count` terms of all satellites to the cells that see them.
 
@@ -205,33 +226,14 @@ def _scatter_of(count: int):
     satellite's meridian until one does not see it: elevation falls with the angle between them.
     """
 
-    @_jit
+    @compiled
     @no_type_check
     def scatter(pos, vel, range_weight, rate_weight, rows, columns, edges, region, sums):
-        lat0, lat_step, lon0, lon_step, user_radius, cos_m, sin_mask, mask, tilt = edges
-        is_region, center_x, center_y, center_z, cos_beyond, sin_beyond = region
-        num_rows, num_columns = rows.shape[0], columns.shape[0]
-        full = 2.0 * math.pi
+        sin_mask, num_columns = edges[6], columns.shape[0]
         least = sin_mask * sin_mask
         for sat in range(pos.shape[0]):
             x, y, z = pos[sat, 0], pos[sat, 1], pos[sat, 2]
-            radius = math.sqrt(x * x + y * y + z * z)
-            if not radius > user_radius:  # also NaN
-                continue
-            cos_rim = user_radius * cos_m / radius
-            if is_region:
-                cos_limit = cos_rim * cos_beyond - math.sqrt(1.0 - cos_rim * cos_rim) * sin_beyond
-                if center_x * x + center_y * y + center_z * z < cos_limit * radius:
-                    continue
-            lat = math.asin(z / radius)
-            reach = math.acos(cos_rim) - mask + tilt + _SLACK_RAD
-            first = max(0, math.ceil((lat - reach - lat0) / lat_step))
-            last = min(num_rows - 1, math.floor((lat + reach - lat0) / lat_step))
-            east_of_edge = math.atan2(y, x) - lon0
-            east_of_edge -= full * math.floor(east_of_edge / full)
-            begin = math.ceil(east_of_edge / lon_step)
-            if begin >= num_columns:
-                begin = 0
+            first, last, begin = _cap(x, y, z, edges, region, rows.shape[0], num_columns)
             for row in range(first, last + 1):
                 cos_lat, sin_lat = rows[row, 0], rows[row, 1]
                 p, dz = rows[row, 2], z - rows[row, 3]
@@ -285,192 +287,7 @@ def _scatter(pos, vel, weights, tables, sums):
     scatter(pos, vel, range_weight, rate_weight, rows, columns, edges, region, sums)
 
 
-@_jit
-@no_type_check
-def _evaluate(sums, place, free, prior, apart, values):
-    """Quantities of all cells at one epoch, rows of `values` as `place` says."""
-    has_dop = False
-    for i in range(1, 6):
-        has_dop = has_dop or place[i] >= 0
-    has_bound = False
-    for i in range(6, 12):
-        has_bound = has_bound or place[i] >= 0
-    fim = np.empty((8, 8))
-    work = np.empty((8, 8))
-    variance = np.zeros(8)
-    nan = np.nan
-    c = SPEED_OF_LIGHT_MPS
-    for cell in range(sums.shape[0]):
-        s = sums[cell]
-        if place[0] >= 0:
-            values[place[0], cell] = s[0]
-        if has_dop:
-            qe, qn, qu, qc = _dop_variances(s)
-            if place[1] >= 0:
-                values[place[1], cell] = math.sqrt(qe + qn + qu + qc)
-            if place[2] >= 0:
-                values[place[2], cell] = math.sqrt(qe + qn + qu)
-            if place[3] >= 0:
-                values[place[3], cell] = math.sqrt(qe + qn)
-            if place[4] >= 0:
-                values[place[4], cell] = math.sqrt(qu)
-            if place[5] >= 0:
-                values[place[5], cell] = math.sqrt(qc)
-        if has_bound:
-            _fill_fim(s, prior, fim)
-            variance[:] = apart
-            solved = _variances(fim, free, work, variance)
-            v = variance
-            found = (
-                v[0] + v[1] + v[2],
-                v[0] + v[1],
-                v[2],
-                v[3] / (c * c),
-                v[4] + v[5] + v[6],
-                v[7] / (c * c),
-            )
-            for i in range(6):
-                if place[6 + i] >= 0:
-                    # What is known stays so also where the rest is not observable.
-                    is_told = solved or not _is_free(free, i)
-                    values[place[6 + i], cell] = math.sqrt(found[i]) if is_told else nan
-
-
-@_jit
-@no_type_check
-def _is_free(free, quantity):
-    for k in free:
-        if quantity == 0 and k < 3:
-            return True
-        if quantity == 1 and k < 2:
-            return True
-        if quantity == 2 and k == 2:
-            return True
-        if quantity == 3 and k == 3:
-            return True
-        if quantity == 4 and 4 <= k <= 6:
-            return True
-        if quantity == 5 and k == 7:
-            return True
-    return False
-
-
-@_jit
-@no_type_check
-def _dop_variances(s):
-    """Diagonal of Q for east, north, up and the clock; the clock is eliminated first."""
-    nan = np.nan
-    n = s[0]
-    if n < 3.5:
-        return nan, nan, nan, nan
-    inverse = 1.0 / n
-    me, mn, mu = s[1] * inverse, s[2] * inverse, s[3] * inverse
-    d1 = s[4] - s[1] * me
-    if not d1 > 0.0:
-        return nan, nan, nan, nan
-    i1 = 1.0 / d1
-    c12, c13 = s[5] - s[1] * mn, s[6] - s[1] * mu
-    u12, u13 = c12 * i1, c13 * i1
-    d2 = s[7] - s[2] * mn - c12 * u12
-    if not d2 > 0.0:
-        return nan, nan, nan, nan
-    i2 = 1.0 / d2
-    c23 = s[8] - s[2] * mu - c12 * u13
-    u23 = c23 * i2
-    d3 = s[9] - s[3] * mu - c13 * u13 - c23 * u23
-    if not d3 > 0.0:
-        return nan, nan, nan, nan
-    i3 = 1.0 / d3
-    x13 = u12 * u23 - u13
-    xc2 = mn - u12 * me
-    xc3 = mu - u23 * mn + x13 * me
-    qc = inverse + me * me * i1 + xc2 * xc2 * i2 + xc3 * xc3 * i3
-    qe, qn = i1 + u12 * u12 * i2 + x13 * x13 * i3, i2 + u23 * u23 * i3
-    if not max(qe * s[4], qn * s[7], i3 * s[9], qc * n) < INFLATION_LIMIT:
-        return nan, nan, nan, nan
-    return qe, qn, i3, qc
-
-
-@_jit
-@no_type_check
-def _fill_fim(s, prior, fim):
-    """Fisher information about the eight parameters, lower triangle; see `bound.fim_of_sums`."""
-    count = s.shape[0]
-    fim[:] = 0.0
-    k = 4
-    for i in range(3):
-        for j in range(i, 3):
-            fim[j, i] = s[10 + k]
-            if count > 20:
-                fim[j, i] += s[20 + k]
-            if count > 30:
-                fim[4 + j, 4 + i] = s[29 + k]
-            k += 1
-        fim[3, i] = -s[11 + i]
-        if count > 20:
-            fim[7, i] = -s[21 + i]
-        if count > 30:
-            fim[7, 4 + i] = -s[30 + i]
-            for j in range(3):
-                fim[4 + j, i] = s[39 + 3 * i + j]
-    fim[3, 3] = s[10]
-    if count > 20:
-        fim[7, 7] = s[20]
-    for i in range(8):
-        fim[i, i] += prior[i]
-
-
-@_jit
-@no_type_check
-def _variances(fim, free, low, variance):
-    """Diagonal of the inverse of the free part; False where it is not regular.
-
-    NaN for unknowns without any information, which the others then do not depend on.
-    """
-    size = free.shape[0]
-    for j in range(size):
-        pivot = fim[free[j], free[j]]
-        if pivot == 0.0 and _is_untold(fim, free, j):
-            fim[free[j], free[j]] = pivot = 1.0
-            variance[free[j]] = np.nan
-        for k in range(j):
-            pivot -= low[j, k] * low[j, k] * low[k, k]
-        if not pivot > 0.0:
-            return False
-        low[j, j] = pivot
-        inverse = 1.0 / pivot
-        for i in range(j + 1, size):
-            rest = fim[free[i], free[j]]
-            for k in range(j):
-                rest -= low[i, k] * low[j, k] * low[k, k]
-            low[i, j] = rest * inverse
-    # Above the diagonal: rows of the inverse of the unit lower factor, transposed.
-    for i in range(size):
-        total = 1.0 / low[i, i]
-        for k in range(i + 1, size):
-            rest = -low[k, i]
-            for m in range(i + 1, k):
-                rest -= low[k, m] * low[i, m]
-            low[i, k] = rest
-            total += rest * rest / low[k, k]
-        if not total * fim[free[i], free[i]] < INFLATION_LIMIT:
-            return False
-        if variance[free[i]] == 0.0:  # told
-            variance[free[i]] = total
-    return True
-
-
-@_jit
-@no_type_check
-def _is_untold(fim, free, j):
-    """Whether one unknown's row of the free part, of which the lower triangle is there, is zero."""
-    entries = 0
-    for k in range(free.shape[0]):
-        entries += fim[free[max(j, k)], free[min(j, k)]] != 0.0
-    return entries == 0
-
-
-@_jit
+@compiled
 @no_type_check
 def _accumulate(
     values, weight, epoch, limit_row, limit, sign, kept,
